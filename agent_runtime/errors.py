@@ -1,0 +1,53 @@
+"""Every error the runtime raises on purpose, as one tree. Holds no handling.
+
+    AgentRuntimeError            one sentence: what was got, what was expected, what to do
+    ├── UsageError               the person or file asked for something that cannot be (exit code 2)
+    ├── DeviceError              the device or the way to it failed: the episode is void
+    │   ├── DeviceNotFoundError  no such serial, or it is offline or unauthorized
+    │   └── BadFrameError        a screenshot that is empty, truncated or of the wrong size
+    ├── PolicyError              the checkpoint cannot be loaded or cannot answer
+    │   └── AdapterError         an adapter that must not be applied
+    ├── TaskError                set-up or probe of a task failed: the episode is void
+    └── TunerError               the tuner cannot be reached, or refuses
+        └── TunerRefusedError    it answered, and the answer is no: sending again cannot help
+"""
+
+
+class AgentRuntimeError(Exception):
+    """Base of all; its text is one sentence fit to show a person."""
+
+
+class UsageError(AgentRuntimeError):
+    """An option, a path or a file that cannot be used as given."""
+
+
+class DeviceError(AgentRuntimeError):
+    """The device, or the way to it, failed."""
+
+
+class DeviceNotFoundError(DeviceError):
+    """No device of that serial is ready."""
+
+
+class BadFrameError(DeviceError):
+    """A screenshot that does not hold the pixels it promises."""
+
+
+class PolicyError(AgentRuntimeError):
+    """The model cannot be loaded or cannot answer."""
+
+
+class AdapterError(PolicyError):
+    """An adapter failed verification; the one in use stays."""
+
+
+class TaskError(AgentRuntimeError):
+    """A task's set-up or probe could not be carried out."""
+
+
+class TunerError(AgentRuntimeError):
+    """The tuner cannot be reached in time."""
+
+
+class TunerRefusedError(TunerError):
+    """The tuner answered and refused."""

@@ -1,0 +1,1 @@
+"""CoSo's wire contract."""

@@ -1,0 +1,1 @@
+"""The long-running service: stores trajectories, learns from them, publishes adapters."""
