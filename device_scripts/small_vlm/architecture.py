@@ -5,6 +5,7 @@
 of up to three digits whole, so that a coordinate is one token.
 """
 
+import copy
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,10 +15,10 @@ from transformers import (
     PreTrainedTokenizerFast,
     Qwen3VLConfig,
     Qwen3VLForConditionalGeneration,
-    Qwen3VLProcessor,
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.models.qwen3_vl.configuration_qwen3_vl import Qwen3VLTextConfig, Qwen3VLVisionConfig
+from transformers.models.qwen3_vl.video_processing_qwen3_vl import Qwen3VLVideoProcessor
 
 VOCABULARY_SIZE = 1024
 PATCH_SIZE_PX = 16
@@ -66,13 +67,14 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
         pad_token="<|endoftext|>",
         extra_special_tokens=list(SPECIAL_TOKENS[1:]),
         clean_up_tokenization_spaces=False,
+        chat_template=CHAT_TEMPLATE,
     )
 
 
-def build_processor(tokenizer: PreTrainedTokenizerFast, image_size_px: tuple[int, int]) -> Qwen3VLProcessor:
-    """Join tokenizer and PIL image processor; pictures of ``image_size_px`` (width, height) pass unscaled."""
+def build_image_processor(image_size_px: tuple[int, int]) -> Qwen2VLImageProcessorPil:
+    """Return the PIL image processor; pictures of ``image_size_px`` (width, height) pass unscaled."""
     area_px = image_size_px[0] * image_size_px[1]
-    images = Qwen2VLImageProcessorPil(
+    return Qwen2VLImageProcessorPil(
         patch_size=PATCH_SIZE_PX,
         merge_size=MERGE_SIZE,
         temporal_patch_size=2,
@@ -80,7 +82,6 @@ def build_processor(tokenizer: PreTrainedTokenizerFast, image_size_px: tuple[int
         image_mean=[0.5, 0.5, 0.5],
         image_std=[0.5, 0.5, 0.5],
     )
-    return Qwen3VLProcessor(images, tokenizer, None, chat_template=CHAT_TEMPLATE)
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3VLForConditionalGeneration:
@@ -130,7 +131,14 @@ def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3VLForCond
     return model
 
 
-def save_checkpoint(model: Qwen3VLForConditionalGeneration, processor: Qwen3VLProcessor, folder: Path) -> None:
-    """Write the checkpoint as transformers reads it, weights in bfloat16."""
-    model.to(torch.bfloat16).save_pretrained(folder)
-    processor.save_pretrained(folder)
+def save_checkpoint(
+    model: Qwen3VLForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerFast,
+    images: Qwen2VLImageProcessorPil,
+    folder: Path,
+) -> None:
+    """Write the checkpoint as transformers' Auto classes read it, weights in bfloat16."""
+    copy.deepcopy(model).to(torch.bfloat16).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    images.save_pretrained(folder)
+    Qwen3VLVideoProcessor(patch_size=PATCH_SIZE_PX, merge_size=MERGE_SIZE).save_pretrained(folder)

@@ -1,0 +1,99 @@
+"""What every app of the phone offers and may ask for. Holds no screen.
+
+An app is stateless: ``screen`` is a pure function of the phone's state, and the handlers change that state
+through a ``Host``. A new app is a new file with one subclass, listed in ``apps/__init__.py``.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Protocol
+
+from device_scripts.virtual_phone.state import Activity, PhoneState, Table
+from device_scripts.virtual_phone.ui.widgets import Screen
+
+
+class Host(Protocol):
+    """What an app may ask of the phone it runs on."""
+
+    state: PhoneState
+
+    def open(self, component: str, data: dict[str, str] | None = None) -> None:
+        """Push an activity onto the front task."""
+
+    def leave(self) -> None:
+        """Pop the visible activity, as the back key does."""
+
+    def focus(self, field_id: str | None) -> None:
+        """Give the keyboard to a field, or take it away."""
+
+    def launch(self, package: str) -> None:
+        """Bring another app to the front."""
+
+
+class App:
+    """Base of all apps; subclasses fill in what they have."""
+
+    package: str
+    label: str
+    glyph: str
+    colour: tuple[int, int, int]
+    activities: tuple[str, ...]
+    """Short component names, the first one for the launcher."""
+
+    tables: tuple[str, ...] = ()
+    """Content paths it serves, as ``authority/path``."""
+
+    def component(self, short: str | None = None) -> str:
+        """Return the full component name, ``package/.Activity``."""
+        return f"{self.package}/{short or self.activities[0]}"
+
+    def defaults(self, state: PhoneState, rng: random.Random) -> None:
+        """Fill the app's settings, tables and orders for a new phone, or after its data was cleared."""
+
+    def screen(self, state: PhoneState, activity: Activity) -> Screen:
+        """Return what the activity shows."""
+        raise LookupError(f"{self.label} has no screen for {activity.component}")
+
+    def initial_focus(self, activity: Activity) -> str | None:
+        """Return the field that has the keyboard when the activity opens."""
+        return None
+
+    def tapped(self, host: Host, activity: Activity, id: str) -> None:
+        """Handle a tap on the widget of that id."""
+
+    def submitted(self, host: Host, activity: Activity, field_id: str) -> None:
+        """Handle the enter key in a field."""
+
+    def back(self, host: Host, activity: Activity) -> bool:
+        """Handle the back key within the activity; False leaves it to the phone."""
+        return False
+
+    def view(self, host: Host, uri: str) -> bool:
+        """Open a link; False when it is none of this app's."""
+        return False
+
+    def query(self, state: PhoneState, path: str) -> Table:
+        """Return the rows of one of ``tables``."""
+        return state.tables[path]
+
+    def insert(self, state: PhoneState, path: str, values: dict[str, str]) -> None:
+        """Add a row, numbered after the highest there is; whole numbers are stored as such."""
+        rows = state.tables[path]
+        highest = max((row["_id"] for row in rows if isinstance(row.get("_id"), int)), default=0)
+        assert isinstance(highest, int)
+        rows.append({"_id": highest + 1, **{key: _plain(value) for key, value in values.items()}})
+
+    def delete(self, state: PhoneState, path: str, row_id: int | None) -> None:
+        """Remove one row, or all."""
+        rows = state.tables[path]
+        rows[:] = [row for row in rows if row_id is not None and row["_id"] != row_id]
+
+
+def _plain(value: str) -> object:
+    return int(value) if value.lstrip("-").isdigit() else value
+
+
+def field_text(activity: Activity, field_id: str) -> str:
+    """Return what stands in a field."""
+    return activity.data.get(f"field:{field_id}", "")

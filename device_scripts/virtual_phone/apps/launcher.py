@@ -1,0 +1,38 @@
+"""The home screen: a wallpaper and the apps' icons, in an order of its own for every seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from device_scripts.virtual_phone.apps.base import App, Host
+from device_scripts.virtual_phone.state import Activity, PhoneState
+from device_scripts.virtual_phone.ui.widgets import Icon, IconGrid, Screen
+
+
+class Launcher(App):
+    """Shows the icons of the apps it is given."""
+
+    package = "com.android.launcher3"
+    label = "Home"
+    glyph = "home"
+    colour = (80, 80, 80)
+    activities = (".Launcher",)
+
+    def __init__(self, apps: Sequence[App]) -> None:
+        self._apps = {app.package: app for app in apps}
+
+    def defaults(self, state: PhoneState, rng: random.Random) -> None:
+        order = list(self._apps)
+        rng.shuffle(order)
+        state.orders["launcher"] = order
+
+    def screen(self, state: PhoneState, activity: Activity) -> Screen:
+        apps = [self._apps[package] for package in state.orders["launcher"]]
+        return Screen("Home", (IconGrid(tuple(Icon(app.package, app.label, app.glyph, app.colour) for app in apps)),))
+
+    def tapped(self, host: Host, activity: Activity, id: str) -> None:
+        host.launch(id)
+
+    def back(self, host: Host, activity: Activity) -> bool:
+        return True

@@ -1,0 +1,81 @@
+"""All that changes in a virtual phone, as plain data that JSON can hold. Holds no behaviour of any app."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+
+EPOCH_MS = 1_767_258_000_000
+"""2026-01-01 09:00 UTC: when every virtual phone is switched on."""
+
+Table = list[dict[str, object]]
+
+
+@dataclass(slots=True)
+class Activity:
+    """One screen on a task's back stack; ``data`` is what its app needs to draw it."""
+
+    component: str
+    data: dict[str, str] = field(default_factory=dict)
+    scroll_px: int = 0
+
+
+@dataclass(slots=True)
+class Task:
+    """One app's back stack, the visible activity last."""
+
+    package: str
+    activities: list[Activity]
+
+
+@dataclass(slots=True)
+class Battery:
+    """What `dumpsys battery` tells; status 2 is charging, 3 discharging, 5 full."""
+
+    level: int = 100
+    status: int = 5
+    ac_powered: bool = True
+    usb_powered: bool = False
+    temperature_tenths_c: int = 250
+    voltage_mv: int = 4200
+
+
+@dataclass(slots=True)
+class PhoneState:
+    """Seeded at the start, changed by input and commands only."""
+
+    width_px: int
+    height_px: int
+    density_dpi: int
+    seed: int
+    rotation: int = 0
+    clock_ms: int = EPOCH_MS
+    screen_on: bool = True
+    settings: dict[str, dict[str, str]] = field(default_factory=dict)
+    tables: dict[str, Table] = field(default_factory=dict)
+    tasks: list[Task] = field(default_factory=list)
+    orders: dict[str, list[str]] = field(default_factory=dict)
+    focused_field: str | None = None
+    battery: Battery = field(default_factory=Battery)
+    ime: str = ""
+    log: list[str] = field(default_factory=list)
+    transition_frames_left: int = 0
+
+    def to_json(self) -> str:
+        """Return the whole state as JSON."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> PhoneState:
+        """Return the state that ``to_json`` wrote."""
+        plain = json.loads(text)
+        plain["battery"] = Battery(**plain["battery"])
+        plain["tasks"] = [
+            Task(task["package"], [Activity(**activity) for activity in task["activities"]]) for task in plain["tasks"]
+        ]
+        return cls(**plain)
+
+    @property
+    def activity(self) -> Activity:
+        """The visible activity."""
+        return self.tasks[-1].activities[-1]

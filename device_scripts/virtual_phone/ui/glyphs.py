@@ -1,0 +1,79 @@
+"""The drawings on app icons and navigation buttons. Knows no layout."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from PIL import ImageDraw
+
+Colour = tuple[int, int, int]
+Square = tuple[float, float, float, float]
+
+
+def draw_glyph(draw: ImageDraw.ImageDraw, name: str, square: Square, colour: Colour) -> None:
+    """Draw the glyph of that name inside the square."""
+    _GLYPHS[name](draw, square, colour)
+
+
+def _point(square: Square, x: float, y: float) -> tuple[float, float]:
+    left, top, right, bottom = square
+    return left + (right - left) * x, top + (bottom - top) * y
+
+
+def _part(square: Square, x0: float, y0: float, x1: float, y1: float) -> Square:
+    return (*_point(square, x0, y0), *_point(square, x1, y1))
+
+
+def _stroke(square: Square) -> int:
+    return max(1, round((square[2] - square[0]) / 11))
+
+
+def _gear(draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
+    for tooth in range(8):
+        angle = math.pi * tooth / 4
+        inner = _point(square, 0.5 + 0.25 * math.cos(angle), 0.5 + 0.25 * math.sin(angle))
+        outer = _point(square, 0.5 + 0.45 * math.cos(angle), 0.5 + 0.45 * math.sin(angle))
+        draw.line([inner, outer], fill=colour, width=_stroke(square) * 2)
+    draw.ellipse(_part(square, 0.22, 0.22, 0.78, 0.78), outline=colour, width=_stroke(square) * 2)
+
+
+def _clock(draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
+    draw.ellipse(_part(square, 0.08, 0.08, 0.92, 0.92), outline=colour, width=_stroke(square))
+    draw.line([_point(square, 0.5, 0.5), _point(square, 0.5, 0.2)], fill=colour, width=_stroke(square))
+    draw.line([_point(square, 0.5, 0.5), _point(square, 0.72, 0.6)], fill=colour, width=_stroke(square))
+
+
+def _note(draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
+    draw.rectangle(_part(square, 0.15, 0.08, 0.85, 0.92), outline=colour, width=_stroke(square))
+    for y in (0.32, 0.5, 0.68):
+        draw.line([_point(square, 0.3, y), _point(square, 0.7, y)], fill=colour, width=_stroke(square))
+
+
+def _globe(draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
+    draw.ellipse(_part(square, 0.08, 0.08, 0.92, 0.92), outline=colour, width=_stroke(square))
+    draw.ellipse(_part(square, 0.33, 0.08, 0.67, 0.92), outline=colour, width=max(1, _stroke(square) // 2))
+    draw.line([_point(square, 0.08, 0.5), _point(square, 0.92, 0.5)], fill=colour, width=_stroke(square))
+
+
+def _back(draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
+    draw.polygon([_point(square, 0.8, 0.1), _point(square, 0.8, 0.9), _point(square, 0.15, 0.5)], outline=colour)
+
+
+def _home(draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
+    draw.ellipse(_part(square, 0.1, 0.1, 0.9, 0.9), outline=colour, width=_stroke(square))
+
+
+def _recents(draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
+    draw.rectangle(_part(square, 0.15, 0.15, 0.85, 0.85), outline=colour, width=_stroke(square))
+
+
+_GLYPHS: dict[str, Callable[[ImageDraw.ImageDraw, Square, Colour], None]] = {
+    "gear": _gear,
+    "clock": _clock,
+    "note": _note,
+    "globe": _globe,
+    "back": _back,
+    "home": _home,
+    "recents": _recents,
+}

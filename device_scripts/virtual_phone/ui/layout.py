@@ -1,0 +1,208 @@
+"""Places widgets on the screen as boxes: what is drawn, tapped and dumped. Draws nothing, changes no state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from device_scripts.virtual_phone.ui.keyboard import keyboard_boxes
+from device_scripts.virtual_phone.ui.theme import Metrics, font
+from device_scripts.virtual_phone.ui.widgets import (
+    Button,
+    Dialog,
+    Field,
+    IconGrid,
+    Label,
+    Row,
+    Screen,
+    SwitchRow,
+    Tabs,
+    Widget,
+)
+
+Rect = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A placed element: ``rect`` is (left, top, right, bottom) in pixels, right and bottom excluded."""
+
+    role: str
+    id: str
+    label: str
+    rect: Rect
+    clickable: bool = False
+    checked: bool | None = None
+    focused: bool = False
+    selected: bool = False
+    text: str = ""
+    detail: str = ""
+    glyph: str = ""
+    colour: tuple[int, int, int] | None = None
+    scrolls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Everything about the device that shapes the layout besides the app's own screen."""
+
+    width_px: int
+    height_px: int
+    metrics: Metrics
+    focused_field: str | None
+    scroll_px: int
+    clock: str
+    battery_percent: int
+    launcher: bool
+
+
+def place(screen: Screen, frame: Frame) -> tuple[Box, ...]:
+    """Return every visible box, the topmost last."""
+    sizes = frame.metrics
+    bottom = frame.height_px - sizes.navigation_bar
+    keys: tuple[Box, ...] = ()
+    if frame.focused_field is not None and screen.dialog is None:
+        keys = tuple(
+            Box("key", f"key:{name}", name, rect, clickable=True)
+            for name, rect in keyboard_boxes(frame.width_px, bottom, sizes.keyboard_row)
+        )
+        bottom = keys[0].rect[1]
+    top = sizes.status_bar
+    boxes = [] if frame.launcher else [Box("title", "title", screen.title, (0, top, frame.width_px, top + sizes.title))]
+    top += 0 if frame.launcher else sizes.title
+    body = _body(screen.body, frame, top)
+    body = [_shift(box, _scroll_within(body, frame.scroll_px, top, bottom)) for box in body]
+    visible = [_clip(box, top, bottom) for box in body if box.rect[3] > top and box.rect[1] < bottom]
+    boxes += [box for box in visible if box.rect[3] - box.rect[1] >= sizes.font or box.role == "list"]
+    boxes += keys
+    boxes += _furniture(frame)
+    if screen.dialog is not None:
+        boxes += _dialog(screen.dialog, frame)
+    return tuple(boxes)
+
+
+def content_height(screen: Screen, frame: Frame) -> int:
+    """Pixels by which the body is taller than the room there is; 0 when it fits."""
+    sizes = frame.metrics
+    top = sizes.status_bar + (0 if frame.launcher else sizes.title)
+    bottom = frame.height_px - sizes.navigation_bar
+    body = _body(screen.body, frame, top)
+    return max(0, max((box.rect[3] for box in body), default=top) - bottom)
+
+
+def _scroll_within(body: list[Box], scroll_px: int, top: int, bottom: int) -> int:
+    overflow = max((box.rect[3] for box in body), default=top) - bottom
+    return min(scroll_px, max(0, overflow))
+
+
+def _body(widgets: tuple[Widget, ...], frame: Frame, top: int) -> list[Box]:
+    boxes: list[Box] = []
+    for widget in widgets:
+        placed, top = _place_one(widget, frame, top)
+        boxes += placed
+    return boxes
+
+
+def _place_one(widget: Widget, frame: Frame, top: int) -> tuple[list[Box], int]:
+    sizes, width = frame.metrics, frame.width_px
+    inset = sizes.margin
+    match widget:
+        case Row(id, label, detail):
+            return [Box("row", id, label, (0, top, width, top + sizes.row), True, detail=detail)], top + sizes.row
+        case SwitchRow(id, label, checked):
+            return [Box("switch", id, label, (0, top, width, top + sizes.row), True, checked)], top + sizes.row
+        case Button(id, label):
+            rect = (inset, top + inset // 2, width - inset, top + inset // 2 + sizes.button)
+            return [Box("button", id, label, rect, True)], rect[3] + inset // 2
+        case Field(id, hint, text):
+            rect = (inset, top + inset // 2, width - inset, top + inset // 2 + sizes.button)
+            focused = frame.focused_field == id
+            return [Box("field", id, hint, rect, True, None, focused, text=text)], rect[3] + inset // 2
+        case Label(text, large):
+            height = sizes.title if large else round(sizes.font * 1.8)
+            return [Box("text", "", text, (0, top, width, top + height), selected=large)], top + height
+        case Tabs(tabs):
+            edges = [round(width * index / len(tabs)) for index in range(len(tabs) + 1)]
+            placed = [
+                Box("tab", tab.id, tab.label, (left, top, right, top + sizes.button), True, selected=tab.selected)
+                for tab, left, right in zip(tabs, edges, edges[1:], strict=False)
+            ]
+            return placed, top + sizes.button
+        case IconGrid():
+            return _grid(widget, frame, top)
+
+
+def _grid(grid: IconGrid, frame: Frame, top: int) -> tuple[list[Box], int]:
+    sizes = frame.metrics
+    cell_width = frame.width_px // sizes.columns
+    cell_height = sizes.icon + round(sizes.font * 2.4)
+    top += sizes.margin * 2
+    boxes = []
+    for index, icon in enumerate(grid.icons):
+        row, column = divmod(index, sizes.columns)
+        left, upper = column * cell_width, top + row * cell_height
+        rect = (left, upper, left + cell_width, upper + cell_height)
+        boxes.append(Box("icon", icon.id, icon.label, rect, True, glyph=icon.glyph, colour=icon.colour))
+    return boxes, top + cell_height * -(-len(grid.icons) // sizes.columns)
+
+
+def _furniture(frame: Frame) -> list[Box]:
+    width, height, bar = frame.width_px, frame.height_px, frame.metrics.navigation_bar
+    status = Box("status", "status", frame.clock, (0, 0, width, frame.metrics.status_bar), text=str(frame.battery_percent))
+    thirds = [round(width * index / 3) for index in range(4)]
+    names = ("back", "home", "recents")
+    buttons = [
+        Box("navigation", f"nav:{name}", name, (left, height - bar, right, height), True)
+        for name, left, right in zip(names, thirds, thirds[1:], strict=False)
+    ]
+    return [status, *buttons]
+
+
+def _dialog(dialog: Dialog, frame: Frame) -> list[Box]:
+    sizes, inset = frame.metrics, frame.metrics.margin * 2
+    height = sizes.title + sizes.button + sizes.margin * 2
+    top = (frame.height_px - height) // 2
+    panel = Box("dialog", "dialog", dialog.text, (inset, top, frame.width_px - inset, top + height))
+    inner = frame.width_px - 2 * inset - sizes.margin
+    boxes, left = [panel], inset + sizes.margin
+    width = inner // len(dialog.buttons)
+    for button in dialog.buttons:
+        rect = (left, top + sizes.title, left + width - sizes.margin, top + sizes.title + sizes.button)
+        boxes.append(Box("button", button.id, button.label, rect, True))
+        left += width
+    return boxes
+
+
+def _shift(box: Box, up_px: int) -> Box:
+    if up_px == 0:
+        return box
+    left, top, right, bottom = box.rect
+    return _with_rect(box, (left, top - up_px, right, bottom - up_px))
+
+
+def _clip(box: Box, top: int, bottom: int) -> Box:
+    left, upper, right, lower = box.rect
+    if upper >= top and lower <= bottom:
+        return box
+    return _with_rect(box, (left, max(upper, top), right, min(lower, bottom)))
+
+
+def _with_rect(box: Box, rect: Rect) -> Box:
+    return Box(
+        box.role,
+        box.id,
+        box.label,
+        rect,
+        box.clickable,
+        box.checked,
+        box.focused,
+        box.selected,
+        box.text,
+        box.detail,
+        box.glyph,
+        box.colour,
+    )
+
+
+def text_width(text: str, size_px: int) -> int:
+    """Width of a text in pixels."""
+    return round(font(size_px).getlength(text))

@@ -1,0 +1,144 @@
+"""Draws boxes into a picture. Knows no app and keeps no state but its caches."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from PIL import Image, ImageDraw
+
+from device_scripts.virtual_phone.ui.glyphs import draw_glyph
+from device_scripts.virtual_phone.ui.layout import Box, Rect
+from device_scripts.virtual_phone.ui.theme import Colour, Metrics, Palette, font
+
+WALLPAPER_TOP = (38, 58, 104)
+WALLPAPER_BOTTOM = (120, 86, 140)
+DIM = 110
+
+
+@lru_cache(maxsize=256)
+def render(
+    boxes: tuple[Box, ...], size_px: tuple[int, int], metrics: Metrics, palette: Palette, launcher: bool
+) -> Image.Image:
+    """Return the screen as an RGBA picture; the same arguments give the same object."""
+    image = _wallpaper(size_px).copy() if launcher else Image.new("RGB", size_px, palette.background)
+    painter = _Painter(image, metrics, palette, launcher)
+    for box in boxes:
+        painter.paint(box)
+    return painter.image.convert("RGBA")
+
+
+@lru_cache(maxsize=4)
+def _wallpaper(size_px: tuple[int, int]) -> Image.Image:
+    column = Image.new("RGB", (1, 2))
+    column.putdata([WALLPAPER_TOP, WALLPAPER_BOTTOM])
+    return column.resize(size_px, Image.Resampling.BILINEAR)
+
+
+class _Painter:
+    def __init__(self, image: Image.Image, metrics: Metrics, palette: Palette, launcher: bool) -> None:
+        self.image = image
+        self._metrics = metrics
+        self._palette = palette
+        self._launcher = launcher
+        self._draw = ImageDraw.Draw(image)
+
+    def paint(self, box: Box) -> None:
+        getattr(self, f"_{box.role}")(box)
+
+    def _write(self, text: str, x: float, y: float, size_px: int, colour: Colour, anchor: str = "lm") -> None:
+        self._draw.text((x, y), text, font=font(size_px), fill=colour, anchor=anchor)
+
+    def _middle(self, rect: Rect) -> tuple[float, float]:
+        return (rect[0] + rect[2]) / 2, (rect[1] + rect[3]) / 2
+
+    def _title(self, box: Box) -> None:
+        self._draw.rectangle(_inside(box.rect), fill=self._palette.title)
+        _, y = self._middle(box.rect)
+        self._write(box.label, self._metrics.margin, y, self._metrics.title_font, self._palette.accent)
+
+    def _row(self, box: Box) -> None:
+        left, _, right, bottom = box.rect
+        _, y = self._middle(box.rect)
+        self._draw.line([(left, bottom - 1), (right, bottom - 1)], fill=self._palette.line)
+        self._write(box.label, self._metrics.margin, y, self._metrics.font, self._palette.text)
+        if box.detail:
+            self._write(box.detail, right - self._metrics.margin, y, self._metrics.small_font, self._palette.faint, "rm")
+
+    def _switch(self, box: Box) -> None:
+        self._row(box)
+        height = max(8, self._metrics.row // 3)
+        width = round(height * 1.8)
+        right, (_, y) = box.rect[2] - self._metrics.margin, self._middle(box.rect)
+        track = (right - width, y - height / 2, right, y + height / 2)
+        colour = self._palette.accent if box.checked else self._palette.switch_off
+        self._draw.rounded_rectangle(track, radius=height / 2, fill=colour)
+        left = track[2] - height + 2 if box.checked else track[0] + 2
+        self._draw.ellipse((left, track[1] + 2, left + height - 4, track[3] - 2), fill=self._palette.on_accent)
+
+    def _button(self, box: Box) -> None:
+        self._draw.rounded_rectangle(_inside(box.rect), radius=self._metrics.margin, fill=self._palette.accent)
+        self._write(box.label, *self._middle(box.rect), self._metrics.font, self._palette.on_accent, "mm")
+
+    def _field(self, box: Box) -> None:
+        edge = self._palette.accent if box.focused else self._palette.faint
+        self._draw.rectangle(_inside(box.rect), fill=self._palette.surface, outline=edge)
+        _, y = self._middle(box.rect)
+        colour = self._palette.text if box.text else self._palette.faint
+        self._write(box.text or box.label, box.rect[0] + self._metrics.margin, y, self._metrics.font, colour)
+
+    def _text(self, box: Box) -> None:
+        size = self._metrics.title_font if box.selected else self._metrics.font
+        colour = self._palette.text if box.selected else self._palette.faint
+        self._write(box.label, self._metrics.margin, self._middle(box.rect)[1], size, colour)
+
+    def _tab(self, box: Box) -> None:
+        self._draw.rectangle(_inside(box.rect), fill=self._palette.surface)
+        colour = self._palette.accent if box.selected else self._palette.faint
+        if box.selected:
+            left, _, right, bottom = box.rect
+            thick = max(2, self._metrics.margin // 4)
+            self._draw.rectangle((left, bottom - thick, right - 1, bottom - 1), fill=colour)
+        self._write(box.label, *self._middle(box.rect), self._metrics.small_font, colour, "mm")
+
+    def _icon(self, box: Box) -> None:
+        x, _ = self._middle(box.rect)
+        size = self._metrics.icon
+        square = (x - size / 2, box.rect[1] + 2, x + size / 2, box.rect[1] + 2 + size)
+        self._draw.rounded_rectangle(square, radius=size / 4, fill=box.colour)
+        inset = size * 0.22
+        inner = (square[0] + inset, square[1] + inset, square[2] - inset, square[3] - inset)
+        draw_glyph(self._draw, box.glyph, inner, (255, 255, 255))
+        self._write(box.label, x, square[3] + self._metrics.font * 0.9, self._metrics.font, (255, 255, 255), "mm")
+
+    def _key(self, box: Box) -> None:
+        self._draw.rectangle(_inside(box.rect), fill=self._palette.surface, outline=self._palette.background)
+        label = {"space": " ", "enter": "go", "del": "<x"}.get(box.label, box.label)
+        self._write(label, *self._middle(box.rect), self._metrics.small_font, self._palette.text, "mm")
+
+    def _status(self, box: Box) -> None:
+        colour = (255, 255, 255) if self._launcher else self._palette.text
+        if not self._launcher:
+            self._draw.rectangle(_inside(box.rect), fill=self._palette.background)
+        _, y = self._middle(box.rect)
+        self._write(box.label, self._metrics.margin, y, self._metrics.small_font, colour)
+        self._write(f"{box.text}%", box.rect[2] - self._metrics.margin, y, self._metrics.small_font, colour, "rm")
+
+    def _navigation(self, box: Box) -> None:
+        colour = (255, 255, 255) if self._launcher else self._palette.faint
+        if not self._launcher:
+            self._draw.rectangle(_inside(box.rect), fill=self._palette.background)
+        x, y = self._middle(box.rect)
+        half = self._metrics.navigation_bar * 0.25
+        draw_glyph(self._draw, box.label, (x - half, y - half, x + half, y + half), colour)
+
+    def _dialog(self, box: Box) -> None:
+        dimmed = self.image.point(lambda value: value * (255 - DIM) // 255)
+        self.image.paste(dimmed)
+        self._draw.rounded_rectangle(_inside(box.rect), radius=self._metrics.margin, fill=self._palette.background)
+        x = box.rect[0] + self._metrics.margin
+        self._write(box.label, x, box.rect[1] + self._metrics.title / 2, self._metrics.font, self._palette.text)
+
+
+def _inside(rect: Rect) -> Rect:
+    """Pillow's rectangles include their right and bottom edge; ours do not."""
+    return rect[0], rect[1], rect[2] - 1, rect[3] - 1

@@ -1,0 +1,101 @@
+"""What an app's screen is made of, as plain data. Knows no pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of a list; tapping it reports ``id``."""
+
+    id: str
+    label: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchRow:
+    """A line with a switch; tapping anywhere on it reports ``id``."""
+
+    id: str
+    label: str
+    checked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A filled button."""
+
+    id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A text field with a hint shown while it is empty."""
+
+    id: str
+    hint: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Words that cannot be tapped."""
+
+    text: str
+    large: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Icon:
+    """An app's icon on the launcher; ``glyph`` names a drawing in ``ui.glyphs``."""
+
+    id: str
+    label: str
+    glyph: str
+    colour: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class IconGrid:
+    """Icons in rows and columns."""
+
+    icons: tuple[Icon, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One of a row of tabs."""
+
+    id: str
+    label: str
+    selected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tabs:
+    """Tabs side by side under the title."""
+
+    tabs: tuple[Tab, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialog:
+    """A question over the screen; nothing under it can be tapped."""
+
+    text: str
+    buttons: tuple[Button, ...]
+
+
+Widget = Row | SwitchRow | Button | Field | Label | IconGrid | Tabs
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """One screen of an app, from top to bottom."""
+
+    title: str
+    body: tuple[Widget, ...] = field(default=())
+    dialog: Dialog | None = None

@@ -1,0 +1,135 @@
+"""The house's rules: imports point down only, and what must not need torch imports without it."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("agent_runtime", "tuner", "device_scripts", "coso")
+
+# What each part may import of ours. The longest prefix that matches a module decides.
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "agent_runtime": ("agent_runtime", "coso"),
+    "agent_runtime.errors": (),
+    "agent_runtime.actions": ("agent_runtime.actions", "agent_runtime.errors"),
+    "agent_runtime.trajectory": ("agent_runtime.actions",),
+    "agent_runtime.devices": ("agent_runtime.devices", "agent_runtime.actions", "agent_runtime.errors"),
+    "agent_runtime.policy": (
+        "agent_runtime.policy",
+        "agent_runtime.actions",
+        "agent_runtime.errors",
+        "agent_runtime.trajectory",
+        "coso",
+    ),
+    "agent_runtime.tasks": (
+        "agent_runtime.tasks",
+        "agent_runtime.devices",
+        "agent_runtime.actions",
+        "agent_runtime.errors",
+        "agent_runtime.trajectory",
+    ),
+    "agent_runtime.uplink": (
+        "agent_runtime.uplink",
+        "agent_runtime.actions",
+        "agent_runtime.errors",
+        "agent_runtime.trajectory",
+        "agent_runtime",
+        "coso",
+    ),
+    "tuner": (
+        "tuner",
+        "coso",
+        "agent_runtime.actions",
+        "agent_runtime.policy",
+        "agent_runtime.errors",
+        "agent_runtime.trajectory",
+        "agent_runtime.uplink.codec",
+    ),
+    "tuner.coso": ("tuner.coso", "tuner.errors", "agent_runtime.actions"),
+    "tuner.ingest": (
+        "tuner.ingest",
+        "tuner.adapters",
+        "tuner.config",
+        "tuner.errors",
+        "tuner",
+        "coso",
+        "agent_runtime.actions",
+        "agent_runtime.errors",
+    ),
+    "device_scripts.virtual_phone": ("device_scripts.virtual_phone",),
+    "device_scripts.small_vlm": ("device_scripts", "agent_runtime"),
+    "device_scripts.demo": ("device_scripts",),
+    "coso": ("coso",),
+}
+
+TORCH_FREE = (
+    "coso.v1.tuner_pb2_grpc",
+    "agent_runtime.actions",
+    "agent_runtime.cli",
+    "agent_runtime.devices.adb",
+    "agent_runtime.episode",
+    "agent_runtime.tasks",
+    "agent_runtime.uplink.client",
+    "tuner.adapters.store",
+    "tuner.cli",
+    "tuner.config",
+    "tuner.ingest.ledger",
+    "tuner.ingest.server",
+    "device_scripts.virtual_phone.cli",
+)
+
+
+def _modules() -> list[tuple[str, Path]]:
+    found = []
+    for folder in ("agent_runtime", "tuner", "device_scripts"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found.append((".".join(parts[:-1] if parts[-1] == "__init__" else parts), path))
+    return found
+
+
+def _imports_of_ours(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            assert node.module is not None
+            names.add(node.module)
+    return {name for name in names if name.split(".")[0] in PACKAGES}
+
+
+def _allowed_for(module: str) -> tuple[str, ...]:
+    rules = [prefix for prefix in ALLOWED if module == prefix or module.startswith(prefix + ".")]
+    return ALLOWED[max(rules, key=len)] if rules else PACKAGES
+
+
+@pytest.mark.parametrize(("module", "path"), _modules(), ids=lambda value: value if isinstance(value, str) else "")
+def test_imports_point_down(module: str, path: Path) -> None:
+    allowed = _allowed_for(module)
+    for name in _imports_of_ours(path):
+        down = any(
+            name == prefix or (name.startswith(prefix + ".") and prefix != "agent_runtime.uplink") for prefix in allowed
+        )
+        assert down, f"{module} imports {name}; it may import only {allowed}"
+
+
+@pytest.mark.parametrize("module", TORCH_FREE)
+def test_imports_without_torch(module: str) -> None:
+    probe = f"import sys; sys.modules['torch'] = None; import {module}"
+    done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_rule_catches_an_arrow_that_points_up() -> None:
+    assert "tuner" not in _allowed_for("agent_runtime.policy.adapter")
+    assert "agent_runtime.devices" not in _allowed_for("tuner.learner.loop")
+
+
+def test_every_module_says_its_job_on_the_first_line() -> None:
+    silent = [str(path) for _, path in _modules() if not ast.get_docstring(ast.parse(path.read_text()))]
+    assert silent == []
