@@ -1,0 +1,254 @@
+"""The runtime's link to its tuner: two background threads over one channel. Decides nothing about episodes.
+
+One thread registers and then sends what waits in the spool, removing a trajectory once the tuner has it; the
+other follows adapter versions and hands each complete payload to ``on_adapter``. When the tuner is away both
+keep trying, with a delay that doubles up to ``LONGEST_RETRY_SEC``; episodes wait in the spool meanwhile.
+"""
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+from coso.v1 import policy_pb2, trajectory_pb2, tuner_pb2, tuner_pb2_grpc
+
+from agent_runtime import __version__
+from agent_runtime.errors import TunerError, TunerRefusedError
+from agent_runtime.trajectory import PolicyIdentity
+from agent_runtime.uplink.spool import Spool
+
+MAX_MESSAGE_BYTES = 64 << 20
+CALL_DEADLINE_SEC = 20.0
+UPLOAD_DEADLINE_SEC = 120.0
+UPLOAD_BATCH = 32
+FIRST_RETRY_SEC = 0.2
+LONGEST_RETRY_SEC = 5.0
+_FINAL_CODES = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED)
+_LOG = logging.getLogger(__name__)
+OnAdapter = Callable[[policy_pb2.AdapterManifest, bytes], None]
+
+
+@dataclass
+class LinkCounters:
+    """What went over the link so far."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    refused: int = 0
+    versions_received: int = 0
+    payload_bytes_received: int = 0
+
+
+class TunerLink:
+    """One runtime's link to ``address`` (host:port)."""
+
+    def __init__(
+        self,
+        address: str,
+        identity: PolicyIdentity,
+        runtime_id: str,
+        spool: Spool,
+        on_adapter: OnAdapter,
+        have_version: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self.counters = LinkCounters()
+        self._address = address
+        self._identity = identity
+        self._runtime_id = runtime_id
+        self._spool = spool
+        self._on_adapter = on_adapter
+        self._have_version = have_version
+        self._changed = threading.Condition()
+        self._registered = False
+        self._refusal = ""
+        self._work = False
+        self._stopping = False
+        self._channel: grpc.Channel | None = None
+        self._follow: grpc.Call | None = None
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begin to connect; returns at once."""
+        self._channel = grpc.insecure_channel(
+            self._address,
+            options=[
+                ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+                ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+                ("grpc.keepalive_time_ms", 30_000),
+            ],
+        )
+        stub = tuner_pb2_grpc.TunerServiceStub(self._channel)
+        for name, loop in (("uplink-send", self._send_loop), ("uplink-follow", self._follow_loop)):
+            thread = threading.Thread(target=loop, args=(stub,), name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def wait_registered(self, timeout_sec: float) -> None:
+        """Return once the tuner has admitted this runtime.
+
+        Raises:
+            TunerRefusedError: the tuner will not have it; the sentence is the tuner's.
+            TunerError: it could not be reached in time; the link keeps trying.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._registered or bool(self._refusal), timeout_sec)
+            if self._refusal:
+                raise TunerRefusedError(f"The tuner at {self._address} refuses this runtime: {self._refusal}")
+            if not self._registered:
+                raise TunerError(
+                    f"Got no answer from {self._address} within {timeout_sec:g} s, expected a tuner: "
+                    "start one with `tuner serve`, or leave --tuner out."
+                )
+
+    def submit(self, trajectory: trajectory_pb2.Trajectory) -> None:
+        """Make a trajectory durable and have it sent when the tuner is there.
+
+        Raises:
+            SpoolFullError: too much waits already.
+            OSError: the disk refused.
+        """
+        with self._changed:
+            self._spool.put(trajectory)
+            self._work = True
+            self._changed.notify_all()
+
+    def close(self, drain_timeout_sec: float) -> int:
+        """Wait for the spool to empty, at most so long, then end the link; return how many still wait."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._spool) == 0 or bool(self._refusal), drain_timeout_sec)
+            self._stopping = True
+            self._changed.notify_all()
+        if self._follow is not None:
+            self._follow.cancel()
+        for thread in self._threads:
+            thread.join(timeout=CALL_DEADLINE_SEC)
+        if self._channel is not None:
+            self._channel.close()
+        return len(self._spool)
+
+    # --- sending
+
+    def _send_loop(self, stub: tuner_pb2_grpc.TunerServiceStub) -> None:
+        retry_sec = FIRST_RETRY_SEC
+        while not self._stopping:
+            try:
+                if not self._registered:
+                    self._register(stub)
+                self._send_waiting(stub)
+                retry_sec = FIRST_RETRY_SEC
+            except grpc.RpcError as error:
+                if error.code() in _FINAL_CODES:
+                    self._note_refusal(error.details() or error.code().name)
+                    return
+                _LOG.info("tuner at %s: %s", self._address, error.code())
+                self._pause(retry_sec)
+                retry_sec = min(2 * retry_sec, LONGEST_RETRY_SEC)
+                continue
+            with self._changed:
+                self._changed.wait_for(lambda: self._work or self._stopping)
+                self._work = False
+
+    def _register(self, stub: tuner_pb2_grpc.TunerServiceStub) -> None:
+        identity = self._identity
+        stub.RegisterRuntime(
+            tuner_pb2.RegisterRuntimeRequest(
+                runtime_id=self._runtime_id,
+                base_model_digest=identity.base_model_digest,
+                tokenizer_digest=identity.tokenizer_digest,
+                quantization=identity.quantization,
+                action_grammar=identity.action_grammar,
+                software_version=__version__,
+            ),
+            timeout=CALL_DEADLINE_SEC,
+        )
+        with self._changed:
+            self._registered = True
+            self._work = True
+            self._changed.notify_all()
+
+    def _send_waiting(self, stub: tuner_pb2_grpc.TunerServiceStub) -> None:
+        while not self._stopping:
+            paths = self._send_batch(stub)
+            if not paths:
+                return
+
+    def _send_batch(self, stub: tuner_pb2_grpc.TunerServiceStub) -> list[Path]:
+        sent: list[Path] = []
+
+        def requests() -> Iterator[tuner_pb2.SubmitTrajectoriesRequest]:
+            for path, trajectory in self._spool.waiting():
+                if len(sent) == UPLOAD_BATCH or self._stopping:
+                    return
+                sent.append(path)
+                yield tuner_pb2.SubmitTrajectoriesRequest(trajectory=trajectory)
+
+        for index, response in enumerate(stub.SubmitTrajectories(requests(), timeout=UPLOAD_DEADLINE_SEC)):
+            self._settle(sent[index], response)
+        return sent
+
+    def _settle(self, path: Path, response: tuner_pb2.SubmitTrajectoriesResponse) -> None:
+        with self._changed:
+            if response.outcome == tuner_pb2.SUBMIT_OUTCOME_REFUSED:
+                _LOG.warning("the tuner refused %s: %s", response.trajectory_id, response.reason)
+                self.counters.refused += 1
+                self._spool.refuse(path)
+            else:
+                stored = response.outcome == tuner_pb2.SUBMIT_OUTCOME_STORED
+                self.counters.accepted += stored
+                self.counters.duplicate += not stored
+                self._spool.remove(path)
+            self._changed.notify_all()
+
+    # --- following
+
+    def _follow_loop(self, stub: tuner_pb2_grpc.TunerServiceStub) -> None:
+        retry_sec = FIRST_RETRY_SEC
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._registered or self._stopping or bool(self._refusal))
+                if self._stopping or self._refusal:
+                    return
+            try:
+                self._follow_once(stub)
+                retry_sec = FIRST_RETRY_SEC
+            except grpc.RpcError as error:
+                if not self._stopping:
+                    _LOG.info("following adapters of %s: %s", self._address, error.code())
+            self._pause(retry_sec)
+            retry_sec = min(2 * retry_sec, LONGEST_RETRY_SEC)
+
+    def _follow_once(self, stub: tuner_pb2_grpc.TunerServiceStub) -> None:
+        request = tuner_pb2.FollowAdaptersRequest(runtime_id=self._runtime_id, have_version=self._have_version())
+        call = stub.FollowAdapters(request)
+        self._follow = call
+        manifest, payload = policy_pb2.AdapterManifest(), bytearray()
+        for part in call:
+            if part.WhichOneof("part") == "manifest":
+                manifest, payload = part.manifest, bytearray()
+            elif part.chunk.offset_bytes == len(payload):
+                payload += part.chunk.data
+            if len(payload) == manifest.payload_bytes and payload:
+                self._deliver(manifest, bytes(payload))
+                payload = bytearray()
+
+    def _deliver(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> None:
+        if hashlib.sha256(payload).hexdigest() != manifest.payload_sha256:
+            _LOG.warning("version %d arrived damaged and is not used", manifest.version)
+            return
+        self.counters.versions_received += 1
+        self.counters.payload_bytes_received += len(payload)
+        self._on_adapter(manifest, payload)
+
+    def _pause(self, seconds: float) -> None:
+        deadline_sec = time.monotonic() + seconds
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or time.monotonic() >= deadline_sec, seconds)
+
+    def _note_refusal(self, sentence: str) -> None:
+        with self._changed:
+            self._refusal = sentence
+            self._changed.notify_all()

@@ -1,0 +1,121 @@
+"""A durable queue of trajectories on disk, oldest first. Sends nothing.
+
+One file per trajectory, written beside its place, fsynced and renamed into it; a file that cannot be read back
+is set aside under ``damaged/`` and the queue goes on.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from coso.v1 import trajectory_pb2
+from google.protobuf.message import DecodeError
+
+from agent_runtime.errors import UsageError
+
+DEFAULT_CAP_BYTES = 2 << 30
+_DIGEST_BYTES = 32
+_SUFFIX = ".trajectory"
+
+
+class SpoolFullError(UsageError):
+    """The spool holds as many bytes as it may."""
+
+
+class Spool:
+    """The queue in ``folder``; call ``open`` before anything else."""
+
+    def __init__(self, folder: Path, cap_bytes: int = DEFAULT_CAP_BYTES) -> None:
+        self._folder = folder
+        self._cap_bytes = cap_bytes
+        self._next_number = 0
+
+    def open(self) -> None:
+        """Make the folder and go on counting where it stopped.
+
+        Raises:
+            UsageError: the folder cannot be made or written.
+        """
+        probe = self._folder / ".writable"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise UsageError(
+                f"Got the spool folder {self._folder}, expected one that can be written: {error.strerror}; "
+                "choose another with --spool."
+            ) from error
+        for leftover in self._folder.glob(".writing-*"):
+            leftover.unlink()
+        self._next_number = max((int(path.stem) for path in self._files()), default=-1) + 1
+
+    def put(self, trajectory: trajectory_pb2.Trajectory) -> None:
+        """Make a trajectory durable.
+
+        Raises:
+            SpoolFullError: it would go over the cap; nothing was written.
+            OSError: the disk refused; nothing was written.
+        """
+        body = trajectory.SerializeToString(deterministic=True)
+        held = self.size_bytes()
+        if held + len(body) > self._cap_bytes:
+            raise SpoolFullError(
+                f"Got {held:,} bytes waiting in {self._folder}, expected at most {self._cap_bytes:,}: "
+                "start the tuner, or raise the cap."
+            )
+        temporary = self._folder / f".writing-{self._next_number}"
+        with temporary.open("wb") as file:
+            file.write(hashlib.sha256(body).digest() + body)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, self._folder / f"{self._next_number:012d}{_SUFFIX}")
+        _fsync_folder(self._folder)
+        self._next_number += 1
+
+    def waiting(self) -> Iterator[tuple[Path, trajectory_pb2.Trajectory]]:
+        """Yield every whole trajectory with its file, the oldest first."""
+        for path in self._files():
+            content = path.read_bytes()
+            body = content[_DIGEST_BYTES:]
+            if hashlib.sha256(body).digest() != content[:_DIGEST_BYTES]:
+                self._set_aside(path)
+                continue
+            try:
+                yield path, trajectory_pb2.Trajectory.FromString(body)
+            except DecodeError:
+                self._set_aside(path)
+
+    def remove(self, path: Path) -> None:
+        """Forget a trajectory that the tuner has stored."""
+        path.unlink(missing_ok=True)
+
+    def refuse(self, path: Path) -> None:
+        """Set a trajectory aside that the tuner will never take."""
+        self._move(path, "refused")
+
+    def size_bytes(self) -> int:
+        """Return how many bytes wait."""
+        return sum(path.stat().st_size for path in self._files())
+
+    def __len__(self) -> int:
+        return len(self._files())
+
+    def _files(self) -> list[Path]:
+        return sorted(path for path in self._folder.glob(f"*{_SUFFIX}") if path.stem.isdigit())
+
+    def _set_aside(self, path: Path) -> None:
+        self._move(path, "damaged")
+
+    def _move(self, path: Path, name: str) -> None:
+        (self._folder / name).mkdir(exist_ok=True)
+        os.replace(path, self._folder / name / path.name)
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

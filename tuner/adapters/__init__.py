@@ -1,0 +1,1 @@
+"""Adapter versions on disk, as bytes with a manifest. Needs no torch."""

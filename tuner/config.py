@@ -1,0 +1,38 @@
+"""How the tuner learns, as frozen data read once at the root. Needs no torch."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+WeightSource = Literal["scm", "parser", "uniform"]
+Quantization = Literal["nf4", "int8", "none"]
+
+
+class LearnerConfig(BaseModel):
+    """Settings of the learner process; names as in transformers' TrainingArguments where it has one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state: Path = Field(description="Folder of the ledger, the adapters and the learner's checkpoint.")
+    model: Path = Field(description="Folder of the base checkpoint.")
+    base_model_digest: str = Field(description="Hex sha256 of the base checkpoint; goes into every manifest.")
+    quantization: Quantization = "nf4"
+    action_grammar: str = "json"
+    weight_source: WeightSource = Field("scm", description="Where the causal weights B come from.")
+    entropy_alpha: float = Field(0.02, ge=0, description="α of Eq. 7, the weight of the causal entropy.")
+    learning_rate: float = Field(1e-3, gt=0, description="AdamW's step size for the LoRA tensors.")
+    max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm, module by module.")
+    lora_r: int = Field(16, ge=1)
+    lora_alpha: float = Field(32.0, gt=0)
+    target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    batch_size: int = Field(16, ge=1, description="Steps (utterances) in one optimizer step.")
+    trajectories_per_update: int = Field(8, ge=1, description="New trajectories to wait for before an update.")
+    optimizer_steps_per_update: int = Field(8, ge=1)
+    replay_capacity: int = Field(2000, ge=1, description="Trajectories kept for replay.")
+    discount: float = Field(0.5, gt=0, le=1, description="γ per step left until the outcome.")
+    importance_ceiling: float = Field(2.0, gt=0, description="Truncation of π(y|s) / π_behaviour(y|s).")
+    scm_learning_rate: float = Field(1e-3, gt=0)
+    scm_epochs: int = Field(2, ge=1, description="Passes over the replayed utterances for each update.")
+    seed: int = 0
+    num_threads: int = Field(1, ge=1, description="CPU threads torch may use.")

@@ -1,0 +1,66 @@
+"""Turns an episode's outcome into a weight for each of its steps. Knows no tokens and no critic.
+
+There is no learned critic: the success of the same task so far stands in for V (DigiRL's instruction-level
+value). With r the reward in [0, 1], H the number of steps, h = 1 … H, b the baseline, λ the discount:
+
+    A_h = λ^(H−h) · r − b        the fewer steps were left, the more the outcome is this step's doing
+    w_h = min(1, max(A_h, floor))                       when the episode succeeded
+    w_h = −min(ceiling, b)                              when it failed and negative weights are asked for
+
+The floor keeps a success of a task that is mastered as an anchor. A failure has weight 0 by default.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+SUCCESS_FLOOR = 0.1
+
+
+@dataclass
+class SuccessBaseline:
+    """Running success rate for each task name: exact mean at first, then exponential with ``rate``."""
+
+    rate: float = 0.1
+    values: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def value(self, task_name: str) -> float:
+        """Return the success rate seen so far, 0 for a task never seen."""
+        return self.values.get(task_name, 0.0)
+
+    def update(self, task_name: str, reward: float) -> None:
+        """Take one more outcome in; the n-th moves the mean by max(1/n, ``rate``)."""
+        count = self.counts.get(task_name, 0) + 1
+        old = self.values.get(task_name, 0.0)
+        self.counts[task_name] = count
+        self.values[task_name] = old + max(1 / count, self.rate) * (reward - old)
+
+    def state(self) -> dict[str, dict[str, float]]:
+        """Return everything as plain data for JSON."""
+        return {"values": dict(self.values), "counts": {name: float(count) for name, count in self.counts.items()}}
+
+    def load(self, state: Mapping[str, Mapping[str, float]]) -> None:
+        """Take over what ``state`` returned."""
+        self.values = dict(state["values"])
+        self.counts = {name: int(count) for name, count in state["counts"].items()}
+
+
+def step_weights(
+    reward: float, steps: int, baseline: float, discount: float, negative_ceiling: float = 0.0
+) -> tuple[float, ...]:
+    """Return the weight of every step of one episode, first step first; see the module's formula.
+
+    ``reward`` in [0, 1], above 0 for a success; ``steps`` ≥ 1; ``baseline`` in [0, 1]; ``discount`` in (0, 1].
+
+    Raises:
+        ValueError: an argument is out of its range or not finite.
+    """
+    if not (0 <= reward <= 1 and 0 <= baseline <= 1 and 0 < discount <= 1 and steps >= 1 and negative_ceiling >= 0):
+        raise ValueError(
+            f"Got reward {reward}, baseline {baseline}, discount {discount}, {steps} steps, "
+            f"negative ceiling {negative_ceiling}: expected shares in [0, 1] and at least one step."
+        )
+    if reward == 0:
+        return (-min(negative_ceiling, baseline) or 0.0,) * steps
+    advantages = (discount ** (steps - h) * reward - baseline for h in range(1, steps + 1))
+    return tuple(min(1.0, max(advantage, SUCCESS_FLOOR)) for advantage in advantages)

@@ -1,0 +1,194 @@
+"""The ledger: every accepted trajectory, durable and exactly once, in SQLite. Learns nothing.
+
+The front writes from its process and the learner reads from its own: WAL lets both at once. A trajectory is
+acknowledged only after ``store`` returns, that is after the commit was fsynced (synchronous=FULL).
+"""
+
+import hashlib
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from coso.v1 import trajectory_pb2
+from tuner.errors import LedgerError
+from tuner.files import fsync_folder
+
+SCHEMA_VERSION = 1
+_BUSY_TIMEOUT_MS = 10_000
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS trajectories (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    content_sha256 TEXT NOT NULL,
+    purpose INTEGER NOT NULL,
+    verdict INTEGER NOT NULL,
+    stored_at_unix_sec REAL NOT NULL,
+    consumed_by_version INTEGER,
+    message BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS waiting ON trajectories (consumed_by_version, sequence);
+CREATE TABLE IF NOT EXISTS runtimes (
+    id TEXT PRIMARY KEY,
+    registered_at_unix_sec REAL NOT NULL
+);
+"""
+_TRAINABLE = f"purpose = {trajectory_pb2.PURPOSE_EXPLORE} AND verdict != {trajectory_pb2.VERDICT_VOID}"
+
+
+class StoreOutcome(Enum):
+    """What became of a trajectory sent in."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    """The id is taken by other content."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTrajectory:
+    """A trajectory and its place in the order of arrival."""
+
+    sequence: int
+    message: trajectory_pb2.Trajectory
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCounts:
+    """How many trajectories there are, by what became of them."""
+
+    stored: int
+    void: int
+    waiting: int
+    consumed: int
+
+
+class Ledger:
+    """One connection to the ledger in a folder; call ``open`` before anything else."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "ledger.sqlite3"
+        self._connection: sqlite3.Connection | None = None
+
+    def open(self) -> None:
+        """Open the ledger, making it where there is none.
+
+        Raises:
+            LedgerError: the file is no ledger of this schema, or the disk does not take the settings it needs.
+        """
+        try:
+            connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_MS / 1000, isolation_level=None)
+            _set_pragma(connection, "journal_mode", "WAL", "wal")
+            _set_pragma(connection, "synchronous", "FULL", 2)
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, SCHEMA_VERSION):
+                raise LedgerError(
+                    f"Got a ledger of schema {version} at {self._path}, expected {SCHEMA_VERSION}: "
+                    "use the release that wrote it, or another state folder."
+                )
+            connection.executescript(_SCHEMA)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            fsync_folder(self._path.parent)
+        except (sqlite3.Error, OSError) as error:
+            raise LedgerError(
+                f"Got {error} when opening {self._path}, expected a ledger that can be written: "
+                "check the folder and its disk."
+            ) from error
+        self._connection = connection
+
+    def close(self) -> None:
+        """Close the connection; safe to call twice."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def store(self, message: trajectory_pb2.Trajectory) -> StoreOutcome:
+        """Store a trajectory durably; a second time with the same content changes nothing.
+
+        Raises:
+            LedgerError: it is not stored, and must not be acknowledged.
+        """
+        blob = message.SerializeToString(deterministic=True)
+        digest = hashlib.sha256(blob).hexdigest()
+        with self._sql() as sql:
+            try:
+                sql.execute(
+                    "INSERT INTO trajectories (id, content_sha256, purpose, verdict, stored_at_unix_sec, message) "
+                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    (message.trajectory_id, digest, message.purpose, message.verdict, time.time(), blob),
+                )
+            except sqlite3.IntegrityError:
+                known = sql.execute("SELECT content_sha256 FROM trajectories WHERE id = ?", (message.trajectory_id,))
+                return StoreOutcome.DUPLICATE if known.fetchone()[0] == digest else StoreOutcome.CONFLICT
+        return StoreOutcome.STORED
+
+    def waiting(self, limit: int) -> list[StoredTrajectory]:
+        """Return trajectories to be trained on that no update has used yet, the oldest first."""
+        where = f"consumed_by_version IS NULL AND {_TRAINABLE}"
+        return list(self._read(f"WHERE {where} ORDER BY sequence LIMIT ?", (limit,)))
+
+    def recent(self, limit: int) -> list[StoredTrajectory]:
+        """Return the latest trajectories that updates have used, the oldest first: the replay."""
+        where = f"consumed_by_version IS NOT NULL AND {_TRAINABLE}"
+        return list(self._read(f"WHERE {where} ORDER BY sequence DESC LIMIT ?", (limit,)))[::-1]
+
+    def mark_consumed(self, sequences: Iterable[int], version: int) -> None:
+        """Note which version was trained on these, all or none."""
+        with self._sql() as sql:
+            sql.execute("BEGIN IMMEDIATE")
+            sql.executemany(
+                "UPDATE trajectories SET consumed_by_version = ? WHERE sequence = ?",
+                [(version, sequence) for sequence in sequences],
+            )
+            sql.execute("COMMIT")
+
+    def note_runtime(self, runtime_id: str) -> None:
+        """Remember a runtime that registered."""
+        with self._sql() as sql:
+            sql.execute("INSERT OR REPLACE INTO runtimes VALUES (?, ?)", (runtime_id, time.time()))
+
+    def runtime_ids(self) -> list[str]:
+        """Return every runtime that ever registered, the latest first."""
+        with self._sql() as sql:
+            rows = sql.execute("SELECT id FROM runtimes ORDER BY registered_at_unix_sec DESC").fetchall()
+        return [row[0] for row in rows]
+
+    def counts(self) -> LedgerCounts:
+        """Count what there is."""
+        with self._sql() as sql:
+            row = sql.execute(
+                f"SELECT COUNT(*), COALESCE(SUM(verdict = {trajectory_pb2.VERDICT_VOID}), 0), "
+                f"COALESCE(SUM(consumed_by_version IS NULL AND {_TRAINABLE}), 0), "
+                "COALESCE(SUM(consumed_by_version IS NOT NULL), 0) FROM trajectories"
+            ).fetchone()
+        return LedgerCounts(*row)
+
+    def _read(self, where: str, arguments: tuple[int, ...]) -> Iterator[StoredTrajectory]:
+        with self._sql() as sql:
+            rows = sql.execute(f"SELECT sequence, message FROM trajectories {where}", arguments).fetchall()
+        for sequence, blob in rows:
+            yield StoredTrajectory(sequence, trajectory_pb2.Trajectory.FromString(blob))
+
+    @contextmanager
+    def _sql(self) -> Iterator[sqlite3.Connection]:
+        if self._connection is None:
+            raise LedgerError("Got a ledger that is not open, expected an open one: call open() first.")
+        try:
+            yield self._connection
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.rollback()
+            raise LedgerError(
+                f"Got {error} from the ledger at {self._path}, expected it to be writable: check the disk's free space."
+            ) from error
+
+
+def _set_pragma(connection: sqlite3.Connection, name: str, value: str, expected: object) -> None:
+    """Set a pragma and check the answer: an I/O error here leaves the old value without an exception."""
+    connection.execute(f"PRAGMA {name} = {value}")
+    answer = connection.execute(f"PRAGMA {name}").fetchone()[0]
+    if answer != expected:
+        raise LedgerError(f"Got {name} {answer!r} from SQLite, expected {expected!r}: use a local disk.")

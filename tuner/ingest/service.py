@@ -1,0 +1,155 @@
+"""Answers the tuner's calls. Opens no port, starts no process and needs no torch."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NoReturn, TypeVar
+
+import grpc
+from coso.v1 import policy_pb2, trajectory_pb2, tuner_pb2, tuner_pb2_grpc
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from tuner import __version__
+from tuner.adapters.store import AdapterStore
+from tuner.errors import LedgerError
+from tuner.ingest.identity import Identity
+from tuner.ingest.learner_view import LearnerView
+from tuner.ingest.ledger import Ledger, StoreOutcome
+from tuner.ingest.validate import broken_bound
+
+CHUNK_BYTES = 256 << 10
+ERROR_DOMAIN = "coso.v1"
+_Outcome = tuner_pb2.SubmitOutcome
+_Context = grpc.aio.ServicerContext
+Result = TypeVar("Result")
+
+
+class TunerService(tuner_pb2_grpc.TunerServiceServicer):
+    """The four calls. All ledger work happens on ``executor``, one thread, which also opened the ledger."""
+
+    def __init__(
+        self, ledger: Ledger, store: AdapterStore, identity: Identity, learner: LearnerView, executor: ThreadPoolExecutor
+    ) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._identity = identity
+        self._learner = learner
+        self._executor = executor
+        self._started_sec = time.monotonic()
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        """End the streams that would otherwise stay open."""
+        self._closing.set()
+        self._learner.wake_all()
+
+    async def RegisterRuntime(  # noqa: N802
+        self, request: tuner_pb2.RegisterRuntimeRequest, context: _Context
+    ) -> tuner_pb2.RegisterRuntimeResponse:
+        """Admit a runtime whose model is the tuner's own."""
+        theirs = Identity(
+            request.base_model_digest, request.tokenizer_digest, request.quantization, request.action_grammar
+        )
+        mismatch = self._identity.mismatch(theirs)
+        if mismatch is not None:
+            await _refuse(context, code_pb2.FAILED_PRECONDITION, mismatch, "MODEL_MISMATCH")
+        if not request.runtime_id:
+            await _refuse(context, code_pb2.INVALID_ARGUMENT, "Got an empty runtime id, expected a name.", "NO_ID")
+        await self._on_ledger(context, lambda: self._ledger.note_runtime(request.runtime_id))
+        latest = self._store.latest()
+        return tuner_pb2.RegisterRuntimeResponse(latest_version=latest.version if latest else 0)
+
+    async def SubmitTrajectories(  # noqa: N802
+        self, request_iterator: AsyncIterator[tuner_pb2.SubmitTrajectoriesRequest], context: _Context
+    ) -> AsyncIterator[tuner_pb2.SubmitTrajectoriesResponse]:
+        """Store each trajectory and answer once it is durable."""
+        async for request in request_iterator:
+            trajectory = request.trajectory
+            reason = broken_bound(trajectory, self._identity)
+            if reason is None:
+                outcome, reason = await self._store_one(trajectory, context)
+            else:
+                outcome = _Outcome.SUBMIT_OUTCOME_REFUSED
+            yield tuner_pb2.SubmitTrajectoriesResponse(
+                trajectory_id=trajectory.trajectory_id, outcome=outcome, reason=reason
+            )
+
+    async def FollowAdapters(  # noqa: N802
+        self, request: tuner_pb2.FollowAdaptersRequest, context: _Context
+    ) -> AsyncIterator[tuner_pb2.FollowAdaptersResponse]:
+        """Stream the newest version whenever there is one above what the caller has."""
+        have_version = request.have_version
+        while not self._closing.is_set():
+            seen = self._learner.publications
+            latest = self._store.latest()
+            if latest is not None and latest.version > have_version:
+                manifest, payload = self._store.get(latest.version)
+                manifest.replaces_any = manifest.parent_version != have_version
+                for part in _parts(manifest, payload):
+                    yield part
+                have_version = manifest.version
+            await self._learner.wait_for_publication(after=seen)
+
+    async def GetStatus(  # noqa: N802
+        self, request: tuner_pb2.GetStatusRequest, context: _Context
+    ) -> tuner_pb2.GetStatusResponse:
+        """Say how the service stands."""
+        counts, runtime_ids = await self._on_ledger(
+            context, lambda: (self._ledger.counts(), self._ledger.runtime_ids())
+        )
+        latest = self._store.latest() or policy_pb2.AdapterManifest()
+        return tuner_pb2.GetStatusResponse(
+            software_version=__version__,
+            base_model_digest=self._identity.base_model_digest,
+            quantization=self._identity.quantization,
+            action_grammar=self._identity.action_grammar,
+            uptime_seconds=int(time.monotonic() - self._started_sec),
+            trajectories_stored=counts.stored,
+            trajectories_void=counts.void,
+            trajectories_waiting=counts.waiting,
+            trajectories_consumed=counts.consumed,
+            latest_version=latest.version,
+            latest_payload_bytes=latest.payload_bytes,
+            latest_payload_sha256=latest.payload_sha256,
+            learner_state=self._learner.state,
+            learner_message=self._learner.message,
+            learner_metrics=self._learner.metrics,
+            runtime_ids=runtime_ids,
+        )
+
+    async def _store_one(
+        self, trajectory: trajectory_pb2.Trajectory, context: _Context
+    ) -> tuple["_Outcome.ValueType", str]:
+        stored = await self._on_ledger(context, lambda: self._ledger.store(trajectory))
+        if stored is StoreOutcome.CONFLICT:
+            return _Outcome.SUBMIT_OUTCOME_REFUSED, "Got other content under an id that is stored: use a new id."
+        if stored is StoreOutcome.DUPLICATE:
+            return _Outcome.SUBMIT_OUTCOME_DUPLICATE, ""
+        self._learner.trajectory_stored()
+        return _Outcome.SUBMIT_OUTCOME_STORED, ""
+
+    async def _on_ledger(self, context: _Context, work: Callable[[], Result]) -> Result:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        except LedgerError as error:
+            await _refuse(context, code_pb2.UNAVAILABLE, str(error), "LEDGER")
+
+
+def _parts(manifest: policy_pb2.AdapterManifest, payload: bytes) -> list[tuner_pb2.FollowAdaptersResponse]:
+    parts = [tuner_pb2.FollowAdaptersResponse(manifest=manifest)]
+    for offset in range(0, len(payload), CHUNK_BYTES):
+        chunk = policy_pb2.AdapterChunk(offset_bytes=offset, data=payload[offset : offset + CHUNK_BYTES])
+        parts.append(tuner_pb2.FollowAdaptersResponse(chunk=chunk))
+    return parts
+
+
+async def _refuse(context: _Context, code: int, sentence: str, reason: str) -> NoReturn:
+    """End the call with a status that carries the sentence and google.rpc.ErrorInfo."""
+    detail = any_pb2.Any()
+    detail.Pack(error_details_pb2.ErrorInfo(reason=reason, domain=ERROR_DOMAIN))
+    status = rpc_status.to_status(status_pb2.Status(code=code, message=sentence, details=[detail]))
+    await context.abort(status.code, status.details, status.trailing_metadata)
+    raise AssertionError("abort always raises")

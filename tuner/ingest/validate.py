@@ -1,0 +1,82 @@
+"""The bounds of a trajectory: one sentence for the first that is broken. Stores nothing."""
+
+import math
+import struct
+
+from coso.v1 import trajectory_pb2
+
+from tuner.ingest.identity import Identity
+
+MAX_STEPS = 256
+MAX_TOKENS = 4096
+MAX_PNG_BYTES = 8 << 20
+MAX_TEXT_BYTES = 64 << 10
+MAX_ID_LENGTH = 128
+MAX_SIDE_PX = 8192
+_PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+_HEX_SHA256_LENGTH = 64
+
+
+def broken_bound(trajectory: trajectory_pb2.Trajectory, identity: Identity) -> str | None:
+    """Return what is wrong with the trajectory in one sentence, or None when it may be stored."""
+    if not 0 < len(trajectory.trajectory_id) <= MAX_ID_LENGTH:
+        return f"Got an id of {len(trajectory.trajectory_id)} characters, expected 1 to {MAX_ID_LENGTH}."
+    if trajectory.verdict == trajectory_pb2.VERDICT_UNSPECIFIED:
+        return "Got no verdict, expected SUCCESS, FAILURE or VOID."
+    if trajectory.purpose == trajectory_pb2.PURPOSE_UNSPECIFIED:
+        return "Got no purpose, expected EXPLORE or EVALUATE."
+    foreign = _foreign(trajectory, identity)
+    if foreign is not None:
+        return foreign
+    if not math.isfinite(trajectory.reward) or not 0 <= trajectory.reward <= 1:
+        return f"Got the reward {trajectory.reward}, expected a number from 0 to 1."
+    if not math.isfinite(trajectory.temperature) or trajectory.temperature < 0:
+        return f"Got the temperature {trajectory.temperature}, expected 0 or more."
+    if trajectory.verdict != trajectory_pb2.VERDICT_VOID and not trajectory.steps:
+        return "Got no steps, expected at least one unless the verdict is VOID."
+    limit = min(MAX_STEPS, trajectory.step_limit)
+    if len(trajectory.steps) > limit:
+        return f"Got {len(trajectory.steps)} steps, expected at most {limit}."
+    for index, step in enumerate(trajectory.steps):
+        broken = _broken_step(step, index)
+        if broken is not None:
+            return f"In step {index}: {broken}"
+    return None
+
+
+def _foreign(trajectory: trajectory_pb2.Trajectory, identity: Identity) -> str | None:
+    own = Identity(
+        trajectory.base_model_digest, trajectory.tokenizer_digest, trajectory.quantization, trajectory.action_grammar
+    )
+    return identity.mismatch(own)
+
+
+def _broken_step(step: trajectory_pb2.Step, index: int) -> str | None:
+    if step.index != index:
+        return f"got the index {step.index}, expected {index}: steps come in order."
+    tokens, log_probs = len(step.token_ids), len(step.log_probs)
+    if not 0 < tokens <= MAX_TOKENS:
+        return f"got {tokens} tokens, expected 1 to {MAX_TOKENS}."
+    if tokens != log_probs:
+        return f"got {tokens} tokens and {log_probs} log-probs, expected as many of one as of the other."
+    if not all(math.isfinite(value) and value <= 0 for value in step.log_probs):
+        return "got a log-prob that is not a finite number at or below 0."
+    if max(len(step.prompt.encode()), len(step.utterance.encode())) > MAX_TEXT_BYTES:
+        return f"got a prompt or utterance over {MAX_TEXT_BYTES} bytes."
+    if step.action.WhichOneof("kind") is None:
+        return "got no action, expected one, Malformed included."
+    if len(step.adapter_digest) != _HEX_SHA256_LENGTH:
+        return f"got an adapter digest of {len(step.adapter_digest)} characters, expected {_HEX_SHA256_LENGTH}."
+    return _broken_screenshot(step.screenshot)
+
+
+def _broken_screenshot(screenshot: trajectory_pb2.Screenshot) -> str | None:
+    png = screenshot.png
+    if not len(_PNG_START) + 8 < len(png) <= MAX_PNG_BYTES:
+        return f"got a screenshot of {len(png)} bytes, expected a PNG of at most {MAX_PNG_BYTES}."
+    if not png.startswith(_PNG_START) or not png.endswith(b"IEND\xaeB`\x82"):
+        return "got a screenshot that is no whole PNG."
+    size = struct.unpack(">II", png[len(_PNG_START) : len(_PNG_START) + 8])
+    if size != (screenshot.width_px, screenshot.height_px) or max(size) > MAX_SIDE_PX or min(size) == 0:
+        return f"got a PNG of {size[0]}x{size[1]}, expected {screenshot.width_px}x{screenshot.height_px} as announced."
+    return None

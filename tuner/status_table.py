@@ -1,0 +1,29 @@
+"""Prints a tuner's status as a table. Asks nobody."""
+
+from __future__ import annotations
+
+from coso.v1 import tuner_pb2
+from rich.console import Console
+from rich.table import Table
+
+
+def print_status(address: str, status: tuner_pb2.GetStatusResponse) -> None:
+    """Write the figures of one answer to the terminal."""
+    table = Table(title=f"tuner at {address}", show_header=False)
+    minutes = status.uptime_seconds // 60
+    rows = [
+        ("software", status.software_version),
+        ("base model", f"{status.base_model_digest[:12]}…, {status.quantization}, {status.action_grammar} grammar"),
+        ("up", f"{minutes // 60} h {minutes % 60} min"),
+        ("trajectories stored", f"{status.trajectories_stored}"),
+        ("  void", f"{status.trajectories_void}"),
+        ("  waiting", f"{status.trajectories_waiting}"),
+        ("  consumed", f"{status.trajectories_consumed}"),
+        ("adapter version", f"{status.latest_version} ({status.latest_payload_bytes:,} bytes)"),
+        ("learner", f"{status.learner_state} {status.learner_message}".strip()),
+        ("runtimes", ", ".join(status.runtime_ids) or "none yet"),
+    ]
+    rows += [(name, f"{value:.4g}") for name, value in sorted(status.learner_metrics.items())]
+    for name, value in rows:
+        table.add_row(name, value)
+    Console().print(table)
