@@ -16,6 +16,8 @@ from typing import Annotated
 import torch
 import typer
 from torch import Tensor
+from transformers import PreTrainedTokenizerFast, Qwen3VLForConditionalGeneration
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from device_scripts.small_vlm.architecture import (
     build_image_processor,
@@ -40,7 +42,7 @@ def rate_share(progress: float) -> float:
 
 
 def loss_of(model: torch.nn.Module, batch: Batch, device: str) -> Tensor:
-    """Mean cross-entropy over answer tokens, with the forward pass in bfloat16 where autocast knows how."""
+    """Return the mean cross-entropy over answer tokens; the forward pass runs in bfloat16."""
     inputs = {key: value.to(device) for key, value in batch.inputs.items()}
     with torch.autocast(device, dtype=torch.bfloat16):
         logits = model(**inputs).logits  # [B, T, V]
@@ -95,8 +97,18 @@ def train(output: Path, seed: int, minutes: float, steps: int, batch_size: int, 
             exact = answers_exact(model, held, device)
             print(f"step {step} {elapsed_sec / 60:.1f} min loss {loss.item():.4f} exact {exact:.3f}", flush=True)
         if time.monotonic() - saved_sec > 300:
-            save_checkpoint(model, tokenizer, images, output)
+            _save(model, tokenizer, images, output)
             saved_sec = time.monotonic()
+    _save(model, tokenizer, images, output)
+
+
+def _save(
+    model: Qwen3VLForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerFast,
+    images: Qwen2VLImageProcessorPil,
+    output: Path,
+) -> None:
+    """Write the checkpoint and, beside it, how it wants to be driven."""
     save_checkpoint(model, tokenizer, images, output)
     defaults = {
         "grammar": "json",
@@ -113,7 +125,7 @@ def main(
     minutes: Annotated[float, typer.Option(help="Wall time for training.")] = 60.0,
     steps: Annotated[int, typer.Option(help="Optimizer steps at most.")] = 6000,
     batch_size: Annotated[int, typer.Option(help="Examples in a step.")] = 32,
-    learning_rate: Annotated[float, typer.Option(help="Peak learning rate of AdamW.")] = 1.5e-3,
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate of AdamW.")] = 1e-3,
 ) -> None:
     """Train the small VLM on the virtual phone's own screens and write its checkpoint."""
     train(output, seed, minutes, steps, batch_size, learning_rate)

@@ -1,0 +1,75 @@
+"""Loads a checkpoint: quantized base weights and its encoder. Attaches no adapter.
+
+Only the language model's linear layers are quantized. The vision tower, its merger and the output head stay in
+full precision: they are a small share of the weights, and QLoRA's published settings leave them alone too.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
+
+from agent_runtime.errors import PolicyError, UsageError
+from agent_runtime.policy.prompt import Encoder, load_encoder
+from agent_runtime.policy.unpacked import unpack_linear_layers
+
+QUANTIZATIONS = ("nf4", "int8", "none")
+NOT_QUANTIZED = ["visual", "vision_tower", "vision_model", "multi_modal_projector", "connector", "lm_head"]
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A checkpoint in memory, in evaluation mode, every parameter frozen."""
+
+    model: Any
+    encoder: Encoder
+    stop_token_ids: frozenset[int]
+
+
+def load_model(folder: Path, quantization: str, device: str = "cpu") -> LoadedModel:
+    """Load a checkpoint; on a CPU quantized weights are unpacked once and kept.
+
+    Raises:
+        UsageError: no such quantization.
+        PolicyError: the checkpoint cannot be loaded.
+    """
+    dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    try:
+        model = AutoModelForImageTextToText.from_pretrained(
+            folder, dtype=dtype, device_map={"": device}, quantization_config=_quantization_config(quantization, dtype)
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise PolicyError(
+            f"Got {folder} that does not load ({error}), expected an image-text-to-text model."
+        ) from error
+    if device == "cpu" and quantization != "none":
+        unpack_linear_layers(model)
+    model.requires_grad_(False)
+    model.eval()
+    encoder = load_encoder(folder)
+    return LoadedModel(model, encoder, _stop_token_ids(model, encoder))
+
+
+def _quantization_config(quantization: str, dtype: torch.dtype) -> BitsAndBytesConfig | None:
+    match quantization:
+        case "nf4":
+            return BitsAndBytesConfig(
+                load_in_4bit=True,
+                bnb_4bit_quant_type="nf4",
+                bnb_4bit_compute_dtype=dtype,
+                llm_int8_skip_modules=NOT_QUANTIZED,
+            )
+        case "int8":
+            return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=NOT_QUANTIZED)
+        case "none":
+            return None
+        case other:
+            raise UsageError(f"Got the quantization {other!r}, expected one of {', '.join(QUANTIZATIONS)}.")
+
+
+def _stop_token_ids(model: Any, encoder: Encoder) -> frozenset[int]:
+    configured = model.generation_config.eos_token_id
+    ids = configured if isinstance(configured, list) else [configured]
+    return frozenset(id for id in [*ids, encoder.tokenizer.eos_token_id] if id is not None)

@@ -1,0 +1,73 @@
+"""Teacher-forced logits of utterances, for learning: the same inputs as acting, in batches. Samples nothing."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from agent_runtime.policy.prompt import PromptBuilder
+
+_JOINED = ("pixel_values", "image_grid_thw")
+"""Inputs that are joined along their first axis; all others are sequences."""
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One decision to score: what the policy was shown and the tokens it wrote."""
+
+    prompt: str
+    image_png: bytes
+    token_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """``logits`` [B, T, V] predict ``token_ids`` [B, T]; ``mask`` [B, T] is 1 at tokens, 0 at padding."""
+
+    logits: Tensor
+    token_ids: Tensor
+    mask: Tensor
+
+
+def score_utterances(model: Any, prompts: PromptBuilder, utterances: Sequence[Utterance]) -> Scores:
+    """Run the model over prompts and utterances, right-padded; logits only where an utterance is.
+
+    The head runs on the utterances' positions alone, so memory grows with their length, not the prompt's.
+    """
+    encoded = [
+        prompts.inputs(item.prompt, Image.open(io.BytesIO(item.image_png)).convert("RGB")) for item in utterances
+    ]
+    prompt_lengths = [inputs["input_ids"].shape[1] for inputs in encoded]
+    answers = [torch.tensor(item.token_ids) for item in utterances]
+    batch = _batched(encoded, answers)
+    device = next(model.parameters()).device
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    hidden = base.model(**{name: value.to(device) for name, value in batch.items()}).last_hidden_state  # [B, S, H]
+    longest = max(len(answer) for answer in answers)
+    offsets = torch.tensor(prompt_lengths).unsqueeze(1) - 1 + torch.arange(longest).unsqueeze(0)  # [B, T]
+    offsets = offsets.clamp(max=hidden.shape[1] - 1).to(device)
+    picked = hidden.gather(1, offsets.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))  # [B, T, H]
+    token_ids = pad_sequence(answers, batch_first=True).to(device)
+    mask = pad_sequence([torch.ones(len(answer)) for answer in answers], batch_first=True).to(device)
+    return Scores(base.get_output_embeddings()(picked), token_ids, mask)
+
+
+def _batched(encoded: Sequence[dict[str, Tensor]], answers: Sequence[Tensor]) -> dict[str, Tensor]:
+    """Append the answers to the prompts and pad on the right; padding is masked, so its ids do not matter."""
+    batch: dict[str, Tensor] = {}
+    for name in encoded[0]:
+        if name in _JOINED:
+            batch[name] = torch.cat([inputs[name] for inputs in encoded])
+            continue
+        fill = {"input_ids": None, "attention_mask": 1}.get(name, 0)
+        rows = [
+            torch.cat([inputs[name][0], answer if fill is None else torch.full_like(answer, fill)])
+            for inputs, answer in zip(encoded, answers, strict=True)
+        ]
+        batch[name] = pad_sequence(rows, batch_first=True)
+    return batch

@@ -1,0 +1,69 @@
+"""Unpacks quantized weights once and keeps them, where memory allows. Changes no value.
+
+On a CPU bitsandbytes unpacks its weights on every call, which costs 4 to 20 times the product itself. Here each
+of its linear layers is replaced by a plain one that holds the same values, bit for bit, as bitsandbytes' own
+dequantization gives; they stay frozen, and LoRA sits on top as on any linear layer.
+"""
+
+import os
+
+import bitsandbytes as bnb
+import torch
+from torch import Tensor, nn
+
+RESERVED_SHARE = 0.25
+"""Share of the free memory that unpacking leaves alone."""
+
+
+def unpacked_weight(layer: nn.Module) -> Tensor:
+    """Return the weight [out, in] a bitsandbytes layer stands for, float32.
+
+    Raises:
+        TypeError: the layer is none of bitsandbytes'.
+    """
+    if isinstance(layer, bnb.nn.Linear4bit):
+        weight = layer.weight
+        return bnb.functional.dequantize_4bit(weight.data, weight.quant_state).to(torch.float32)
+    if isinstance(layer, bnb.nn.Linear8bitLt):
+        row_scale = layer.weight.SCB if layer.weight.SCB is not None else layer.state.SCB
+        packed = layer.weight.CB if getattr(layer.weight, "CB", None) is not None else layer.weight.data
+        return bnb.functional.int8_vectorwise_dequant(packed, row_scale).to(torch.float32)
+    raise TypeError(f"got a {type(layer).__name__}, expected a layer of bitsandbytes")
+
+
+def unpack_linear_layers(model: nn.Module) -> int:
+    """Replace every bitsandbytes layer of a CPU model by its unpacked twin; return how many.
+
+    Nothing is replaced when the unpacked weights would not fit the free memory: then bitsandbytes goes on
+    unpacking on every call.
+    """
+    packed = {name: module for name, module in model.named_modules() if _is_packed(module)}
+    needed_bytes = sum(4 * module.in_features * module.out_features for module in packed.values())
+    if needed_bytes > (1 - RESERVED_SHARE) * free_memory_bytes():
+        return 0
+    for name, layer in packed.items():
+        parent = model.get_submodule(name.rpartition(".")[0])
+        setattr(parent, name.rpartition(".")[2], _plain(layer))
+    if packed:
+        model.is_quantized = False
+        model.is_loaded_in_4bit = model.is_loaded_in_8bit = False
+    return len(packed)
+
+
+def free_memory_bytes() -> int:
+    """Return the memory the machine could give now."""
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _is_packed(module: nn.Module) -> bool:
+    return isinstance(module, bnb.nn.Linear4bit | bnb.nn.Linear8bitLt)
+
+
+def _plain(layer: nn.Module) -> nn.Linear:
+    weight = unpacked_weight(layer)
+    with torch.device("meta"):
+        plain = nn.Linear(weight.shape[1], weight.shape[0], bias=layer.bias is not None)
+    plain.weight = nn.Parameter(weight, requires_grad=False)
+    if layer.bias is not None:
+        plain.bias = nn.Parameter(layer.bias.detach().to(torch.float32), requires_grad=False)
+    return plain
