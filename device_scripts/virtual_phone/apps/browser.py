@@ -93,6 +93,7 @@ class Browser(App):
         kind, _, name = id.partition(":")
         match kind:
             case "go":
+                host.focus(None)
                 _visit(host.state, activity, name)
             case "address" | "search":
                 host.focus(kind)
@@ -116,6 +117,7 @@ class Browser(App):
         if len(history) == 1:
             return False
         history.pop()
+        _forget_fields(activity)
         return True
 
     def view(self, host: Host, uri: str) -> bool:
@@ -152,6 +154,10 @@ def _visit(state: PhoneState, activity: Activity, url: str) -> None:
     history = state.tables[HISTORY]
     history.append({"_id": len(history) + 1, "url": url})
     activity.scroll_px = 0
+    _forget_fields(activity)
+
+
+def _forget_fields(activity: Activity) -> None:
     for key in [key for key in activity.data if key.startswith("field:")]:
         del activity.data[key]
 

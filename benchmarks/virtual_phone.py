@@ -1,0 +1,174 @@
+"""How fast is a virtual phone behind the real adb server? Measures only; asserts nothing.
+
+A step is a tap and raw screenshots until two in a row are equal, over one warm shell stream:
+client → adb server → phone (its own process) and back, 114,704 bytes a frame at 128x224.
+Bar: 300 steps a second, and a snapshot restored in at most 5 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from device_scripts.virtual_phone.phone import Phone
+from device_scripts.virtual_phone.private_adb import AdbServer, private_adb_server
+
+STEPS_PER_SEC_BAR: Final = 300.0
+RESTORE_MS_BAR: Final = 5.0
+WIDTH_PX, HEIGHT_PX = 128, 224
+FRAME_BYTES: Final = 16 + WIDTH_PX * HEIGHT_PX * 4
+STEPS_PER_ROUND: Final = 300
+ROUNDS: Final = 5
+RESTORES: Final = 200
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure as a ratio to its reference; `value` and `unit` are for people."""
+
+    name: str
+    ratio: float
+    bar: float
+    better: str
+    value: float
+    unit: str
+
+    @property
+    def passes(self) -> bool:
+        return self.ratio >= self.bar if self.better == "higher" else self.ratio <= self.bar
+
+
+class WarmShell:
+    """One interactive shell stream on the adb server's socket: lines out, raw frames of known length in."""
+
+    def __init__(self, server: AdbServer, serial: str) -> None:
+        self._socket: socket.socket = server.client.device(serial).open_shell("").conn
+        self._frame = bytearray(FRAME_BYTES)
+        self.frames_read = 0
+
+    def frame_after(self, line: bytes) -> bytes:
+        """Send a line that ends in `screencap` and return the frame."""
+        self._socket.sendall(line)
+        view, got = memoryview(self._frame), 0
+        while got < FRAME_BYTES:
+            count = self._socket.recv_into(view[got:], FRAME_BYTES - got)
+            if count == 0:
+                raise ConnectionError(f"the stream ended after {got} of {FRAME_BYTES} bytes")
+            got += count
+        self.frames_read += 1
+        return bytes(self._frame)
+
+    def step(self, x_px: int, y_px: int) -> bytes:
+        """Tap, then read frames until two in a row are equal; return the settled one."""
+        before = self.frame_after(b"input tap %d %d; screencap\n" % (x_px, y_px))
+        while (frame := self.frame_after(b"screencap\n")) != before:
+            before = frame
+        return frame
+
+
+@contextmanager
+def phone_process(server: AdbServer) -> Iterator[str]:
+    """Serve a phone from a process of its own and yield its serial."""
+    command = [sys.executable, "-m", "device_scripts.virtual_phone", "--port", "0", "--seed", "0"]
+    command += ["--size", f"{WIDTH_PX}x{HEIGHT_PX}", "--adb-server-port", str(server.port)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None, "stdout was asked for"
+    try:
+        serial = process.stdout.readline().split()[0]
+        server.wait_for(serial)
+        yield serial
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def tap_points() -> list[tuple[int, int]]:
+    """Return taps that open each app and go home in turn: every one changes the whole screen."""
+    nodes = Phone((WIDTH_PX, HEIGHT_PX), seed=0).nodes()
+    bounds = {node.label: node.bounds for node in nodes}
+    middle = {label: ((left + right) // 2, (top + bottom) // 2) for label, (left, top, right, bottom) in bounds.items()}
+    home = middle["home"]
+    return [point for label in ("Settings", "Clock", "Notes", "Browser") for point in (middle[label], home)]
+
+
+def measure_steps(server: AdbServer, serial: str) -> tuple[Measure, float]:
+    """Return the median steps per second of a few rounds, and frames read per step."""
+    shell = WarmShell(server, serial)
+    points = tap_points()
+    header = struct.unpack("<4I", shell.step(*points[-1])[:16])
+    assert header[:2] == (WIDTH_PX, HEIGHT_PX), header
+    shell.frames_read = 0
+    rates: list[float] = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        for number in range(STEPS_PER_ROUND):
+            shell.step(*points[number % len(points)])
+        rates.append(STEPS_PER_ROUND / (time.perf_counter() - start))
+    rate = statistics.median(rates)
+    frames_per_step = shell.frames_read / (ROUNDS * STEPS_PER_ROUND)
+    name = "tap + settled raw screenshot through adb"
+    return Measure(name, rate / STEPS_PER_SEC_BAR, 1.0, "higher", rate, "steps/s"), frames_per_step
+
+
+def measure_restore() -> Measure:
+    """Return the median time of a snapshot restore and the frame after it."""
+    phone = Phone((WIDTH_PX, HEIGHT_PX), seed=0)
+    clean = phone.snapshot()
+    times_ms: list[float] = []
+    for _ in range(RESTORES):
+        phone.start_activity("com.android.settings")
+        start = time.perf_counter()
+        phone.restore(clean)
+        phone.frame_bytes()
+        times_ms.append((time.perf_counter() - start) * 1000)
+    median_ms = statistics.median(times_ms)
+    return Measure("snapshot restore + frame", median_ms / RESTORE_MS_BAR, 1.0, "lower", median_ms, "ms")
+
+
+def main() -> int:
+    """Print a table, write JSON when asked, and return 0 when every bar is met."""
+    parser = argparse.ArgumentParser(description="Speed of a virtual phone behind the real adb server.")
+    parser.add_argument("--json", type=Path, help="also write the result to this file")
+    options = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory() as home,
+        private_adb_server(Path(home)) as server,
+        phone_process(server) as serial,
+    ):
+        steps, frames_per_step = measure_steps(server, serial)
+    measures = [steps, measure_restore()]
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    table = Table(title=f"Virtual phone ({machine}; {frames_per_step:.1f} frames a step)")
+    for column in ("measure", "value", "ratio", "bar", "pass"):
+        table.add_column(column)
+    for measure in measures:
+        sign = "≥" if measure.better == "higher" else "≤"
+        value = f"{measure.value:.3g} {measure.unit}"
+        table.add_row(measure.name, value, f"{measure.ratio:.2f}", f"{sign} {measure.bar:g}", str(measure.passes))
+    Console().print(table)
+    passed = all(measure.passes for measure in measures)
+    if options.json is not None:
+        result = {"pass": passed, "measures": [asdict(measure) for measure in measures], "machine": machine}
+        options.json.write_text(json.dumps(result, indent=2) + "\n")
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Every template on a virtual phone behind a real adb server: solvable through the screen, and only by doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from agent_runtime.actions import grammar_named
+from agent_runtime.devices import Device
+from agent_runtime.devices.adb import open_device
+from agent_runtime.episode import EpisodeConfig, run_episode
+from agent_runtime.policy.base import Policy
+from agent_runtime.policy.scripted import ScriptedPolicy
+from agent_runtime.tasks import Task, TaskTemplate, suite_named
+from agent_runtime.trajectory import Purpose, Trajectory, Verdict
+from tests.oracle import Oracle
+
+TEMPLATES = suite_named("general")
+DONE = '{"action":"finish","status":"success"}'
+HOME = '{"action":"press","key":"home"}'
+CONFIG = EpisodeConfig("test", Purpose.EXPLORE, seed=0, temperature=0.0)
+
+
+@pytest.fixture
+def phone(adb_server: Any, virtual_phone: Callable[..., Any]) -> Iterator[Device]:
+    running = virtual_phone(seed=5)
+    with open_device(running.serial, server_port=adb_server.port) as device:
+        yield device
+
+
+def some_tasks(template: TaskTemplate) -> list[Task]:
+    """Return a few tasks of a template, from both ends of both splits."""
+    every = template.instances("train") + template.instances("held")
+    return list({id(task): task for task in (every[0], every[len(every) // 2], every[-1])}.values())
+
+
+def run(device: Device, policy: Policy, task: Task) -> Trajectory:
+    return run_episode(device, policy, grammar_named("json"), task, CONFIG)
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: template.name)
+def test_template_is_solved_through_the_screen_and_within_its_optimal_steps(
+    phone: Device, template: TaskTemplate
+) -> None:
+    for task in some_tasks(template):
+        done = run(phone, Oracle(phone, task), task)
+        assert done.verdict is Verdict.SUCCESS, (task.goal, done.void_reason, [step.action for step in done.steps])
+        assert len(done.steps) <= template.optimal_steps, task.goal
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: template.name)
+def test_template_is_not_solved_by_announcing_success(phone: Device, template: TaskTemplate) -> None:
+    for task in some_tasks(template):
+        assert run(phone, ScriptedPolicy([DONE]), task).verdict is Verdict.FAILURE, task.goal
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: template.name)
+def test_template_is_not_solved_by_doing_nothing(phone: Device, template: TaskTemplate) -> None:
+    task = some_tasks(template)[0]
+    done = run(phone, ScriptedPolicy([HOME]), task)
+    assert (done.verdict, len(done.steps)) == (Verdict.FAILURE, template.step_limit)
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: template.name)
+def test_a_solved_task_starts_afresh(phone: Device, template: TaskTemplate) -> None:
+    task = some_tasks(template)[0]
+    assert run(phone, Oracle(phone, task), task).verdict is Verdict.SUCCESS
+    task.initialize(phone)
+    assert not task.is_successful(phone), task.goal
+    task.tear_down(phone)
+
+
+def test_a_toggle_leaves_the_setting_as_it_found_it(phone: Device) -> None:
+    task = next(t for t in TEMPLATES if t.name == "settings/toggle").task({"state": "on", "switch": "NFC"})
+    before = phone.shell(["settings", "get", "global", "nfc_on"]).stdout
+    run(phone, Oracle(phone, task), task)
+    assert phone.shell(["settings", "get", "global", "nfc_on"]).stdout == before
+
+
+def test_the_alarm_task_keeps_the_number_of_alarms(phone: Device) -> None:
+    for task in next(t for t in TEMPLATES if t.name == "clock/alarm").instances("train"):
+        task.initialize(phone)
+        rows = phone.shell(["content", "query", "--uri", "content://com.android.deskclock/alarms"]).stdout.splitlines()
+        assert len(rows) == 4, rows
