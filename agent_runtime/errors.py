@@ -1,15 +1,15 @@
 """Every error the runtime raises on purpose, as one tree. Holds no handling.
 
-    AgentRuntimeError            one sentence: what was got, what was expected, what to do
-    ├── UsageError               the person or file asked for something that cannot be (exit code 2)
-    ├── DeviceError              the device or the way to it failed: the episode is void
-    │   ├── DeviceNotFoundError  no such serial, or it is offline or unauthorized
-    │   └── BadFrameError        a screenshot that is empty, truncated or of the wrong size
-    ├── PolicyError              the checkpoint cannot be loaded or cannot answer
-    │   └── AdapterError         an adapter that must not be applied
-    ├── TaskError                set-up or probe of a task failed: the episode is void
-    └── TunerError               the tuner cannot be reached, or refuses
-        └── TunerRefusedError    it answered, and the answer is no: sending again cannot help
+AgentRuntimeError            one sentence: what was got, what was expected, what to do
+├── UsageError               the person or file asked for something that cannot be (exit code 2)
+├── DeviceError              the device or the way to it failed: the episode is void
+│   ├── DeviceNotFoundError  no such serial, or it is offline or unauthorized
+│   └── BadFrameError        a screenshot that is empty, truncated or of the wrong size
+├── PolicyError              the checkpoint cannot be loaded or cannot answer
+│   └── AdapterError         an adapter that must not be applied
+├── TaskError                set-up or probe of a task failed: the episode is void
+└── TunerError               the tuner cannot be reached, or refuses
+    └── TunerRefusedError    it answered, and the answer is no: sending again cannot help
 """
 
 

@@ -1,10 +1,10 @@
 """Every error the tuner raises on purpose, as one tree. Holds no handling.
 
-    TunerServiceError        one sentence: what was got, what was expected, what to do
-    ├── ConfigError          an option, a path or a port that cannot be used as given (exit code 2)
-    ├── LedgerError          the ledger cannot be opened or written: nothing is acknowledged
-    ├── StoreError           an adapter version that is missing, or whose bytes are not what was published
-    └── LearnerError         the learner cannot go on from its state
+TunerServiceError        one sentence: what was got, what was expected, what to do
+├── ConfigError          an option, a path or a port that cannot be used as given (exit code 2)
+├── LedgerError          the ledger cannot be opened or written: nothing is acknowledged
+├── StoreError           an adapter version that is missing, or whose bytes are not what was published
+└── LearnerError         the learner cannot go on from its state
 """
 
 

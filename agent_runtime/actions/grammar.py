@@ -38,5 +38,7 @@ def grammar_named(name: str) -> Grammar:
         UsageError: there is none.
     """
     if name not in GRAMMARS:
-        raise UsageError(f"Got the grammar {name!r}, expected one of {', '.join(sorted(GRAMMARS))}: choose one of these.")
+        raise UsageError(
+            f"Got the grammar {name!r}, expected one of {', '.join(sorted(GRAMMARS))}: choose one of these."
+        )
     return GRAMMARS[name]

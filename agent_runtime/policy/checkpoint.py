@@ -37,7 +37,7 @@ def load_model(folder: Path, quantization: str, device: str = "cpu") -> LoadedMo
     """
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
     try:
-        model = AutoModelForImageTextToText.from_pretrained(
+        model: Any = AutoModelForImageTextToText.from_pretrained(
             folder, dtype=dtype, device_map={"": device}, quantization_config=_quantization_config(quantization, dtype)
         )
     except (OSError, ValueError, RuntimeError) as error:
@@ -52,17 +52,18 @@ def load_model(folder: Path, quantization: str, device: str = "cpu") -> LoadedMo
     return LoadedModel(model, encoder, _stop_token_ids(model, encoder))
 
 
-def _quantization_config(quantization: str, dtype: torch.dtype) -> BitsAndBytesConfig | None:
+def _quantization_config(quantization: str, dtype: torch.dtype) -> Any:
+    make_config: Any = BitsAndBytesConfig
     match quantization:
         case "nf4":
-            return BitsAndBytesConfig(
+            return make_config(
                 load_in_4bit=True,
                 bnb_4bit_quant_type="nf4",
                 bnb_4bit_compute_dtype=dtype,
                 llm_int8_skip_modules=NOT_QUANTIZED,
             )
         case "int8":
-            return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=NOT_QUANTIZED)
+            return make_config(load_in_8bit=True, llm_int8_skip_modules=NOT_QUANTIZED)
         case "none":
             return None
         case other:

@@ -4,7 +4,9 @@ The sampling loop is our own, because the log-probs must be those of the distrib
 softmax(logits / temperature), over the whole vocabulary, nothing cut off.
 """
 
+import inspect
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,6 +41,8 @@ class VlmPolicy:
         self._loaded = loaded
         self._prompts = prompts
         self._max_new_tokens = max_new_tokens
+        takes_it = "logits_to_keep" in inspect.signature(loaded.model.forward).parameters
+        self._head_on_last_token = {"logits_to_keep": 1} if takes_it else {}
 
     def prompt_text(self, goal: str, history: Sequence[Action]) -> str:
         """Return what is said besides the picture."""
@@ -62,13 +66,14 @@ class VlmPolicy:
         """
         self.slot.apply(self.slot.stage(manifest, payload))
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def _generate(
         self, inputs: dict[str, Tensor], temperature: float, generator: torch.Generator
     ) -> tuple[list[int], list[float]]:
         model = self.slot.model
         device = next(model.parameters()).device
-        output = model(**{name: value.to(device) for name, value in inputs.items()}, use_cache=True)
+        on_device = {name: value.to(device) for name, value in inputs.items()}
+        output = model(**on_device, **self._head_on_last_token, use_cache=True)
         token_ids: list[int] = []
         log_probs: list[float] = []
         while True:
@@ -100,8 +105,15 @@ def _sample(logits: Tensor, temperature: float, generator: torch.Generator) -> t
     """Draw a token from softmax(logits / temperature) [V]; temperature 0 takes the likeliest.
 
     Returns the token and its log-prob under that distribution (of the untempered one when greedy).
+
+    Raises:
+        PolicyError: the logits are no numbers.
     """
     log_probs = torch.log_softmax(logits.float().cpu() / (temperature or 1.0), dim=-1)
+    if math.isnan(float(log_probs[0])):  # one NaN or +inf among the logits makes all of them NaN
+        raise PolicyError(
+            "Got logits that are no numbers, expected finite ones: the weights or the adapter are broken."
+        )
     if temperature == 0:
         token = int(log_probs.argmax())
     else:

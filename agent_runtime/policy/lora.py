@@ -15,7 +15,8 @@ def attach_lora(model: Any, r: int, alpha: float, target_modules: Sequence[str],
 
     The same seed gives the same A. The model's answers are unchanged until a tensor is.
     """
-    config = LoraConfig(
+    make_config: Any = LoraConfig  # its annotation wants a whole alpha; a fraction works
+    config = make_config(
         r=r,
         lora_alpha=alpha,
         target_modules=list(target_modules),

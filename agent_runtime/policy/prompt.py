@@ -38,7 +38,7 @@ class ProcessorEncoder:
 
     def encode(self, prompt: str, image: Image.Image, system: str) -> dict[str, Tensor]:
         """See ``Encoder``."""
-        content = [{"type": "image", "image": image}, {"type": "text", "text": prompt}]
+        content: list[dict[str, Any]] = [{"type": "image", "image": image}, {"type": "text", "text": prompt}]
         return dict(
             self._processor.apply_chat_template(
                 _messages(content, system),
@@ -82,10 +82,12 @@ def load_encoder(folder: Path) -> Encoder:
     Raises:
         PolicyError: neither its AutoProcessor nor its parts can be loaded.
     """
+    image_processors: Any = AutoImageProcessor
+    processors: Any = AutoProcessor
     try:
         if AutoConfig.from_pretrained(folder).model_type.startswith(("qwen2_vl", "qwen2_5_vl", "qwen3_vl")):
-            return QwenEncoder(AutoImageProcessor.from_pretrained(folder), AutoTokenizer.from_pretrained(folder))
-        return ProcessorEncoder(AutoProcessor.from_pretrained(folder))
+            return QwenEncoder(image_processors.from_pretrained(folder), AutoTokenizer.from_pretrained(folder))
+        return ProcessorEncoder(processors.from_pretrained(folder))
     except (OSError, ValueError, ImportError, AttributeError) as error:
         raise PolicyError(
             f"Got {folder} whose processor does not load ({error}), expected an image-text-to-text checkpoint."

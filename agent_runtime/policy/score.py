@@ -12,9 +12,6 @@ from torch.nn.utils.rnn import pad_sequence
 
 from agent_runtime.policy.prompt import PromptBuilder
 
-_JOINED = ("pixel_values", "image_grid_thw")
-"""Inputs that are joined along their first axis; all others are sequences."""
-
 
 @dataclass(frozen=True)
 class Utterance:
@@ -58,10 +55,13 @@ def score_utterances(model: Any, prompts: PromptBuilder, utterances: Sequence[Ut
 
 
 def _batched(encoded: Sequence[dict[str, Tensor]], answers: Sequence[Tensor]) -> dict[str, Tensor]:
-    """Append the answers to the prompts and pad on the right; padding is masked, so its ids do not matter."""
+    """Append the answers to the prompts and pad on the right; padding is masked, so its ids do not matter.
+
+    What has the shape of the ids is a sequence; all else describes pictures and is joined along its first axis.
+    """
     batch: dict[str, Tensor] = {}
     for name in encoded[0]:
-        if name in _JOINED:
+        if encoded[0][name].shape != encoded[0]["input_ids"].shape:
             batch[name] = torch.cat([inputs[name] for inputs in encoded])
             continue
         fill = {"input_ids": None, "attention_mask": 1}.get(name, 0)

@@ -174,9 +174,7 @@ def _step_from_message(message: pb.Step) -> Step:
     return Step(
         index=message.index,
         prompt=message.prompt,
-        screenshot=Screenshot(
-            shot.png, shot.width_px, shot.height_px, shot.device_width_px, shot.device_height_px
-        ),
+        screenshot=Screenshot(shot.png, shot.width_px, shot.height_px, shot.device_width_px, shot.device_height_px),
         decision=Decision(
             utterance=message.utterance,
             token_ids=tuple(message.token_ids),

@@ -23,6 +23,17 @@ SCREEN_SIZE_PX = (128, 224)
 DENSITY_DPI = 160
 NOISE_RATE = 0.15
 MAX_STEPS = 10
+TASK_SHARES = {
+    "apps/open": 2.0,
+    "settings/toggle": 3.0,
+    "clock/alarm": 3.0,
+    "clock/stopwatch": 1.0,
+    "notes/write": 2.0,
+    "notes/delete": 2.5,
+    "browser/search": 1.0,
+    "browser/cart": 0.8,
+}
+"""How often each task is demonstrated: short episodes and screens with many words need more of them."""
 _SHUFFLE_BUFFER = 256
 _SETTINGS = {setting.label: setting for settings in PAGES.values() for setting in settings}
 _KEYCODES = {Key.BACK: KEY_BACK, Key.HOME: KEY_HOME, Key.ENTER: KEY_ENTER}
@@ -47,7 +58,7 @@ def answer_text(view: View, choice: Choice) -> str:
 
 def prepare_task(phone: Phone, rng: random.Random) -> tuple[str, dict[str, str]]:
     """Pick a task and set the phone up for it; return its name and parameters."""
-    name = rng.choice(list(GOAL_TEXTS))
+    name = rng.choices(list(TASK_SHARES), TASK_SHARES.values())[0]
     state = rng.choice(("on", "off"))
     match name:
         case "apps/open":

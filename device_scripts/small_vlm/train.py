@@ -16,7 +16,7 @@ from typing import Annotated
 import torch
 import typer
 from torch import Tensor
-from transformers import PreTrainedTokenizerFast, Qwen3VLForConditionalGeneration
+from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen3VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from device_scripts.small_vlm.architecture import (
@@ -30,7 +30,8 @@ from device_scripts.small_vlm.demonstrations import SCREEN_SIZE_PX, demonstratio
 
 WARMUP_SHARE = 0.03
 FINAL_RATE_SHARE = 0.02
-MAX_NEW_TOKENS = 128
+MAX_NEW_TOKENS = 96
+CORPUS_EXAMPLES = 4000
 
 
 def rate_share(progress: float) -> float:
@@ -68,19 +69,22 @@ def _batches(stream: Iterator[Example], batcher: Batcher, batch_size: int) -> It
         yield batcher.batch(list(islice(stream, batch_size)))
 
 
-def train(output: Path, seed: int, minutes: float, steps: int, batch_size: int, learning_rate: float) -> None:
-    """Run the whole recipe and write the checkpoint into ``output``."""
+def train(
+    output: Path, seed: int, minutes: float, steps: int, batch_size: int, learning_rate: float, initial: Path | None
+) -> None:
+    """Run the recipe from scratch, or go on from the checkpoint ``initial``, and write ``output``."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     stream = demonstrations(seed)
-    corpus = [text for example in islice(stream, 4000) for text in (example.prompt, example.answer)]
-    tokenizer = train_tokenizer(corpus)
+    tokenizer, model = _start(stream, seed) if initial is None else _resume(initial)
+    model = model.to(device)
     images = build_image_processor(SCREEN_SIZE_PX)
-    model = build_model(tokenizer, seed).to(device)
     batches = _batches(stream, Batcher(tokenizer, images), batch_size)
     held = next(_batches(demonstrations(seed + 1_000_003), Batcher(tokenizer, images), 64))
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
     started_sec = saved_sec = time.monotonic()
-    print(f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(tokenizer)} tokens, on {device}", flush=True)
+    print(
+        f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(tokenizer)} tokens, on {device}", flush=True
+    )
     for step in range(steps):
         elapsed_sec = time.monotonic() - started_sec
         progress = max(step / steps, elapsed_sec / (60 * minutes))
@@ -102,6 +106,17 @@ def train(output: Path, seed: int, minutes: float, steps: int, batch_size: int, 
     _save(model, tokenizer, images, output)
 
 
+def _start(stream: Iterator[Example], seed: int) -> tuple[PreTrainedTokenizerFast, Qwen3VLForConditionalGeneration]:
+    corpus = [text for example in islice(stream, CORPUS_EXAMPLES) for text in (example.prompt, example.answer)]
+    tokenizer = train_tokenizer(corpus)
+    return tokenizer, build_model(tokenizer, seed)
+
+
+def _resume(folder: Path) -> tuple[PreTrainedTokenizerFast, Qwen3VLForConditionalGeneration]:
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    return tokenizer, Qwen3VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+
+
 def _save(
     model: Qwen3VLForConditionalGeneration,
     tokenizer: PreTrainedTokenizerFast,
@@ -120,15 +135,18 @@ def _save(
 
 
 def main(
-    output: Annotated[Path, typer.Option(help="Folder to write the checkpoint into.")] = Path("agent_runtime/small_vlm"),
+    output: Annotated[Path, typer.Option(help="Folder to write the checkpoint into.")] = Path(
+        "agent_runtime/small_vlm"
+    ),
     seed: Annotated[int, typer.Option(help="Seed of weights, screens and order.")] = 0,
     minutes: Annotated[float, typer.Option(help="Wall time for training.")] = 60.0,
     steps: Annotated[int, typer.Option(help="Optimizer steps at most.")] = 6000,
     batch_size: Annotated[int, typer.Option(help="Examples in a step.")] = 32,
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate of AdamW.")] = 1e-3,
+    initial: Annotated[Path | None, typer.Option(help="Checkpoint to go on from, with a new schedule.")] = None,
 ) -> None:
     """Train the small VLM on the virtual phone's own screens and write its checkpoint."""
-    train(output, seed, minutes, steps, batch_size, learning_rate)
+    train(output, seed, minutes, steps, batch_size, learning_rate, initial)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,18 @@ from device_scripts.virtual_phone.ui.widgets import Screen
 FRAME_MS = 16
 LATIN_IME = "com.android.inputmethod.latin/.LatinIME"
 UNICODE_IME = "com.android.adbkeyboard/.AdbIME"
-KEY_HOME, KEY_BACK, KEY_POWER, KEY_SPACE, KEY_ENTER, KEY_DELETE, KEY_RECENTS, KEY_WAKEUP = 3, 4, 26, 62, 66, 67, 187, 224
+KEY_HOME, KEY_BACK, KEY_POWER, KEY_SPACE, KEY_ENTER, KEY_DELETE, KEY_RECENTS, KEY_WAKEUP = (
+    3,
+    4,
+    26,
+    62,
+    66,
+    67,
+    187,
+    224,
+)
 KEY_DIGIT_0, KEY_LETTER_A = 7, 29
+LARGE_FONT_SCALE = "1.3"
 MAX_TEXT_LENGTH = 500
 MAX_LOG_LINES = 500
 _CACHED_FRAMES = 64
@@ -415,7 +425,9 @@ class Phone:
 
     def _view(self, uri: str) -> None:
         if not any(app.view(self, uri) for app in APPS):
-            raise PhoneError(f"Activity not started, unable to resolve Intent {{ act=android.intent.action.VIEW dat={uri} }}")
+            raise PhoneError(
+                f"Activity not started, unable to resolve Intent {{ act=android.intent.action.VIEW dat={uri} }}"
+            )
 
     def _to_front(self, package: str) -> None:
         tasks = self.state.tasks
@@ -460,7 +472,9 @@ class Phone:
     def _dispatch(self, box: Box) -> None:
         kind, _, name = box.id.partition(":")
         if kind == "nav":
-            {"back": self._back, "home": lambda: self._to_front(LAUNCHER.package), "recents": self._previous_task}[name]()
+            {"back": self._back, "home": lambda: self._to_front(LAUNCHER.package), "recents": self._previous_task}[
+                name
+            ]()
         elif kind == "key" and name == "enter":
             self._enter()
         elif kind == "key" and name == "del":
@@ -490,7 +504,8 @@ class Phone:
         return bool(dialogs) and box.role != "navigation" and boxes.index(box) < dialogs[0]
 
     def _metrics(self) -> Metrics:
-        scale = float(self.state.settings["system"].get("font_scale", "1.0"))
+        large = self.state.settings["system"].get("font_scale") == LARGE_FONT_SCALE
+        scale = float(LARGE_FONT_SCALE) if large else 1.0
         return metrics_for(min(self.state.width_px, self.state.height_px), self.state.density_dpi, scale)
 
     def _palette(self) -> Palette:

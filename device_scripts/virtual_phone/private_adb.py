@@ -14,6 +14,7 @@ from typing import Final
 
 import adbutils
 
+from device_scripts.virtual_phone.errors import LaunchError
 from device_scripts.virtual_phone.server import LOOPBACK
 
 _COMMAND_TIMEOUT_SEC: Final = 60.0
@@ -68,14 +69,20 @@ def private_adb_server(home: Path) -> Iterator[AdbServer]:
         port = int(probe.getsockname()[1])
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("ADB_", "ANDROID_"))}
     environment |= {
-        "HOME": str(home),
+        "HOME": str(home.resolve()),
         "TMPDIR": str(home),
         "ANDROID_ADB_SERVER_PORT": str(port),
         "ADB_LOCAL_TRANSPORT_MAX_PORT": "1",
         "ADB_MDNS": "0",
     }
     server = AdbServer(port, home, environment)
-    server.text("start-server")
+    home.mkdir(parents=True, exist_ok=True)
+    started = server.run("start-server")
+    if started.returncode != 0:
+        said = started.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise LaunchError(
+            f"adb did not start a server on port {port} ({' '.join(said)}); check that {home} is writable."
+        )
     try:
         yield server
     finally:

@@ -176,12 +176,13 @@ def free_port_pair() -> int:
         with socket.socket() as probe:
             probe.bind((LOOPBACK, 0))
             port = int(probe.getsockname()[1]) | 1
-        if _is_free(port) and _is_free(port - 1):
+        if is_free(port) and is_free(port - 1):
             return port
     raise LaunchError("No two free neighbouring ports were found on 127.0.0.1; name one with --port.")
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Tell whether nothing listens on a loopback port."""
     with socket.socket() as probe:
         try:
             probe.bind((LOOPBACK, port))

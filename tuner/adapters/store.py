@@ -89,4 +89,6 @@ class AdapterStore:
         damaged = self._folder / "damaged"
         damaged.mkdir(exist_ok=True)
         os.replace(self._version_folder(version), damaged / f"{version:08d}")
-        return StoreError(f"Got version {version} damaged ({why}): it was moved to {damaged}; older versions stay in use.")
+        return StoreError(
+            f"Got version {version} damaged ({why}): it was moved to {damaged}; older versions stay in use."
+        )

@@ -78,11 +78,11 @@ class ScmWeights:
         ids = torch.tensor(utterance.token_ids)
         labels = torch.tensor(utterance.labels)
         shared = _Shared(self._model, ids)
-        whole = self._probability(shared.whole(), labels)  # [1]
-        chunks = torch.split(positions, self._chunk_rows)
-        without = [self._probability(shared.without(chunk, self._window), labels) for chunk in chunks]
+        nothing = torch.tensor([len(ids)])  # a position behind the end takes nothing away: P(a | y) itself
+        chunks = torch.split(torch.cat((nothing, positions)), self._chunk_rows)
+        found = torch.cat([self._probability(shared.without(chunk, self._window), labels) for chunk in chunks])
         self.rows_computed += positions.numel()
-        return (whole - torch.cat(without)).abs()
+        return (found[0] - found[1:]).abs()
 
     def _probability(self, first_layer: Tensor, labels: Tensor) -> Tensor:
         hidden = first_layer
@@ -103,10 +103,6 @@ class _Shared:
         self._ids = ids
         self._hidden = model.embedded(ids.unsqueeze(0), None)  # [1, T, D]
         self._qkv = first.qkv(first.attention_norm(self._hidden))  # [1, T, 3D]
-
-    def whole(self) -> Tensor:
-        """Return the first layer's output [1, T, D] for the utterance as it is."""
-        return self._first.mix(self._hidden, self._qkv, None)
 
     def without(self, positions: Tensor, window: int) -> Tensor:
         """Return the first layer's output [R, T, D] with the window at each of positions [R] taken away."""

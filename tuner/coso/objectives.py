@@ -19,18 +19,16 @@ class CosoLoss:
     causal_entropy: Tensor
 
 
-def token_log_probs(logits: Tensor, token_ids: Tensor) -> Tensor:
-    """Return log π(y_i | y_<i) [B, T] of the tokens written, from logits [B, T, V]."""
+def token_log_probs_and_entropies(logits: Tensor, token_ids: Tensor) -> tuple[Tensor, Tensor]:
+    """Return log π(y_i | y_<i) of the tokens written and H(y_i | y_<i) in nats, both [B, T], from logits [B, T, V].
+
+    H is Eq. 2, per token. One pass over the vocabulary serves both.
+    """
     assert logits.ndim == 3
     assert token_ids.shape == logits.shape[:2]
-    return torch.log_softmax(logits.float(), -1).gather(-1, token_ids.unsqueeze(-1)).squeeze(-1)
-
-
-def token_entropies(logits: Tensor) -> Tensor:
-    """Return H(y_i | y_<i) [B, T] in nats, from logits [B, T, V] (Eq. 2, per token)."""
-    assert logits.ndim == 3
     log_probs = torch.log_softmax(logits.float(), -1)
-    return -(log_probs.exp() * log_probs).sum(-1)
+    written = log_probs.gather(-1, token_ids.unsqueeze(-1)).squeeze(-1)
+    return written, -(log_probs.exp() * log_probs).sum(-1)
 
 
 def sequence_log_probs(log_probs: Tensor, mask: Tensor) -> Tensor:

@@ -15,19 +15,27 @@ from tuner.coso.labels import Utterance, action_labels
 Encode = Callable[[str], list[int]]
 Decode = Callable[[Sequence[int]], str]
 SPOILED_SHARE = 0.15
+PREFERRED_SHARE = 0.7
 _WORDS = ("on", "off", "goal", "tap", "row", "list", "field", "open", "now", "back", "next", "done")
 
 
 class Rehearsal:
     """An endless, seeded source of utterances in one grammar and one tokenizer."""
 
-    def __init__(self, grammar: Grammar, encode: Encode, decode: Decode, seed: int) -> None:
+    def __init__(self, grammar: Grammar, encode: Encode, decode: Decode, seed: int | str) -> None:
         self._grammar = grammar
         self._encode = encode
         self._decode = decode
         self._random = random.Random(seed)
         self.texts: list[str] = []
         """Texts to draw thoughts and typed texts from; the learner adds goals and utterances it has seen."""
+
+        self.per_milles: list[int] = []
+        """Coordinates to prefer: those the tokenizer writes as one token, as its own texts are likely to."""
+
+    def reseed(self, seed: str) -> None:
+        """Start the draws anew; the same seed and ``texts`` give the same utterances."""
+        self._random = random.Random(seed)
 
     def utterances(self, count: int) -> list[Utterance]:
         """Return ``count`` fresh utterances with the labels of what the grammar makes of them."""
@@ -63,9 +71,9 @@ class Rehearsal:
         draw = self._random
         match draw.choices(range(7), weights=(8, 2, 2, 1, 1, 1, 1))[0]:
             case 0:
-                return Tap(draw.random(), draw.random())
+                return Tap(self._norm(), self._norm())
             case 1:
-                return Swipe(draw.random(), draw.random(), draw.random(), draw.random())
+                return Swipe(self._norm(), self._norm(), self._norm(), self._norm())
             case 2:
                 return TypeText(self._words(1, 3))
             case 3:
@@ -78,8 +86,16 @@ class Rehearsal:
                 return Finish(draw.random() < 0.5)
 
     def _thought(self) -> str:
-        parts = [f"{self._words(1, 2)} {self._random.randrange(1000)} {self._random.randrange(1000)}" for _ in range(4)]
-        return "; ".join(parts[: self._random.randint(0, 4)]) + self._words(0, 4)
+        parts = [
+            f"{self._words(1, 2)} {int(1000 * self._norm())} {int(1000 * self._norm())}"
+            for _ in range(self._random.randint(0, 4))
+        ]
+        return "; ".join([*parts, self._words(0, 4)])
+
+    def _norm(self) -> float:
+        if self.per_milles and self._random.random() < PREFERRED_SHARE:
+            return (self._random.choice(self.per_milles) + 0.5) / 1000
+        return self._random.random()
 
     def _words(self, least: int, most: int) -> str:
         pool = self._random.choice(self.texts).split() if self.texts and self._random.random() < 0.7 else list(_WORDS)

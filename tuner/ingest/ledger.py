@@ -14,6 +14,7 @@ from enum import Enum
 from pathlib import Path
 
 from coso.v1 import trajectory_pb2
+
 from tuner.errors import LedgerError
 from tuner.files import fsync_folder
 

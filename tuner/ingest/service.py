@@ -31,7 +31,12 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
     """The four calls. All ledger work happens on ``executor``, one thread, which also opened the ledger."""
 
     def __init__(
-        self, ledger: Ledger, store: AdapterStore, identity: Identity, learner: LearnerView, executor: ThreadPoolExecutor
+        self,
+        ledger: Ledger,
+        store: AdapterStore,
+        identity: Identity,
+        learner: LearnerView,
+        executor: ThreadPoolExecutor,
     ) -> None:
         self._ledger = ledger
         self._store = store

@@ -7,6 +7,7 @@ through a ``Host``. A new app is a new file with one subclass, listed in ``apps/
 from __future__ import annotations
 
 import random
+import re
 from typing import Protocol
 
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
@@ -91,7 +92,7 @@ class App:
 
 
 def _plain(value: str) -> object:
-    return int(value) if value.lstrip("-").isdigit() else value
+    return int(value) if re.fullmatch(r"-?[0-9]{1,18}", value) else value
 
 
 def field_text(activity: Activity, field_id: str) -> str:

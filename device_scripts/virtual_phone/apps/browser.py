@@ -77,7 +77,10 @@ class Browser(App):
             return Screen("Not found", (Label("No such page"),))
         match address.path.strip("/").split("/"):
             case [""]:
-                body: tuple[Widget, ...] = (Field("search", "Search shop", field_text(activity, "search")), _CART_BUTTON)
+                body: tuple[Widget, ...] = (
+                    Field("search", "Search shop", field_text(activity, "search")),
+                    _CART_BUTTON,
+                )
                 return Screen("Shop", body)
             case ["search"]:
                 query = parse_qs(address.query).get("q", [""])[0]

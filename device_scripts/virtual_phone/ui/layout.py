@@ -147,7 +147,9 @@ def _grid(grid: IconGrid, frame: Frame, top: int) -> tuple[list[Box], int]:
 
 def _furniture(frame: Frame) -> list[Box]:
     width, height, bar = frame.width_px, frame.height_px, frame.metrics.navigation_bar
-    status = Box("status", "status", frame.clock, (0, 0, width, frame.metrics.status_bar), text=str(frame.battery_percent))
+    status = Box(
+        "status", "status", frame.clock, (0, 0, width, frame.metrics.status_bar), text=str(frame.battery_percent)
+    )
     thirds = [round(width * index / 3) for index in range(4)]
     names = ("back", "home", "recents")
     buttons = [

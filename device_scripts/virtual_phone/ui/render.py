@@ -62,7 +62,9 @@ class _Painter:
         self._draw.line([(left, bottom - 1), (right, bottom - 1)], fill=self._palette.line)
         self._write(box.label, self._metrics.margin, y, self._metrics.font, self._palette.text)
         if box.detail:
-            self._write(box.detail, right - self._metrics.margin, y, self._metrics.small_font, self._palette.faint, "rm")
+            self._write(
+                box.detail, right - self._metrics.margin, y, self._metrics.small_font, self._palette.faint, "rm"
+            )
 
     def _switch(self, box: Box) -> None:
         self._row(box)

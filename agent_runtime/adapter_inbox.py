@@ -1,0 +1,93 @@
+"""Hands adapter versions from the uplink's thread to the loop, which applies them between two decisions.
+
+Verification happens in the uplink's thread while the policy works; only the copy happens between decisions.
+Torch-free: the slot that verifies and copies is given.
+"""
+
+import logging
+import threading
+from typing import Protocol, TypeVar
+
+from coso.v1 import policy_pb2
+
+from agent_runtime.errors import AdapterError
+
+_LOG = logging.getLogger(__name__)
+Staged = TypeVar("Staged")
+
+
+class Slot(Protocol[Staged]):
+    """What takes adapters: `agent_runtime.policy.adapter.AdapterSlot`, or a fake of it."""
+
+    version: int
+    """The version in place."""
+
+    def stage(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> Staged:
+        """Verify; raises ``AdapterError``."""
+
+    def apply(self, staged: Staged) -> None:
+        """Put in place; raises ``AdapterError``."""
+
+
+class AdapterInbox:
+    """At most one verified version waits; the next is not verified before that one is in place."""
+
+    def __init__(self, slot: Slot[Staged]) -> None:
+        self.applied = 0
+        self.refused = 0
+        self._slot: Slot[object] = slot  # type: ignore[assignment]  # what `stage` returns goes to the same slot
+        self._changed = threading.Condition()
+        self._staged: object | None = None
+        self._closed = False
+        self._held = False
+
+    def version(self) -> int:
+        """Return the version in place, which the tuner is asked to go on from."""
+        return self._slot.version
+
+    def receive(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> None:
+        """Verify a version and leave it for the loop; called from the uplink's thread. A bad one is only logged."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._staged is None or self._closed)
+            if self._closed:
+                return
+        try:
+            staged = self._slot.stage(manifest, payload)
+        except AdapterError as error:
+            self.refused += 1
+            _LOG.warning("version %d is not used: %s", manifest.version, error)
+            return
+        with self._changed:
+            self._staged = staged
+            self._changed.notify_all()
+
+    def apply_waiting(self) -> None:
+        """Put the version that waits in place, if there is one; called by the loop between two decisions."""
+        with self._changed:
+            if self._held:
+                return
+            staged, self._staged = self._staged, None
+            self._changed.notify_all()
+        if staged is None:
+            return
+        try:
+            self._slot.apply(staged)
+            self.applied += 1
+        except AdapterError as error:
+            self.refused += 1
+            _LOG.warning("a verified version is not used: %s", error)
+
+    def wait_for_version(self, timeout_sec: float) -> bool:
+        """Return True once a version waits to be applied, False after ``timeout_sec``."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._staged is not None or self._closed, timeout_sec)
+
+    def hold(self) -> None:
+        """Keep the version in place from now on, as an evaluation needs; what arrives waits."""
+        self._held = True
+
+    def close(self) -> None:
+        """Let the uplink's thread go; nothing is taken any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()

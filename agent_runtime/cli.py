@@ -1,0 +1,127 @@
+"""`agent-runtime`: options in, one run, a table out. Needs no torch until a model is loaded."""
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, cast
+
+import typer
+
+from agent_runtime.errors import AgentRuntimeError, UsageError
+
+BAD_INPUT_EXIT_CODE = 2
+NO_DEVICE_LEFT_EXIT_CODE = 1
+INTERRUPTED_EXIT_CODE = 130
+_QUANTIZATIONS = ("nf4", "int8", "none")
+_GRAMMARS = ("json", "auto-ui")
+_USAGE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
+"""click's UsageError; typer brings a click of its own or not, depending on its version, and exports only this child."""
+_FOLDER_OF_SPOOL = Path("runs/spool")
+
+app = typer.Typer(
+    add_completion=False, help="Lets a vision-language model use a phone, and sends what happens to a tuner."
+)
+
+
+@app.command()
+def run(
+    device: Annotated[str, typer.Option(help="Serial, as `adb devices` shows it.")],
+    adb_server_host: Annotated[str, typer.Option(help="Where the adb server runs.")] = "127.0.0.1",
+    adb_server_port: Annotated[int, typer.Option(min=1, max=65535, help="The adb server's port.")] = 5037,
+    model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
+    quantization: Annotated[str, typer.Option(help="nf4, int8 or none.")] = "nf4",
+    grammar: Annotated[str | None, typer.Option(help="json or auto-ui; the checkpoint's own by default.")] = None,
+    policy: Annotated[str | None, typer.Option(help="scripted:FILE instead of a model: one utterance a line.")] = None,
+    tuner: Annotated[str | None, typer.Option(help="host:port of a tuner; none by default.")] = None,
+    suite: Annotated[str, typer.Option(help="Suite the tasks are drawn from.")] = "general",
+    tasks: Annotated[Path | None, typer.Option(help='JSON list of {"name", "params"} to use instead.')] = None,
+    episodes: Annotated[int | None, typer.Option(min=0, help="Episodes to explore; 10 without --minutes.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.0, help="Minutes to explore.")] = None,
+    temperature: Annotated[float, typer.Option(min=0.0, max=10.0, help="Of sampling; 0 is greedy.")] = 1.0,
+    evaluate_goals: Annotated[int, typer.Option(min=0, help="Held goals to evaluate before and after.")] = 0,
+    wait_for_learning: Annotated[
+        float, typer.Option(min=0.0, help="Seconds to wait for one more adapter before the last evaluation.")
+    ] = 0.0,
+    spool: Annotated[Path, typer.Option(help="Folder where episodes wait for the tuner.")] = _FOLDER_OF_SPOOL,
+    records: Annotated[Path | None, typer.Option(help="JSON-lines file to append episodes to.")] = None,
+    save_screens: Annotated[Path | None, typer.Option(help="Folder for the pictures the model saw.")] = None,
+    summary: Annotated[Path | None, typer.Option(help="JSON file for the result.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides tasks and sampling.")] = 0,
+) -> None:
+    """Run episodes on one device until done, or until SIGINT or SIGTERM ends it after the current step."""
+    from agent_runtime.session import Options, run_session
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if episodes is None and minutes is None:
+        episodes = 10
+    try:
+        _check_choices(quantization, grammar)
+        options = Options(
+            device=device,
+            adb_server_host=adb_server_host,
+            adb_server_port=adb_server_port,
+            model=model,
+            quantization=quantization,
+            grammar=grammar,
+            policy=policy,
+            tuner=tuner,
+            suite=suite,
+            tasks=tasks,
+            episodes=episodes,
+            minutes=minutes,
+            temperature=temperature,
+            evaluate_goals=evaluate_goals,
+            wait_for_learning_sec=wait_for_learning,
+            spool=spool,
+            records=records,
+            save_screens=save_screens,
+            summary=summary,
+            seed=seed,
+        )
+        result = run_session(options, stop_on_signals())
+    except (AgentRuntimeError, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(BAD_INPUT_EXIT_CODE) from None
+    if "void" in result.stopped:
+        typer.echo(f"Stopped early: {result.stopped}", err=True)
+        raise typer.Exit(NO_DEVICE_LEFT_EXIT_CODE)
+
+
+def _check_choices(quantization: str, grammar: str | None) -> None:
+    for got, allowed in ((quantization, _QUANTIZATIONS), (grammar or _GRAMMARS[0], _GRAMMARS)):
+        if got not in allowed:
+            raise UsageError(f"Got {got!r}, expected one of {', '.join(allowed)}: choose one of these.")
+
+
+def stop_on_signals() -> Callable[[], bool]:
+    """Have SIGINT and SIGTERM ask for a stop; a second one ends the program as usual. Return who tells."""
+    asked = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        asked.set()
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, ask)
+        signal.signal(signal.SIGTERM, ask)
+    return asked.is_set
+
+
+def main() -> None:
+    """Entry point; bad options end with one sentence and exit code 2."""
+    try:
+        code = app(standalone_mode=False)
+    except _USAGE_ERROR as error:
+        typer.echo(error.format_message(), err=True)
+        sys.exit(BAD_INPUT_EXIT_CODE)
+    except typer.Abort:
+        sys.exit(INTERRUPTED_EXIT_CODE)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

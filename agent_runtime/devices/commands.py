@@ -1,0 +1,71 @@
+"""Turns actions and arguments into shell command lines. Runs none; text of a model only ever becomes a quoted word."""
+
+import base64
+import re
+import shlex
+from collections.abc import Sequence
+
+from agent_runtime.actions.vocabulary import Key
+from agent_runtime.errors import DeviceError
+
+SWIPE_MS = 300
+UNICODE_IME = "com.android.adbkeyboard/.AdbIME"
+KEYCODES = {Key.BACK: 4, Key.HOME: 3, Key.ENTER: 66}
+_KEY_OF_CONTROL = {"\n": 66, "\t": 61}
+_LONGEST_TEXT = 500
+_NO_INPUT = " </dev/null 2>&1"
+
+
+def command_line(args: Sequence[str]) -> str:
+    """Return a line that runs exactly these arguments, with no input and both outputs merged.
+
+    Raises:
+        DeviceError: an argument holds a line break or a NUL, which a line of commands cannot carry.
+    """
+    for arg in args:
+        if any(mark in arg for mark in "\n\r\0"):
+            raise DeviceError(f"Got the argument {arg!r}, expected one line without NUL: leave that character out.")
+    return shlex.join(args) + _NO_INPUT
+
+
+def tap(x_px: int, y_px: int) -> list[str]:
+    """Return the arguments of a tap, in pixels."""
+    return ["input", "tap", str(x_px), str(y_px)]
+
+
+def swipe(x0_px: int, y0_px: int, x1_px: int, y1_px: int) -> list[str]:
+    """Return the arguments of a swipe that takes ``SWIPE_MS``, in pixels."""
+    return ["input", "swipe", *map(str, (x0_px, y0_px, x1_px, y1_px, SWIPE_MS))]
+
+
+def key(pressed: Key) -> list[str]:
+    """Return the arguments of a key press."""
+    return ["input", "keyevent", str(KEYCODES[pressed])]
+
+
+def ascii_text(text: str) -> list[list[str]]:
+    """Return the commands that type ASCII text, one after another.
+
+    `input text` reads ``%s`` as a space: a space is written so, and a ``%s`` of the text is typed in two parts.
+    Line ends and tabs become key presses; other control characters have no key and are left out.
+    """
+    commands: list[list[str]] = []
+    for part in re.findall(r"[\n\t]|[\x20-\x7e]+", text):
+        if part in _KEY_OF_CONTROL:
+            commands.append(["input", "keyevent", str(_KEY_OF_CONTROL[part])])
+            continue
+        for typed in re.split(r"(?<=%)(?=s)", part):
+            pieces = (typed[at : at + _LONGEST_TEXT] for at in range(0, len(typed), _LONGEST_TEXT))
+            commands.extend(["input", "text", piece.replace(" ", "%s")] for piece in pieces)
+    return commands
+
+
+def unicode_text(text: str) -> list[str]:
+    """Return the broadcast that has ADBKeyBoard type any Unicode text."""
+    encoded = base64.b64encode(text.encode()).decode()
+    return ["am", "broadcast", "-a", "ADB_INPUT_B64", "--es", "msg", encoded]
+
+
+def launch(package: str) -> list[str]:
+    """Return the arguments that start an app the way its icon does."""
+    return ["monkey", "-p", package, "-c", "android.intent.category.LAUNCHER", "1"]

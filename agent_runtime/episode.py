@@ -1,0 +1,150 @@
+"""One episode: look, decide, act, until the agent is done or out of steps. Knows no gRPC, no adb and no model."""
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from agent_runtime.actions import Finish, Grammar, Malformed
+from agent_runtime.devices import Device
+from agent_runtime.errors import AgentRuntimeError, DeviceError, PolicyError, TaskError
+from agent_runtime.observe import screenshot_of
+from agent_runtime.policy.base import Policy
+from agent_runtime.tasks import Task
+from agent_runtime.trajectory import Purpose, Step, Timings, Trajectory, Verdict
+
+SETTLE_DEADLINE_SEC = 3.0
+_SEEDS_PER_EPISODE = 1_000
+_TEAR_DOWN_FAULTS = (DeviceError, TaskError)
+OnStep = Callable[[Step], None]
+
+
+class StoppedError(AgentRuntimeError):
+    """Somebody asked for a stop; the episode ended after its current step."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeConfig:
+    """How to run an episode. ``before_decision`` is called between two decisions: adapters change there."""
+
+    runtime_id: str
+    purpose: Purpose
+    seed: int
+    temperature: float
+    before_decision: Callable[[], None] = lambda: None
+    should_stop: Callable[[], bool] = lambda: False
+    on_step: OnStep = lambda step: None
+    settle_deadline_sec: float = SETTLE_DEADLINE_SEC
+    step_limit: int | None = None
+    """Overrides the task's own limit."""
+
+
+@dataclass
+class _Progress:
+    """What of an episode there is so far; kept when a fault ends it."""
+
+    steps: list[Step] = field(default_factory=list)
+    announced_success: bool = False
+
+
+def run_episode(device: Device, policy: Policy, grammar: Grammar, task: Task, config: EpisodeConfig) -> Trajectory:
+    """Run one episode and return its record; never raises for a fault of the device, the task or the policy.
+
+    SUCCESS, reward 1: the agent announced success within the limit and the task's probe agrees. FAILURE, reward 0:
+    anything else the agent did. VOID: something that is not the agent's doing ended it, named in ``void_reason``.
+    """
+    started_at = time.time()
+    progress = _Progress()
+    verdict, reason = Verdict.FAILURE, ""
+    try:
+        task.initialize(device)
+        _act(device, policy, grammar, task, config, progress)
+        if _judge(device, task, progress):
+            verdict = Verdict.SUCCESS
+    except (DeviceError, TaskError, PolicyError, StoppedError) as fault:
+        verdict, reason = Verdict.VOID, f"{type(fault).__name__}: {fault}"
+    _tear_down(device, task)
+    return Trajectory(
+        trajectory_id=uuid.uuid4().hex,
+        runtime_id=config.runtime_id,
+        task_name=task.name,
+        goal=task.goal,
+        task_params=dict(task.params),
+        purpose=config.purpose,
+        seed=config.seed,
+        step_limit=config.step_limit or task.step_limit,
+        verdict=verdict,
+        void_reason=reason,
+        reward=1.0 if verdict is Verdict.SUCCESS else 0.0,
+        steps=tuple(progress.steps),
+        started_at_unix_sec=started_at,
+        device_serial=device.serial,
+        temperature=config.temperature,
+        identity=policy.identity,
+    )
+
+
+def _act(
+    device: Device, policy: Policy, grammar: Grammar, task: Task, config: EpisodeConfig, progress: _Progress
+) -> None:
+    for index in range(config.step_limit or task.step_limit):
+        if config.should_stop():
+            raise StoppedError("The runtime was asked to stop before the episode was over: start it again to go on.")
+        config.before_decision()
+        step = _step(device, policy, grammar, task, config, progress.steps, index)
+        progress.steps.append(step)
+        if isinstance(step.action, Finish):
+            config.on_step(step)
+            progress.announced_success = step.action.succeeded
+            return
+        act_ms = _timed_act(device, step)
+        progress.steps[-1] = replace(step, timings=replace(step.timings, act_ms=act_ms))
+        config.on_step(progress.steps[-1])
+
+
+def _step(
+    device: Device,
+    policy: Policy,
+    grammar: Grammar,
+    task: Task,
+    config: EpisodeConfig,
+    history: list[Step],
+    index: int,
+) -> Step:
+    looked_at = time.perf_counter()
+    screenshot = screenshot_of(device.observe_settled(config.settle_deadline_sec), policy.image_size_px)
+    asked_at = time.perf_counter()
+    prompt = policy.prompt_text(task.goal, [step.action for step in history])
+    seed = config.seed * _SEEDS_PER_EPISODE + index
+    decision = policy.decide(screenshot.png, prompt, temperature=config.temperature, seed=seed)
+    decided_at = time.perf_counter()
+    timings = Timings(observe_ms=1e3 * (asked_at - looked_at), decide_ms=1e3 * (decided_at - asked_at))
+    return Step(index, prompt, screenshot, decision, grammar.parse(decision.utterance), timings)
+
+
+def _timed_act(device: Device, step: Step) -> float:
+    """Perform the step's action unless it is malformed; return the milliseconds it took."""
+    started_at = time.perf_counter()
+    if not isinstance(step.action, Malformed):
+        device.perform(step.action)
+    return 1e3 * (time.perf_counter() - started_at)
+
+
+def _judge(device: Device, task: Task, progress: _Progress) -> bool:
+    """Probe the state, but only when the agent announced success: state alone does not count."""
+    if not progress.announced_success:
+        return False
+    started_at = time.perf_counter()
+    reached = task.is_successful(device)
+    last = progress.steps[-1]
+    judge_ms = 1e3 * (time.perf_counter() - started_at)
+    progress.steps[-1] = replace(last, timings=replace(last.timings, judge_ms=judge_ms))
+    return reached
+
+
+def _tear_down(device: Device, task: Task) -> None:
+    """Undo what the task set up; a device that is gone keeps it, and the next task's set-up will say so."""
+    try:
+        task.tear_down(device)
+    except _TEAR_DOWN_FAULTS:
+        return

@@ -1,0 +1,136 @@
+"""What every Device keeps, run on a fake and on the virtual phone behind a real adb server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from agent_runtime.actions import Finish, Key, Malformed, OpenApp, PressKey, Swipe, Tap, TypeText, Wait
+from agent_runtime.devices import Device
+from agent_runtime.devices.adb import open_device
+from agent_runtime.devices.commands import UNICODE_IME
+from agent_runtime.errors import DeviceError, DeviceNotFoundError
+from tests.fakes import FakeDevice
+
+NASTY = "'; reboot; echo $(id) `id` && x | y > z \\ \" # ~ * ? %s [a] {b} !"
+
+
+@pytest.fixture(params=["fake", "adb"])
+def device(request: pytest.FixtureRequest) -> Iterator[Device]:
+    if request.param == "fake":
+        yield FakeDevice()
+        return
+    running = request.getfixturevalue("virtual_phone")()
+    with open_device(running.serial, server_port=request.getfixturevalue("adb_server").port) as opened:
+        yield opened
+
+
+@pytest.fixture
+def running(virtual_phone: Callable[..., Any]) -> Any:
+    return virtual_phone()
+
+
+@pytest.fixture
+def phone(adb_server: Any, running: Any) -> Iterator[Device]:
+    with open_device(running.serial, server_port=adb_server.port) as opened:
+        yield opened
+
+
+def test_a_frame_has_the_screens_size(device: Device) -> None:
+    frame = device.observe()
+    assert (frame.width_px, frame.height_px) == device.screen_size_px()
+    assert frame.to_image().size == device.screen_size_px()
+
+
+def test_a_screen_at_rest_settles_to_what_observe_shows(device: Device) -> None:
+    device.observe_settled(30)
+    assert device.observe_settled(30) == device.observe()
+
+
+@pytest.mark.parametrize("action", [Finish(True), Malformed("no JSON"), Wait(0.0)])
+def test_actions_without_input_leave_the_screen_as_it_is(device: Device, action: Any) -> None:
+    before = device.observe_settled(30)
+    device.perform(action)
+    assert device.observe_settled(30) == before
+
+
+def test_closing_twice_is_fine(device: Device) -> None:
+    device.close()
+    device.close()
+
+
+# --- what only a phone can show
+
+
+@pytest.mark.parametrize("words", [["$(id)", "`id`"], ["a;b", "c|d", "e>f"], ["'", '"'], ["", " "], ["*", "~", "é ☃"]])
+def test_shell_arguments_arrive_as_they_are(phone: Device, words: list[str]) -> None:
+    result = phone.shell(["echo", *words])
+    assert (result.stdout, result.exit_code) == (" ".join(words) + "\n", 0)
+
+
+def test_a_failing_command_tells_its_status_and_its_words(phone: Device) -> None:
+    result = phone.shell(["no-such-command"])
+    assert result.exit_code == 127
+    assert "not found" in result.stdout
+
+
+def test_text_of_a_model_is_typed_and_not_run(phone: Device) -> None:
+    phone.shell(["am", "start", "-n", "org.example.notes/.EditActivity"])
+    phone.observe_settled(30)
+    phone.perform(TypeText(NASTY))
+    phone.shell(["rm", "-f", "/sdcard/d.xml"])
+    phone.shell(["uiautomator", "dump", "/sdcard/d.xml"])
+    typed = phone.shell(["cat", "/sdcard/d.xml"]).stdout
+    assert "reboot; echo $(id) `id` &amp;&amp; x | y &gt; z" in typed
+
+
+def test_tap_swipe_key_and_app_reach_the_phone(phone: Device, running: Any) -> None:
+    phone.perform(OpenApp("Settings"))
+    assert running.phone.foreground().startswith("com.android.settings/")
+    phone.perform(Swipe(0.5, 0.8, 0.5, 0.3))
+    phone.perform(PressKey(Key.HOME))
+    assert running.phone.foreground().startswith("com.android.launcher3/")
+    icon = next(node for node in running.call(running.phone.nodes) if node.label == "Clock")
+    width_px, height_px = phone.screen_size_px()
+    left, top, right, bottom = icon.bounds
+    phone.perform(Tap((left + right) / 2 / width_px, (top + bottom) / 2 / height_px))
+    assert running.phone.foreground().startswith("com.android.deskclock/")
+
+
+def test_an_app_that_is_not_there_opens_nothing(phone: Device, running: Any) -> None:
+    before = running.phone.foreground()
+    phone.perform(OpenApp("; am start -n com.android.settings/.Settings"))
+    assert running.phone.foreground() == before
+
+
+def test_unicode_without_adbkeyboard_says_what_to_install(phone: Device) -> None:
+    with pytest.raises(DeviceError, match=r"install it \(package com\.android\.adbkeyboard\)"):
+        phone.perform(TypeText("naïve"))
+
+
+def test_unicode_is_typed_by_adbkeyboard(phone: Device) -> None:
+    phone.shell(["ime", "enable", UNICODE_IME])
+    assert phone.shell(["ime", "set", UNICODE_IME]).exit_code == 0
+    phone.shell(["am", "start", "-n", "org.example.notes/.EditActivity"])
+    phone.observe_settled(30)
+    phone.perform(TypeText("naïve"))
+    phone.shell(["uiautomator", "dump", "/sdcard/d.xml"])
+    assert "naïve" in phone.shell(["cat", "/sdcard/d.xml"]).stdout
+
+
+def test_after_a_pulled_cable_the_device_goes_on(phone: Device, running: Any) -> None:
+    phone.observe()
+    running.drop_connections()
+    assert phone.shell(["echo", "back"]).stdout == "back\n"
+
+
+def test_a_serial_that_is_not_there_is_named_with_those_that_are(adb_server: Any, running: Any) -> None:
+    with pytest.raises(DeviceNotFoundError, match=rf"'nobody', but .* shows .*{running.serial}"):
+        open_device("nobody", server_port=adb_server.port)
+
+
+def test_no_adb_server_says_to_start_one() -> None:
+    with pytest.raises(DeviceNotFoundError, match="run `adb start-server`"):
+        open_device("emulator-5554", server_port=1)

@@ -1,0 +1,117 @@
+"""Suites, splits and task files."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from agent_runtime.errors import UsageError
+from agent_runtime.tasks import held_tasks, sample_task, suite_named, tasks_from_file
+from agent_runtime.tasks.base import held_values
+from tests.fakes import FakeDevice, FakeTemplate
+
+SUITE = suite_named("general")
+
+
+def test_the_general_suite_is_what_it_says() -> None:
+    assert [template.goal_template for template in SUITE] == [
+        "Open {app}",
+        "Turn {state} {switch}",
+        "Turn {state} the {time} alarm",
+        "Start the stopwatch",
+        "Write a note saying {word}",
+        "Delete the note {word}",
+        "Search the shop for {product}",
+        "Put the {product} in the cart",
+    ]
+
+
+def test_an_unknown_suite_is_refused() -> None:
+    with pytest.raises(UsageError, match="expected one of general"):
+        suite_named("webshop")
+
+
+@pytest.mark.parametrize("template", SUITE, ids=lambda template: template.name)
+def test_splits_are_disjoint_by_parameter_value_and_whole(template: FakeTemplate) -> None:
+    train, held = template.instances("train"), template.instances("held")
+    combinations = 1
+    for values in template.param_space.values():
+        combinations *= len(values)
+    assert len(train) + len(held) == combinations
+    if template.split_param is not None:
+        key = template.split_param
+        assert not {task.params[key] for task in train} & {task.params[key] for task in held}
+        assert held
+        assert train
+
+
+def test_a_quarter_is_held_and_it_is_always_the_same_one() -> None:
+    values = tuple(f"v{number}" for number in range(16))
+    assert len(held_values("t", values)) == 4
+    assert held_values("t", values) == held_values("t", tuple(reversed(values)))
+
+
+def test_sampling_is_decided_by_the_seed_and_stays_in_its_split() -> None:
+    first = [sample_task(SUITE, "train", random.Random(7)).goal for _ in range(3)]
+    assert first == [sample_task(SUITE, "train", random.Random(7)).goal for _ in range(3)]
+    held = {task.goal for template in SUITE for task in template.instances("held")}
+    rng = random.Random(1)
+    assert not {sample_task(SUITE, "train", rng).goal for _ in range(200)} & held
+    assert {sample_task(SUITE, "held", rng).goal for _ in range(50)} <= held
+
+
+def test_held_tasks_are_the_same_for_a_seed_spread_and_distinct_while_they_last() -> None:
+    goals = [task.goal for task in held_tasks(SUITE, 14, seed=3)]
+    assert goals == [task.goal for task in held_tasks(SUITE, 14, seed=3)]
+    assert len(set(goals)) == 14
+    assert len({task.name for task in held_tasks(SUITE, 7, seed=3)}) == 7  # all but the stopwatch, which has none
+    assert held_tasks(SUITE, 0, seed=3) == []
+
+
+def test_more_tasks_than_there_are_repeat() -> None:
+    assert len(held_tasks([FakeTemplate()], 5, seed=0)) == 5
+
+
+def test_a_task_file_gives_its_tasks(tmp_path: Path) -> None:
+    path = tmp_path / "tasks.json"
+    path.write_text(
+        json.dumps([{"name": "notes/write", "params": {"word": "milk"}}, {"name": "clock/stopwatch", "params": {}}])
+    )
+    assert [task.goal for task in tasks_from_file(path, SUITE)] == ["Write a note saying milk", "Start the stopwatch"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "expected a JSON list"),
+        ("[" * 100_000, "expected a JSON list"),
+        ("{}", "at least one task"),
+        ("[]", "at least one task"),
+        ("[1]", "entry 1"),
+        ('[{"name": "notes/write"}]', "name and params"),
+        ('[{"name": ["x"], "params": {}}]', "expected one of apps/open"),
+        ('[{"name": "no/such", "params": {}}]', "expected one of apps/open"),
+        ('[{"name": "notes/write", "params": {}}]', r"expected \['word'\]"),
+        ('[{"name": "notes/write", "params": {"word": "$(reboot)"}}]', "expected one of milk"),
+        ('[{"name": "notes/write", "params": {"word": ["milk"]}}]', "expected one of milk"),
+    ],
+)
+def test_a_malformed_task_file_is_refused_in_one_sentence(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "tasks.json"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=says):
+        tasks_from_file(path, SUITE)
+
+
+def test_a_missing_task_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="correct the path"):
+        tasks_from_file(tmp_path / "none.json", SUITE)
+
+
+def test_tear_down_undoes_once() -> None:
+    device, task = FakeDevice(), FakeTemplate().task({"thing": "b"})
+    task.initialize(device)
+    task.tear_down(device)
+    task.tear_down(device)
+    assert device.commands == [["undo"]]

@@ -1,0 +1,52 @@
+"""`python -m tuner.learner --config JSON`: objects built, loop run. The front starts it; see `tuner.supervisor`."""
+
+import argparse
+import os
+import signal
+import sys
+from typing import TextIO
+
+import torch
+
+from agent_runtime.errors import AgentRuntimeError
+from agent_runtime.policy.generate import chosen_device
+from tuner.config import LearnerConfig
+from tuner.errors import TunerServiceError
+from tuner.ingest.ledger import Ledger
+from tuner.learner.loop import Learner
+from tuner.learner.mailbox import Mailbox
+from tuner.learner.student import load_student
+
+
+def main() -> int:
+    """Run the learner until its input says stop; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tuner.learner", description=__doc__)
+    parser.add_argument("--config", required=True, help="LearnerConfig as JSON.")
+    config = LearnerConfig.model_validate_json(parser.parse_args().config)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the front, which then says stop
+    mailbox = Mailbox(sys.stdin, _events_stream())
+    mailbox.start()
+    mailbox.state("starting")
+    torch.set_num_threads(config.num_threads)
+    ledger = Ledger(config.state)
+    try:
+        ledger.open()
+        Learner(config, load_student(config, chosen_device()), ledger, mailbox).run()
+    except (TunerServiceError, AgentRuntimeError, OSError) as error:
+        mailbox.state("failed", str(error))
+        return 1
+    finally:
+        ledger.close()
+    mailbox.state("stopped")
+    return 0
+
+
+def _events_stream() -> TextIO:
+    """Keep the standard output for events: whatever a library prints goes to the log instead."""
+    events = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return events
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""Keeps the causal model current and hands out causal weights from the source asked for. Updates no policy."""
+
+import random
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from tuner.coso.action_model import ActionModel, action_model_loss
+from tuner.coso.counterfactual import ScmWeights
+from tuner.coso.labels import Utterance
+from tuner.coso.parser_weights import ParserWeights
+from tuner.coso.rehearsal import Rehearsal
+from tuner.learner.finite import PARAMETER_LIMIT, clip_gradients, require_bounded, require_finite
+
+BATCH_ROWS = 32
+REAL_ROWS = 16
+NULL_ROW_SHARE = 0.5
+NULL_TOKEN_SHARE = 0.1
+"""In half of the rows a tenth of the tokens is taken away while training, so that "without token i" is something
+the model has seen: P(a | y without i) is then its forecast, not the answer to an input it was never shown."""
+PRETRAINING_RATE = 3e-3
+NEGLIGIBLE_ENTROPY_NATS = 1e-3
+"""Where the policy is this sure, B·H cannot matter, and the weight is not computed."""
+_WHOLE_NUMBER = re.compile(r"[Ġ▁ ]?(\d{1,3})")
+
+
+def numbers_in(vocabulary: Mapping[str, int]) -> dict[int, int]:
+    """Return id → value of the tokens that are whole numbers of up to three digits."""
+    matches = ((_WHOLE_NUMBER.fullmatch(token), token_id) for token, token_id in vocabulary.items())
+    return {token_id: int(match[1]) for match, token_id in matches if match}
+
+
+def whole_coordinates(vocabulary: Mapping[str, int]) -> list[int]:
+    """Return the numbers of two or three digits that are one token, ascending; none where digits stand alone."""
+    return sorted({value for value in numbers_in(vocabulary).values() if value >= 10})
+
+
+class ActionModelTrainer:
+    """Algorithm 1's update of φ: cross-entropy of the parsed action, rehearsed and real utterances half and half."""
+
+    def __init__(self, model: ActionModel, rehearsal: Rehearsal, max_grad_norm: float) -> None:
+        self.optimizer = torch.optim.AdamW(model.parameters(), lr=PRETRAINING_RATE, weight_decay=0.0)
+        self._model = model
+        self._rehearsal = rehearsal
+        self._max_grad_norm = max_grad_norm
+
+    def pretrain(self, steps: int, seed: str) -> float:
+        """The offline stage, on rehearsed utterances only; return the last loss."""
+        loss = 0.0
+        for real, generator in self._batches([], steps, seed):
+            loss = self._step(real + self._rehearsal.utterances(BATCH_ROWS), generator)
+        return loss
+
+    def update(self, utterances: Sequence[Utterance], epochs: int, least_steps: int, rate: float, seed: str) -> float:
+        """Pass over the real utterances ``epochs`` times, ``least_steps`` steps at least; return the mean loss.
+
+        Half of every batch is rehearsed. ``rate`` is the learning rate to start from; it falls to a tenth.
+
+        Raises:
+            NotFiniteError: the loss, a gradient or a weight is not finite.
+        """
+        steps = max(least_steps, -(-epochs * len(utterances) // REAL_ROWS))
+        losses = []
+        for real, generator in self._batches(utterances, steps, seed, rate):
+            losses.append(self._step(real + self._rehearsal.utterances(BATCH_ROWS - len(real)), generator))
+        require_bounded("the action model", self._model.parameters(), PARAMETER_LIMIT)
+        return sum(losses) / len(losses)
+
+    def _batches(
+        self, utterances: Sequence[Utterance], steps: int, seed: str, rate: float = PRETRAINING_RATE
+    ) -> Iterator[tuple[list[Utterance], torch.Generator]]:
+        """Yield the real part of each batch, drawn in shuffled passes; sets the seeds and the falling rate."""
+        self._rehearsal.reseed(seed)
+        shuffler = random.Random(seed)
+        generator = torch.Generator().manual_seed(shuffler.getrandbits(62))
+        queue: list[Utterance] = []
+        for step in range(steps):
+            if len(queue) < REAL_ROWS:
+                queue += shuffler.sample(list(utterances), len(utterances))
+            self._set_rate(rate * (1 - 0.9 * step / steps))
+            yield queue[:REAL_ROWS], generator
+            del queue[:REAL_ROWS]
+
+    def _step(self, utterances: Sequence[Utterance], generator: torch.Generator) -> float:
+        ids, mask = padded(utterances)
+        labels = torch.tensor([utterance.labels for utterance in utterances])
+        loss = action_model_loss(self._model, self._with_gaps(ids, mask, generator), mask, labels)
+        require_finite("the action model's loss", loss)
+        self.optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        clip_gradients("action model", self._model.parameters(), self._max_grad_norm)
+        self.optimizer.step()
+        return loss.item()
+
+    def _with_gaps(self, ids: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
+        row = torch.rand((len(ids), 1), generator=generator) < NULL_ROW_SHARE
+        token = torch.rand(ids.shape, generator=generator) < NULL_TOKEN_SHARE
+        return ids.masked_fill(row & token & mask, self._model.null_id)
+
+    def _set_rate(self, rate: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+
+def padded(utterances: Sequence[Utterance]) -> tuple[Tensor, Tensor]:
+    """Return ids and mask, both [B, T], padded on the right with id 0."""
+    width = max(len(utterance.token_ids) for utterance in utterances)
+    ids = torch.zeros((len(utterances), width), dtype=torch.long)
+    mask = torch.zeros((len(utterances), width), dtype=torch.bool)
+    for row, utterance in enumerate(utterances):
+        length = len(utterance.token_ids)
+        ids[row, :length] = torch.tensor(utterance.token_ids)
+        mask[row, :length] = True
+    return ids, mask
+
+
+class CausalWeights:
+    """One face for the three sources: "scm" (Eq. 6), "parser" (exact), "uniform" (plain entropy)."""
+
+    def __init__(self, scm: ScmWeights, parser: ParserWeights, source: str) -> None:
+        self._scm = scm
+        self._parser = parser
+        self._source = source
+
+    def forget(self) -> None:
+        """Drop what was remembered: the action model has changed."""
+        self._scm.forget()
+        self._parser.forget()
+
+    def rows(self, utterances: Sequence[Utterance], entropies: Tensor, logits: Tensor) -> Tensor:
+        """Return the weights [B, T], 0 at padding; ``entropies`` [B, T] and ``logits`` [B, T, V] are the policy's."""
+        answer = torch.zeros(entropies.shape)
+        lengths = [len(utterance.token_ids) for utterance in utterances]
+        needed = [(entropies[row, :length] > NEGLIGIBLE_ENTROPY_NATS).cpu() for row, length in enumerate(lengths)]
+        for row, weights in enumerate(self._asked(utterances, needed, logits)):
+            answer[row, : lengths[row]] = weights
+        return answer.to(entropies.device)
+
+    def whole(self, utterance: Utterance) -> Tensor:
+        """Return the action model's weight [T] of every token, for people to read."""
+        return self._scm.weights([utterance])[0]
+
+    def _asked(self, utterances: Sequence[Utterance], needed: Sequence[Tensor], logits: Tensor) -> Iterable[Tensor]:
+        match self._source:
+            case "scm":
+                return self._scm.weights(utterances, needed)
+            case "parser":
+                lengths = (len(utterance.token_ids) for utterance in utterances)
+                spans = [logits[row, :length].softmax(-1).cpu() for row, length in enumerate(lengths)]
+                return self._parser.weights(utterances, needed, spans)
+            case "uniform":
+                return [torch.ones(len(utterance.token_ids)) for utterance in utterances]
+            case other:
+                raise ValueError(f"Got the weight source {other!r}, expected scm, parser or uniform.")

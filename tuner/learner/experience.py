@@ -1,0 +1,181 @@
+"""What there is to learn from: steps of explored episodes, and which of them an update looks at. Holds no model.
+
+Successes of the replay carry the policy term; a few steps of recent failures ride along for their entropy.
+A step is drawn in proportion to
+
+    w_h · (1 − π(y|s) + floor) · fresh · 1/2^uses
+
+with w_h of ``advantage`` (large where the task still fails often), π(y|s) as last computed (a sentence the policy
+writes anyway teaches nothing), ``fresh`` for episodes new in this update, and halved each time it was drawn.
+"""
+
+import heapq
+import math
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from agent_runtime.trajectory import Purpose, Trajectory, Verdict
+from agent_runtime.uplink.codec import trajectory_from_message
+from tuner.coso.advantage import SuccessBaseline, step_weights
+from tuner.coso.labels import Utterance, action_labels
+from tuner.ingest.ledger import StoredTrajectory
+
+SURPRISE_FLOOR = 0.05
+FRESH_FACTOR = 2.0
+FAILURES_KEPT = 32
+"""Failed trajectories kept for their entropy; older ones show screens the policy has moved on from."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepSample:
+    """One step, with what is needed to compute its loss; ``key`` is (sequence in the ledger, place in the episode)."""
+
+    key: tuple[int, int]
+    trajectory_id: str
+    task_name: str
+    goal: str
+    prompt: str
+    screenshot_png: bytes
+    utterance: Utterance
+    behaviour_log_prob: float
+    temperature: float
+    reward: float
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A step, its weight w_h in the policy term (0: entropy only), and its priority for being drawn."""
+
+    sample: StepSample
+    weight: float
+    priority: float
+
+
+def trainable_steps(stored: StoredTrajectory) -> list[StepSample]:
+    """Return the steps to learn from: none for void, evaluation, unreadable or non-finite trajectories."""
+    try:
+        trajectory = trajectory_from_message(stored.message)
+    except ValueError:
+        return []
+    if trajectory.purpose is not Purpose.EXPLORE or trajectory.verdict is Verdict.VOID:
+        return []
+    reward = trajectory.reward if trajectory.verdict is Verdict.SUCCESS else 0.0
+    log_probs = [log_prob for step in trajectory.steps for log_prob in step.decision.log_probs]
+    if not (0 <= reward <= 1 and all(math.isfinite(log_prob) and log_prob <= 1e-3 for log_prob in log_probs)):
+        return []
+    return _samples(stored.sequence, trajectory, reward)
+
+
+def _samples(sequence: int, trajectory: Trajectory, reward: float) -> list[StepSample]:
+    return [
+        StepSample(
+            key=(sequence, place),
+            trajectory_id=trajectory.trajectory_id,
+            task_name=trajectory.task_name,
+            goal=trajectory.goal,
+            prompt=step.prompt,
+            screenshot_png=step.screenshot.png,
+            utterance=Utterance(step.decision.token_ids, action_labels(step.action)),
+            behaviour_log_prob=math.fsum(step.decision.log_probs),
+            temperature=trajectory.temperature or 1.0,
+            reward=reward,
+            steps=len(trajectory.steps),
+        )
+        for place, step in enumerate(trajectory.steps)
+        if step.decision.token_ids
+    ]
+
+
+class Experience:
+    """The replay: steps by trajectory, the success baseline of each task, the latest log-probs."""
+
+    def __init__(self, capacity: int, discount: float, negative_ceiling: float = 0.0) -> None:
+        self.baseline = SuccessBaseline()
+        self.log_probs: dict[tuple[int, int], float] = {}
+        """log π(y|s) of steps as of the last update that looked at them."""
+        self._capacity = capacity
+        self._discount = discount
+        self._negative_ceiling = negative_ceiling
+        self._steps: dict[int, list[StepSample]] = {}  # by sequence, in order of arrival
+        self._fresh: set[int] = set()
+
+    def recall(self, replay: Iterable[StoredTrajectory]) -> None:
+        """Take in trajectories of earlier updates, oldest first, without counting their outcomes again."""
+        for stored in replay:
+            self._steps[stored.sequence] = trainable_steps(stored)
+        self._trim()
+
+    def take(self, batch: Sequence[StoredTrajectory]) -> None:
+        """Take in new trajectories and their outcomes; they are the fresh ones until the next call."""
+        self._fresh = {stored.sequence for stored in batch}
+        for stored in batch:
+            steps = self._steps[stored.sequence] = trainable_steps(stored)
+            if steps:
+                self.baseline.update(steps[0].task_name, steps[0].reward)
+        self._trim()
+
+    def steps_of(self, sequence: int) -> list[StepSample]:
+        """Return the trainable steps of a trajectory, none when it is unknown."""
+        return self._steps.get(sequence, [])
+
+    def latest_steps(self, limit: int) -> list[StepSample]:
+        """Return at most ``limit`` steps of any outcome, the newest last."""
+        return [step for steps in self._steps.values() for step in steps][-limit:]
+
+    def candidates(self) -> tuple[list[Candidate], list[Candidate]]:
+        """Return the steps of successes, and those of the latest failures."""
+        told = [steps for steps in self._steps.values() if steps]
+        successes = [steps for steps in told if steps[0].reward > 0]
+        failures = [steps for steps in told if steps[0].reward == 0][-FAILURES_KEPT:]
+        return self._weighed(successes), self._weighed(failures)
+
+    def _weighed(self, trajectories: Iterable[list[StepSample]]) -> list[Candidate]:
+        found = []
+        for steps in trajectories:
+            baseline = self.baseline.value(steps[0].task_name)
+            weights = step_weights(steps[0].reward, steps[0].steps, baseline, self._discount, self._negative_ceiling)
+            found += [self._candidate(step, weights[step.key[1]]) for step in steps]
+        return found
+
+    def _candidate(self, step: StepSample, weight: float) -> Candidate:
+        log_prob = self.log_probs.get(step.key, step.behaviour_log_prob)
+        surprise = 1 - math.exp(min(0.0, log_prob)) + SURPRISE_FLOOR
+        fresh = FRESH_FACTOR if step.key[0] in self._fresh else 1.0
+        return Candidate(step, weight, (weight if weight > 0 else 1.0) * surprise * fresh)
+
+    def _trim(self) -> None:
+        for sequence in list(self._steps)[: max(0, len(self._steps) - self._capacity)]:
+            for step in self._steps.pop(sequence):
+                self.log_probs.pop(step.key, None)
+
+
+class Sampler:
+    """Draws the batches of one update; seeded, without repeats inside a batch."""
+
+    def __init__(self, experience: Experience, max_uses: int, failure_share: float, seed: str) -> None:
+        self._successes, self._failures = experience.candidates()
+        self._max_uses = max_uses
+        self._failure_share = failure_share
+        self._random = random.Random(seed)
+        self._uses: dict[tuple[int, int], int] = {}
+
+    def batch(self, size: int) -> list[Candidate]:
+        """Return at most ``size`` steps; empty when every success was used ``max_uses`` times, or there is none."""
+        failures = min(len(self._failures), int(size * self._failure_share))
+        drawn = self._draw(self._successes, size - failures)
+        return drawn + self._draw(self._failures, failures) if drawn else []
+
+    def _draw(self, candidates: Sequence[Candidate], count: int) -> list[Candidate]:
+        """Weighted draw without replacement (Efraimidis and Spirakis 2006): the smallest −ln(u)/priority."""
+        keyed = []
+        for place, candidate in enumerate(candidates):
+            uses = self._uses.get(candidate.sample.key, 0)
+            if uses < self._max_uses:
+                rate = candidate.priority / 2**uses
+                keyed.append((-math.log(1 - self._random.random()) / rate, place))
+        drawn = [candidates[place] for _, place in heapq.nsmallest(count, keyed)]
+        for candidate in drawn:
+            self._uses[candidate.sample.key] = self._uses.get(candidate.sample.key, 0) + 1
+        return drawn

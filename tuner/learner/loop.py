@@ -1,0 +1,233 @@
+"""The learner's loop: take a batch, update the causal model and the policy, publish, save. Computes no loss itself.
+
+One update is one commit. The checkpoint is written first and makes the update true; publishing the adapter and
+marking the trajectories consumed follow from it, and are done again at the next start if a crash came between.
+All randomness derives from the seed and the number of the update, so there is no generator state to keep.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from tuner.adapters.store import AdapterStore
+from tuner.config import LearnerConfig
+from tuner.errors import LearnerError
+from tuner.ingest.ledger import Ledger, StoredTrajectory
+from tuner.learner.causal import PRETRAINING_RATE
+from tuner.learner.checkpoint import Checkpoint, CheckpointFolder
+from tuner.learner.experience import Experience, Sampler
+from tuner.learner.finite import NotFiniteError
+from tuner.learner.intake import Intake
+from tuner.learner.mailbox import Mailbox
+from tuner.learner.policy_update import StepFigures
+from tuner.learner.progress import Progress, manifest_of
+from tuner.learner.records import WeightRecord, append_metrics, append_weight_records
+from tuner.learner.student import Student
+
+SCM_UTTERANCES = 256
+SCM_LEAST_STEPS = 12
+WEIGHT_RECORDS_PER_UPDATE = 8
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an update did: the figures of its good optimizer steps and how many were refused."""
+
+    steps: tuple[StepFigures, ...] = ()
+    refused: int = 0
+    scm_loss: float = 0.0
+
+
+class Learner:
+    """Everything an update needs; ``run`` returns when a stop was asked for."""
+
+    def __init__(self, config: LearnerConfig, student: Student, ledger: Ledger, mailbox: Mailbox) -> None:
+        self._config = config
+        self._student = student
+        self._ledger = ledger
+        self._mailbox = mailbox
+        self._store = AdapterStore(config.state / "adapters")
+        self._checkpoints = CheckpointFolder(config.state / "learner")
+        self._intake = Intake(ledger, config.state / "learner" / "batch.json", config.trajectories_per_update)
+        self._experience = Experience(config.replay_capacity, config.discount, config.negative_ceiling)
+        self._progress = Progress.first(config)
+
+    @property
+    def progress(self) -> Progress:
+        """Where the learner stands."""
+        return self._progress
+
+    def run(self) -> None:
+        """Learn until the mailbox asks to stop."""
+        self.resume()
+        while not self._mailbox.stop_requested:
+            batch = self._intake.next_batch(self._progress.update + 1)
+            if not batch:
+                self._mailbox.state("waiting", f"for {self._config.trajectories_per_update} new trajectories")
+                self._mailbox.wait()
+                continue
+            self.update(batch)
+
+    def resume(self) -> None:
+        """Go on from the last whole checkpoint, finishing its commit, or start from the beginning.
+
+        Raises:
+            LearnerError: the checkpoint is of other settings.
+        """
+        self._checkpoints.folder.mkdir(parents=True, exist_ok=True)
+        checkpoint = self._checkpoints.latest()
+        if checkpoint is None:
+            self._begin()
+        else:
+            self._go_on(checkpoint)
+        self._experience.recall(self._ledger.recent(self._config.replay_capacity))
+
+    def _begin(self) -> None:
+        """Start without a checkpoint: from the newest published adapter where there is one."""
+        published = self._store.latest()
+        if published is not None:
+            self._student.load_adapter(load(self._store.get(published.version)[1]))
+        self._progress = Progress.first(self._config, version=max(self._store.versions(), default=0))
+        self._student.causal_model.pretrain(self._config.scm_pretraining_steps, f"{self._config.seed}/pretraining")
+
+    def _go_on(self, checkpoint: Checkpoint) -> None:
+        self._progress = Progress.from_plain(checkpoint.state["progress"])
+        self._require_same_settings()
+        self._student.load(checkpoint.tensors)
+        self._experience.baseline.load(checkpoint.state["baseline"])
+        keys = (tuple(key) for key in checkpoint.tensors["replay/keys"].tolist())
+        self._experience.log_probs = dict(zip(keys, checkpoint.tensors["replay/log_probs"].tolist(), strict=True))
+        self._publish_and_mark(_adapter_payload(checkpoint.tensors))
+        self._progress = self._progress.at_least(max(self._store.versions(), default=0))
+
+    def update(self, batch: Sequence[StoredTrajectory]) -> None:
+        """Learn from a batch and commit; nothing is committed when a stop is asked for meanwhile."""
+        self._mailbox.state("training", f"update {self._progress.update + 1}")
+        started_sec = time.monotonic()
+        good = {name: tensor.detach().clone() for name, tensor in self._student.tensors().items()}
+        self._experience.take(batch)
+        try:
+            outcome = self._learn()
+        except NotFiniteError as error:
+            self._student.load(good)
+            self._mailbox.state("training", f"update {self._progress.update + 1} was undone: {error}")
+            outcome = Outcome(refused=1)
+        if not self._mailbox.stop_requested:
+            self._commit(batch, outcome, time.monotonic() - started_sec)
+
+    def _learn(self) -> Outcome:
+        seed = f"{self._config.seed}/{self._progress.update + 1}"
+        scm_loss = self._update_causal_model(seed)
+        sampler = Sampler(self._experience, self._config.max_uses_per_update, self._config.failure_share, seed)
+        steps: list[StepFigures] = []
+        refused = 0
+        for _ in range(self._config.optimizer_steps_per_update):
+            batch = sampler.batch(self._config.batch_size)
+            if not batch or self._mailbox.stop_requested:
+                break
+            try:
+                figures = self._student.policy.step(batch)
+            except NotFiniteError:
+                refused += 1
+                continue
+            self._student.policy.check()
+            steps.append(figures)
+            keys = (candidate.sample.key for candidate in batch)
+            self._experience.log_probs.update(zip(keys, figures.log_probs, strict=True))
+        return Outcome(tuple(steps), refused, scm_loss)
+
+    def _update_causal_model(self, seed: str) -> float:
+        latest = self._experience.latest_steps(SCM_UTTERANCES)
+        utterances = list(dict.fromkeys(step.utterance for step in latest))
+        self._student.rehearsal.texts = sorted({step.goal for step in latest})
+        if not utterances:
+            return 0.0
+        self._student.weights.forget()
+        first = self._progress.update == 0
+        return self._student.causal_model.update(
+            utterances,
+            self._config.scm_epochs,
+            self._config.scm_first_steps if first else SCM_LEAST_STEPS,
+            PRETRAINING_RATE if first else self._config.scm_learning_rate,
+            seed,
+        )
+
+    def _commit(self, batch: Sequence[StoredTrajectory], outcome: Outcome, seconds: float) -> None:
+        sequences = [stored.sequence for stored in batch]
+        self._progress = self._progress.after(sequences, len(outcome.steps))
+        tensors = {**self._student.tensors(), **self._log_prob_tensors()}
+        state = {"progress": self._progress.plain(), "baseline": self._experience.baseline.state()}
+        self._checkpoints.save(self._progress.update, tensors, state)
+        self._publish_and_mark(_adapter_payload(tensors))
+        self._mailbox.consumed(len(batch))
+        self._report(batch, outcome, seconds)
+
+    def _publish_and_mark(self, payload: bytes) -> None:
+        """Bring the store and the ledger up to the checkpoint; doing it twice changes nothing."""
+        version = self._progress.version
+        if version > max(self._store.versions(), default=0):
+            self._store.publish(manifest_of(self._config, self._progress), payload)
+            self._mailbox.published(version)
+        self._ledger.mark_consumed(self._progress.batch, version)
+
+    def _report(self, batch: Sequence[StoredTrajectory], outcome: Outcome, seconds: float) -> None:
+        rewards = [steps[0].reward for stored in batch if (steps := self._experience.steps_of(stored.sequence))]
+        figures = _mean_figures(outcome.steps) | {
+            "update": float(self._progress.update),
+            "version": float(self._progress.version),
+            "optimizer_steps": float(self._progress.optimizer_steps),
+            "trajectories_consumed": float(self._progress.trajectories_consumed),
+            "batch_success_rate": sum(rewards) / len(rewards) if rewards else 0.0,
+            "refused_steps": float(outcome.refused),
+            "scm_loss": outcome.scm_loss,
+            "update_seconds": seconds,
+        }
+        append_metrics(self._config.state, figures)
+        append_weight_records(self._config.state, self._weight_records(batch))
+        self._mailbox.metrics(figures)
+
+    def _weight_records(self, batch: Sequence[StoredTrajectory]) -> list[WeightRecord]:
+        steps = [step for stored in batch for step in self._experience.steps_of(stored.sequence)]
+        return [
+            WeightRecord(
+                step.trajectory_id,
+                step.key[1],
+                self._progress.version,
+                tuple(self._student.decode([token_id]) for token_id in step.utterance.token_ids),
+                tuple(round(weight, 4) for weight in self._student.weights.whole(step.utterance).tolist()),
+            )
+            for step in steps[:: max(1, len(steps) // WEIGHT_RECORDS_PER_UPDATE)]
+        ]
+
+    def _log_prob_tensors(self) -> dict[str, Tensor]:
+        known = self._experience.log_probs
+        return {
+            "replay/keys": torch.tensor(list(known) or [(0, 0)], dtype=torch.int64)[: len(known)],
+            "replay/log_probs": torch.tensor(list(known.values()), dtype=torch.float64),
+        }
+
+    def _require_same_settings(self) -> None:
+        expected = Progress.first(self._config).settings
+        if self._progress.settings != expected:
+            raise LearnerError(
+                f"Got a checkpoint of {self._progress.settings}, expected one of {expected}: "
+                "use the settings it was made with, or another state folder."
+            )
+
+
+def _adapter_payload(tensors: dict[str, Tensor]) -> bytes:
+    """Return the adapter as runtimes take it: one safetensors file under PEFT's names, float32."""
+    prefix = "lora/"
+    named = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    return save({name: named[name].detach().cpu().float().contiguous() for name in sorted(named)})
+
+
+def _mean_figures(steps: Sequence[StepFigures]) -> dict[str, float]:
+    if not steps:
+        return {}
+    names = ("policy_loss", "causal_entropy", "entropy", "importance", "gradient_norm")
+    return {name: sum(getattr(step, name) for step in steps) / len(steps) for name in names}

@@ -1,0 +1,130 @@
+"""One optimizer step of the policy's LoRA tensors, with every check before a weight moves. Chooses no samples."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from agent_runtime.policy.prompt import PromptBuilder
+from agent_runtime.policy.score import Utterance as Scored
+from agent_runtime.policy.score import score_utterances
+from tuner.coso.objectives import (
+    CosoLoss,
+    coso_loss,
+    sequence_log_probs,
+    token_log_probs_and_entropies,
+    truncated_importance,
+)
+from tuner.learner.causal import CausalWeights
+from tuner.learner.experience import Candidate
+from tuner.learner.finite import MOMENT_LIMIT, PARAMETER_LIMIT, clip_gradients, require_bounded, require_finite
+
+
+@dataclass(frozen=True)
+class StepFigures:
+    """What one optimizer step saw; means over its utterances. ``log_probs`` follow the batch's order."""
+
+    policy_loss: float
+    causal_entropy: float
+    entropy: float
+    importance: float
+    gradient_norm: float
+    log_probs: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One forward pass: its places in the batch, the loss, and figures [B] without gradient."""
+
+    places: list[int]
+    loss: CosoLoss
+    log_probs: Tensor
+    entropies: Tensor
+    importance: Tensor
+
+
+class PolicyUpdater:
+    """AdamW on the LoRA tensors under −mean(ρ·w·log π) − α·mean(Σ B H)."""
+
+    def __init__(
+        self,
+        model: Any,
+        prompts: PromptBuilder,
+        weights: CausalWeights,
+        learning_rate: float,
+        max_grad_norm: float,
+        alpha: float,
+        importance_ceiling: float,
+        micro_batch_size: int,
+    ) -> None:
+        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=learning_rate, weight_decay=0.0)
+        self._model = model
+        self._prompts = prompts
+        self._weights = weights
+        self._max_grad_norm = max_grad_norm
+        self._alpha = alpha
+        self._importance_ceiling = importance_ceiling
+        self._micro_batch_size = micro_batch_size
+
+    def step(self, batch: Sequence[Candidate]) -> StepFigures:
+        """Take one optimizer step on ``batch``.
+
+        Raises:
+            NotFiniteError: before the step, of loss or gradient: nothing has moved. ``check`` is for after it.
+        """
+        self.optimizer.zero_grad()
+        parts = []
+        for part in self._parts(batch):
+            require_finite("the loss", part.loss.total)
+            torch.autograd.backward(part.loss.total * (len(part.places) / len(batch)))
+            parts.append(part)
+        norm = clip_gradients("policy", self.parameters, self._max_grad_norm)
+        self.optimizer.step()
+        return _figures(parts, norm, len(batch))
+
+    def check(self) -> None:
+        """Raise NotFiniteError when a LoRA tensor or a moment of the optimizer must not be kept."""
+        require_bounded("the adapter", self.parameters, PARAMETER_LIMIT)
+        moments = (value for state in self.optimizer.state.values() for value in state.values())
+        require_bounded("the optimizer", (value for value in moments if value.ndim), MOMENT_LIMIT)
+
+    def _parts(self, batch: Sequence[Candidate]) -> Iterator[_Part]:
+        """Split the batch, utterances of like length together, and compute each part's loss."""
+        order = sorted(range(len(batch)), key=lambda place: len(batch[place].sample.utterance.token_ids))
+        for start in range(0, len(order), self._micro_batch_size):
+            places = order[start : start + self._micro_batch_size]
+            yield self._part(places, [batch[place] for place in places])
+
+    def _part(self, places: list[int], rows: Sequence[Candidate]) -> _Part:
+        scored = [Scored(r.sample.prompt, r.sample.screenshot_png, r.sample.utterance.token_ids) for r in rows]
+        scores = score_utterances(self._model, self._prompts, scored)
+        temperatures = scores.logits.new_tensor([row.sample.temperature for row in rows])
+        logits = scores.logits / temperatures[:, None, None]
+        log_probs, entropies = token_log_probs_and_entropies(logits, scores.token_ids)
+        sequences = sequence_log_probs(log_probs, scores.mask)
+        behaviour = sequences.new_tensor([row.sample.behaviour_log_prob for row in rows])
+        importance = truncated_importance(sequences, behaviour, self._importance_ceiling)
+        weights = importance * importance.new_tensor([row.weight for row in rows])
+        utterances = [row.sample.utterance for row in rows]
+        causal = self._weights.rows(utterances, entropies.detach(), logits.detach())
+        loss = coso_loss(log_probs, weights, entropies, causal, scores.mask, self._alpha)
+        spread = (entropies * scores.mask).sum(1).detach()
+        return _Part(places, loss, sequences.detach(), spread, importance)
+
+
+def _figures(parts: Sequence[_Part], gradient_norm: float, rows: int) -> StepFigures:
+    log_probs = [0.0] * rows
+    for part in parts:
+        for place, log_prob in zip(part.places, part.log_probs.tolist(), strict=True):
+            log_probs[place] = log_prob
+    return StepFigures(
+        policy_loss=sum(part.loss.policy.item() * len(part.places) for part in parts) / rows,
+        causal_entropy=sum(part.loss.causal_entropy.item() * len(part.places) for part in parts) / rows,
+        entropy=sum(part.entropies.sum().item() for part in parts) / rows,
+        importance=sum(part.importance.sum().item() for part in parts) / rows,
+        gradient_norm=gradient_norm,
+        log_probs=tuple(log_probs),
+    )
