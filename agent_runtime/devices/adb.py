@@ -102,7 +102,7 @@ class AdbDevice(Device):
 
     def _run(self, args: Sequence[str], *, repeatable: bool, timeout_sec: float = COMMAND_TIMEOUT_SEC) -> ShellResult:
         reply = self._stream.run(commands.command_line(args), timeout_sec, repeatable=repeatable)
-        return ShellResult(reply.body.decode("utf-8", "replace"), reply.exit_code)
+        return ShellResult(str(reply.body, "utf-8", "replace"), reply.exit_code)
 
     def _input(self, args: Sequence[str]) -> None:
         result = self._run(args, repeatable=False)

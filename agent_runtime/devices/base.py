@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
+import numpy as np
 from PIL import Image
 
 from agent_runtime.actions.vocabulary import Action
@@ -14,11 +15,11 @@ from agent_runtime.errors import BadFrameError
 BYTES_PER_PIXEL = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One look at the screen: RGBA_8888 rows from the top, [height_px, width_px, 4] bytes, not to be changed."""
 
-    pixels: bytes | bytearray
+    pixels: bytes | memoryview
     width_px: int
     height_px: int
 
@@ -29,6 +30,16 @@ class Frame:
                 f"Got {len(self.pixels)} bytes for a screen of {self.width_px}x{self.height_px} pixels, expected "
                 f"{expected or 'some'}: look again, or reconnect the device."
             )
+
+    def __eq__(self, other: object) -> bool:
+        """Equal size and equal pixels; the alpha counts, as it costs nothing."""
+        if not isinstance(other, Frame):
+            return NotImplemented
+        if (self.width_px, self.height_px) != (other.width_px, other.height_px):
+            return False
+        return bool(np.array_equal(np.frombuffer(self.pixels, np.uint32), np.frombuffer(other.pixels, np.uint32)))
+
+    __hash__ = None  # type: ignore[assignment]  # pixels are too many to hash
 
     def to_image(self) -> Image.Image:
         """Return the picture as RGB; the alpha of a screen means nothing."""

@@ -71,10 +71,10 @@ def _columns(row: str) -> dict[str, str]:
     return {name[1]: row[name.end() : end] for name, end in zip(names, ends, strict=True)}
 
 
-def raw_screencap(reply: bytearray) -> tuple[bytearray, int, int]:
+def raw_screencap(reply: memoryview) -> tuple[memoryview, int, int]:
     """Return (pixels, width, height) of what `screencap` wrote: [height, width, 4] bytes, RGBA.
 
-    The pixels are the reply itself with its header cut off, which moves no bytes.
+    The pixels are a view of the reply behind its header; nothing is copied.
 
     The header is u32 width, height, format and, since Android 9, a colour space.
 
@@ -95,5 +95,4 @@ def raw_screencap(reply: bytearray) -> tuple[bytearray, int, int]:
             f"Got {len(reply)} bytes for a screenshot of {width_px}x{height_px} pixels, expected "
             f"{width_px * height_px * 4 + HEADER_BYTES[-1]}: look again, or reconnect the device."
         )
-    del reply[:header]
-    return reply, width_px, height_px
+    return reply[header:], width_px, height_px

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from agent_runtime.errors import DeviceError, DeviceNotFoundError
 
 LONG_LIVED_SERVICE = "exec:sh"
@@ -26,7 +28,7 @@ Connect = Callable[[str], socket.socket]
 class Reply:
     """What a line printed and its exit status. ``body`` belongs to whoever asked."""
 
-    body: bytearray
+    body: memoryview
     exit_code: int
 
 
@@ -116,22 +118,19 @@ class ShellStream:
         stream.settimeout(_left(ends_at))
         if line:
             stream.sendall(line)
-        body, used = bytearray(self._expected_bytes), 0
+        buffer, used = np.empty(self._expected_bytes, np.uint8), 0  # not zeroed first: that costs as much as receiving
         while True:
-            if used == len(body):
-                body += bytes(used)
+            if used == len(buffer):
+                buffer = np.concatenate([buffer, np.empty(used, np.uint8)])
             stream.settimeout(_left(ends_at))
-            with memoryview(body) as view:
-                count = stream.recv_into(view[used:])
+            view = memoryview(buffer)
+            count = stream.recv_into(view[used:])
             if not count:
                 raise StreamBrokenError("The stream to the device ended in mid-reply: reconnect the device.")
             used += count
-            end = self._end.search(body, max(0, used - _LONGEST_TAIL_BYTES), used)
+            end = self._end.search(view, max(0, used - _LONGEST_TAIL_BYTES), used)
             if end is not None:
-                exit_code, length = int(end[1]), end.start()
-                del end  # it holds the buffer, which cannot be cut while it is held
-                del body[length:]
-                return Reply(body, exit_code)
+                return Reply(view[: end.start()], int(end[1]))
 
 
 def _left(ends_at: float) -> float:

@@ -83,7 +83,7 @@ def test_no_result_is_no_rows() -> None:
 @pytest.mark.parametrize("header", [struct.pack("<3I", 2, 3, 1), struct.pack("<4I", 2, 3, 1, 0)])
 def test_screencap_with_and_without_colour_space(header: bytes) -> None:
     pixels = bytes(range(2 * 3 * 4))  # 24 bytes
-    assert parsers.raw_screencap(bytearray(header + pixels)) == (bytearray(pixels), 2, 3)
+    assert parsers.raw_screencap(memoryview(header + pixels)) == (memoryview(pixels), 2, 3)
 
 
 @pytest.mark.parametrize(
@@ -100,13 +100,13 @@ def test_screencap_with_and_without_colour_space(header: bytes) -> None:
 )
 def test_a_frame_that_does_not_hold_its_pixels_is_refused(reply: bytes) -> None:
     with pytest.raises(BadFrameError):
-        parsers.raw_screencap(bytearray(reply))
+        parsers.raw_screencap(memoryview(reply))
 
 
 @given(st.binary(max_size=64))
 def test_no_bytes_crash_the_frame_reader(reply: bytes) -> None:
     try:
-        pixels, width_px, height_px = parsers.raw_screencap(bytearray(reply))
+        pixels, width_px, height_px = parsers.raw_screencap(memoryview(reply))
     except BadFrameError:
         return
     assert len(pixels) == width_px * height_px * 4
