@@ -61,7 +61,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "device_scripts.virtual_phone": ("device_scripts.virtual_phone",),
     "device_scripts.small_vlm": ("device_scripts", "agent_runtime"),
-    "device_scripts.demo": ("device_scripts",),
+    "device_scripts.demo": ("device_scripts", "coso"),
     "coso": ("coso",),
 }
 

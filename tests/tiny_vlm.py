@@ -56,7 +56,9 @@ _TURNS = (
 )
 
 
-def tiny_checkpoint(folder: Path, seed: int = 0, image_token: str = "<|vision_start|><|image_pad|><|vision_end|>") -> Path:
+def tiny_checkpoint(
+    folder: Path, seed: int = 0, image_token: str = "<|vision_start|><|image_pad|><|vision_end|>"
+) -> Path:
     """Write a random Qwen3-VL checkpoint, weights in bfloat16, driven by an ``agent.json``; return its folder."""
     tokenizer = byte_tokenizer(_TURNS.replace("IMAGE", image_token))
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS}
@@ -81,7 +83,12 @@ def tiny_llava(folder: Path, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     config = LlavaConfig(
         vision_config=CLIPVisionConfig(
-            hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=14
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            image_size=28,
+            patch_size=14,
         ).to_dict(),
         text_config=LlamaConfig(
             hidden_size=64,

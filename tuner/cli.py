@@ -10,24 +10,13 @@ from typing import Annotated, NoReturn
 import typer
 
 from agent_runtime.errors import AgentRuntimeError
-from tuner.config import LearnerConfig
+from tuner.config import LearnerConfig, Quantization, WeightSource
 from tuner.errors import TunerServiceError
 
 BAD_INPUT_EXIT_CODE = 2
 STATUS_DEADLINE_SEC = 5.0
-_QUANTIZATIONS = ("nf4", "int8", "none")
-_WEIGHT_SOURCES = ("scm", "parser", "uniform")
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Stores trajectories, learns, publishes adapters.")
-
-
-def _one_of(*allowed: str) -> typer.models.OptionInfo:
-    def check(value: str) -> str:
-        if value not in allowed:
-            raise typer.BadParameter(f"got {value!r}, expected one of {', '.join(allowed)}")
-        return value
-
-    return typer.Option(callback=check, help=f"One of {', '.join(allowed)}.")
 
 
 @app.command()
@@ -35,9 +24,9 @@ def serve(
     state: Annotated[Path, typer.Option(help="Folder for the ledger, the adapters and the learner's checkpoint.")],
     listen: Annotated[str, typer.Option(help="host:port; port 0 takes a free one.")] = "127.0.0.1:50051",
     model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
-    quantization: Annotated[str, _one_of(*_QUANTIZATIONS)] = "nf4",
+    quantization: Annotated[Quantization, typer.Option(help="How the base weights are held.")] = "nf4",
     grammar: Annotated[str, typer.Option(help="Action grammar the runtimes speak.")] = "json",
-    weight_source: Annotated[str, _one_of(*_WEIGHT_SOURCES)] = "scm",
+    weight_source: Annotated[WeightSource, typer.Option(help="Where the causal weights come from.")] = "scm",
     entropy_alpha: Annotated[float, typer.Option(help="Weight of the causal entropy (alpha).")] = 0.02,
     learning_rate: Annotated[float, typer.Option(help="AdamW's step size.")] = 1e-3,
     lora_r: Annotated[int, typer.Option(help="Rank of the adapter.")] = 16,

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -47,7 +48,8 @@ class Frame:
 
     def to_shared_image(self) -> Image.Image:
         """Return the picture as RGBX over the frame's own bytes, without copying them; not to be drawn on."""
-        return Image.frombuffer("RGBX", (self.width_px, self.height_px), self.pixels, "raw", "RGBX", 0, 1)
+        pixels: Any = self.pixels  # Pillow's hints leave memoryview out
+        return Image.frombuffer("RGBX", (self.width_px, self.height_px), pixels, "raw", "RGBX", 0, 1)
 
 
 @dataclass(frozen=True, slots=True)

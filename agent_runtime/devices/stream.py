@@ -123,7 +123,7 @@ class ShellStream:
             if used == len(buffer):
                 buffer = np.concatenate([buffer, np.empty(used, np.uint8)])
             stream.settimeout(_left(ends_at))
-            view = memoryview(buffer)
+            view = memoryview(buffer.data)
             count = stream.recv_into(view[used:])
             if not count:
                 raise StreamBrokenError("The stream to the device ended in mid-reply: reconnect the device.")

@@ -12,6 +12,7 @@ import torch
 from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
 
 from agent_runtime.errors import PolicyError, UsageError
+from agent_runtime.policy.patch_product import replace_patch_convolutions
 from agent_runtime.policy.prompt import Encoder, load_encoder
 from agent_runtime.policy.unpacked import unpack_linear_layers
 
@@ -46,6 +47,7 @@ def load_model(folder: Path, quantization: str, device: str = "cpu") -> LoadedMo
         ) from error
     if device == "cpu" and quantization != "none":
         unpack_linear_layers(model)
+    replace_patch_convolutions(model)
     model.requires_grad_(False)
     model.eval()
     encoder = load_encoder(folder)

@@ -123,7 +123,7 @@ class TunerLink:
             self._stopping = True
             self._changed.notify_all()
         if self._follow is not None:
-            self._follow.cancel()
+            self._follow.cancel()  # type: ignore[no-untyped-call]  # the stubs leave it so
         for thread in self._threads:
             thread.join(timeout=CALL_DEADLINE_SEC)
         if self._channel is not None:

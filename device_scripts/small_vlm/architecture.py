@@ -1,6 +1,6 @@
-"""Builds the small VLM before training: Qwen3-VL's own classes at a small size, tokenizer and processor. Trains nothing.
+"""Builds the small VLM before training: Qwen3-VL's own classes at a small size, and its tokenizer. Trains nothing.
 
-5.3 M parameters: 16-px patches merged 2×2, so that a 128×224 screen is 112 patches for the vision tower and
+6.1 M parameters: 16-px patches merged 2×2, so that a 128×224 screen is 112 patches for the vision tower and
 28 tokens for the language model; a byte-level BPE of at most 1,024 tokens whose pre-tokenizer keeps numbers
 of up to three digits whole, so that a coordinate is one token.
 """

@@ -58,7 +58,7 @@ def answer_text(view: View, choice: Choice) -> str:
 
 def prepare_task(phone: Phone, rng: random.Random) -> tuple[str, dict[str, str]]:
     """Pick a task and set the phone up for it; return its name and parameters."""
-    name = rng.choices(list(TASK_SHARES), TASK_SHARES.values())[0]
+    name = rng.choices(list(TASK_SHARES), list(TASK_SHARES.values()))[0]
     state = rng.choice(("on", "off"))
     match name:
         case "apps/open":

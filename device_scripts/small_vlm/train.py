@@ -19,6 +19,7 @@ from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen3VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from agent_runtime.policy.patch_product import replace_patch_convolutions
 from device_scripts.small_vlm.architecture import (
     build_image_processor,
     build_model,
@@ -61,7 +62,7 @@ def answers_exact(model: torch.nn.Module, batch: Batch, device: str) -> float:
         choices = model(**inputs).logits[:, :-1].argmax(-1)  # [B, T - 1]
     labels = batch.labels[:, 1:].to(device)
     right = (choices == labels) | (labels == IGNORED_LABEL)
-    return right.all(dim=1).float().mean().item()
+    return float(right.all(dim=1).float().mean())
 
 
 def _batches(stream: Iterator[Example], batcher: Batcher, batch_size: int) -> Iterator[Batch]:
@@ -76,6 +77,8 @@ def train(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     stream = demonstrations(seed)
     tokenizer, model = _start(stream, seed) if initial is None else _resume(initial)
+    replace_patch_convolutions(model)
+    model.set_attn_implementation("eager")  # at these lengths faster than the fused kernel, forward and backward
     model = model.to(device)
     images = build_image_processor(SCREEN_SIZE_PX)
     batches = _batches(stream, Batcher(tokenizer, images), batch_size)
@@ -93,7 +96,7 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * rate_share(progress)
         loss = loss_of(model, next(batches), device)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()

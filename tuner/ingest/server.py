@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-import grpc
+import grpc.aio
 from coso.v1 import tuner_pb2, tuner_pb2_grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -29,7 +29,7 @@ class Front:
     def __init__(self, service: TunerService) -> None:
         self._service = service
         self._server: grpc.aio.Server | None = None
-        self._health = health.aio.HealthServicer()
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the stubs know no aio
 
     async def start(self, listen: str) -> int:
         """Open ``host:port`` and return the port in use; port 0 takes a free one.
@@ -46,7 +46,7 @@ class Front:
             port = server.add_insecure_port(listen)
         except RuntimeError as error:
             raise ConfigError(
-                f"Got {listen} to listen on, expected a free host:port: it is in use or cannot be bound; choose another."
+                f"Got {listen} to listen on, expected a free host:port of this machine: choose another."
             ) from error
         await server.start()
         await self._health.set(SERVICE_NAME, health_pb2.HealthCheckResponse.SERVING)

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import grpc
 from coso.v1 import policy_pb2, trajectory_pb2, tuner_pb2, tuner_pb2_grpc
@@ -23,7 +23,7 @@ from tuner.ingest.validate import broken_bound
 CHUNK_BYTES = 256 << 10
 ERROR_DOMAIN = "coso.v1"
 _Outcome = tuner_pb2.SubmitOutcome
-_Context = grpc.aio.ServicerContext
+_Context = grpc.aio.ServicerContext[Any, Any]
 Result = TypeVar("Result")
 
 
@@ -127,7 +127,7 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
 
     async def _store_one(
         self, trajectory: trajectory_pb2.Trajectory, context: _Context
-    ) -> tuple["_Outcome.ValueType", str]:
+    ) -> tuple["tuner_pb2.SubmitOutcome", str]:
         stored = await self._on_ledger(context, lambda: self._ledger.store(trajectory))
         if stored is StoreOutcome.CONFLICT:
             return _Outcome.SUBMIT_OUTCOME_REFUSED, "Got other content under an id that is stored: use a new id."

@@ -81,8 +81,7 @@ class App:
     def insert(self, state: PhoneState, path: str, values: dict[str, str]) -> None:
         """Add a row, numbered after the highest there is; whole numbers are stored as such."""
         rows = state.tables[path]
-        highest = max((row["_id"] for row in rows if isinstance(row.get("_id"), int)), default=0)
-        assert isinstance(highest, int)
+        highest = max((number for row in rows if isinstance(number := row.get("_id"), int)), default=0)
         rows.append({"_id": highest + 1, **{key: _plain(value) for key, value in values.items()}})
 
     def delete(self, state: PhoneState, path: str, row_id: int | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from agent_runtime.actions.grammar import grammar_named
+from agent_runtime.actions import Malformed, grammar_named
 from tuner.coso.action_model import ActionModel, ActionModelSize
 from tuner.coso.counterfactual import ScmWeights
 from tuner.coso.labels import Utterance, action_labels
@@ -46,6 +46,7 @@ def _weights(source: str) -> CausalWeights:
 
 
 REAL = Rehearsal(JSON, _encode, _decode, 9).utterances(20)
+WELL_FORMED = [utterance for utterance in REAL if not isinstance(JSON.parse(_decode(utterance.token_ids)), Malformed)]
 
 
 def test_numbers_are_found_in_a_byte_level_and_a_plain_vocabulary() -> None:
@@ -99,10 +100,11 @@ def _logits(entropies: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("source", ["scm", "parser", "uniform"])
 def test_rows_are_padded_with_zero_weights(source: str) -> None:
-    entropies = _entropies(REAL[:3], 1.0)
-    rows = _weights(source).rows(REAL[:3], entropies, _logits(entropies))
+    utterances = WELL_FORMED[:3]  # swapping a token of a malformed text leaves it malformed: no exact weight
+    entropies = _entropies(utterances, 1.0)
+    rows = _weights(source).rows(utterances, entropies, _logits(entropies))
     assert rows.shape == entropies.shape
-    for row, utterance in zip(rows, REAL[:3], strict=True):
+    for row, utterance in zip(rows, utterances, strict=True):
         assert row[len(utterance.token_ids) :].abs().sum() == 0
         assert row.abs().sum() > 0
 
