@@ -1,4 +1,7 @@
-"""`agent-runtime`: options in, one run, a table out. Needs no torch until a model is loaded."""
+"""`agent-runtime`: options in, one run, a table out. Needs no torch until a model is loaded.
+
+`agent-runtime --device S` is short for `agent-runtime run --device S`.
+"""
 
 import logging
 import signal
@@ -7,9 +10,10 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import typer
+from typer.core import TyperGroup
 
 from agent_runtime.errors import AgentRuntimeError, UsageError
 
@@ -22,9 +26,31 @@ _USAGE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 """click's UsageError; typer brings a click of its own or not, depending on its version, and exports only this child."""
 _FOLDER_OF_SPOOL = Path("runs/spool")
 
+
+
+class RunByDefault(TyperGroup):
+    """Takes options without a command as those of ``run``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put ``run`` in front of options; asking for help stays asking for help."""
+        is_run = bool(args) and args[0].startswith("-") and args[0] != "--help"
+        return super().parse_args(ctx, ["run", *args] if is_run else args)
+
+
 app = typer.Typer(
-    add_completion=False, help="Lets a vision-language model use a phone, and sends what happens to a tuner."
+    cls=RunByDefault,
+    add_completion=False,
+    no_args_is_help=True,
+    help="Lets a vision-language model use a phone, and sends what happens to a tuner. "
+    "Without a command, options are those of `run`: agent-runtime --device emulator-5554.",
 )
+
+
+@app.callback()
+def _group() -> None:
+    """Makes the app a group even while it has one command."""
+
+
 
 
 @app.command()

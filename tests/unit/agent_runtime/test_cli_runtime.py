@@ -45,7 +45,8 @@ def script(folder: Path, *lines: str) -> str:
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        ((), "device"),
+        (("run",), "device"),
+        (("dance",), "dance"),
         (("--device", "x", "--quantization", "int3"), "expected one of nf4, int8, none"),
         (("--device", "x", "--grammar", "xml"), "expected one of json, auto-ui"),
         (("--device", "x", "--suite", "webshop"), "expected one of general"),
