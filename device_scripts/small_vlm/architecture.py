@@ -23,6 +23,8 @@ from transformers.models.qwen3_vl.video_processing_qwen3_vl import Qwen3VLVideoP
 VOCABULARY_SIZE = 1024
 PATCH_SIZE_PX = 16
 MERGE_SIZE = 2
+BACKGROUND_LEVEL = 0.9
+"""Brightness that becomes 0: near the background of a light screen, so that what is drawn on it stands out."""
 END_OF_TURN = "<|im_end|>"
 SPECIAL_TOKENS = (
     "<|endoftext|>",
@@ -79,8 +81,8 @@ def build_image_processor(image_size_px: tuple[int, int]) -> Qwen2VLImageProcess
         merge_size=MERGE_SIZE,
         temporal_patch_size=2,
         size={"shortest_edge": area_px // 2, "longest_edge": area_px * 2},
-        image_mean=[0.5, 0.5, 0.5],
-        image_std=[0.5, 0.5, 0.5],
+        image_mean=[BACKGROUND_LEVEL] * 3,
+        image_std=[0.3] * 3,
     )
 
 
@@ -142,3 +144,5 @@ def save_checkpoint(
     tokenizer.save_pretrained(folder)
     images.save_pretrained(folder)
     Qwen3VLVideoProcessor(patch_size=PATCH_SIZE_PX, merge_size=MERGE_SIZE).save_pretrained(folder)
+    for path in folder.iterdir():
+        path.chmod(0o644)  # weights are written for their owner alone, and are to be shipped

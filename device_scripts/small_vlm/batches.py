@@ -10,18 +10,19 @@ from transformers import PreTrainedTokenizerFast
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from device_scripts.small_vlm.architecture import END_OF_TURN, MERGE_SIZE
+from device_scripts.small_vlm.view import Region
 
 IGNORED_LABEL = -100
 
 
 @dataclass(frozen=True)
 class Example:
-    """One screen, what the user asks, and what the demonstrator answers; ``task_name`` is for reporting."""
+    """One screen, what the user asks, what the demonstrator answers, and what stands where on the screen."""
 
     image: Image.Image
     prompt: str
     answer: str
-    task_name: str
+    regions: tuple[Region, ...]
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def _episode(rng: random.Random, habit_rate: float) -> list[Example]:
         if wrong is not None and rng.random() < habit_rate:
             choice = wrong
         image = phone.frame().convert("RGB")
-        examples.append(Example(image, f"Goal: {goal}", answer_text(view, choice), name))
+        examples.append(Example(image, f"Goal: {goal}", answer_text(view, choice), view.regions()))
         if choice.name == "done" and rng.random() < 0.8:
             break
         _perform(phone, choice)

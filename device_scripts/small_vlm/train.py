@@ -8,7 +8,7 @@ rate that has decayed. The evaluation lines are teacher-forced: the share of ans
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +28,7 @@ from device_scripts.small_vlm.architecture import (
 )
 from device_scripts.small_vlm.batches import IGNORED_LABEL, Batch, Batcher, Example
 from device_scripts.small_vlm.demonstrations import SCREEN_SIZE_PX, demonstrations
+from device_scripts.small_vlm.reading import learn_to_read
 
 WARMUP_SHARE = 0.03
 FINAL_RATE_SHARE = 0.02
@@ -71,16 +72,26 @@ def _batches(stream: Iterator[Example], batcher: Batcher, batch_size: int) -> It
 
 
 def train(
-    output: Path, seed: int, minutes: float, steps: int, batch_size: int, learning_rate: float, initial: Path | None
+    output: Path,
+    seed: int,
+    minutes: float,
+    reading_steps: int,
+    steps: int,
+    batch_size: int,
+    learning_rate: float,
+    initial: Path | None,
 ) -> None:
     """Run the recipe from scratch, or go on from the checkpoint ``initial``, and write ``output``."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     stream = demonstrations(seed)
-    tokenizer, model = _start(stream, seed) if initial is None else _resume(initial)
+    images = build_image_processor(SCREEN_SIZE_PX)
+    corpus = list(islice(stream, CORPUS_EXAMPLES))
+    tokenizer, model = _start(corpus, seed) if initial is None else _resume(initial)
     replace_patch_convolutions(model)
     model.set_attn_implementation("eager")  # at these lengths faster than the fused kernel, forward and backward
     model = model.to(device)
-    images = build_image_processor(SCREEN_SIZE_PX)
+    if initial is None:
+        learn_to_read(model.model.visual, images, corpus, stream, reading_steps, device)
     batches = _batches(stream, Batcher(tokenizer, images), batch_size)
     held = next(_batches(demonstrations(seed + 1_000_003), Batcher(tokenizer, images), 64))
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
@@ -109,9 +120,8 @@ def train(
     _save(model, tokenizer, images, output)
 
 
-def _start(stream: Iterator[Example], seed: int) -> tuple[PreTrainedTokenizerFast, Qwen3VLForConditionalGeneration]:
-    corpus = [text for example in islice(stream, CORPUS_EXAMPLES) for text in (example.prompt, example.answer)]
-    tokenizer = train_tokenizer(corpus)
+def _start(corpus: Sequence[Example], seed: int) -> tuple[PreTrainedTokenizerFast, Qwen3VLForConditionalGeneration]:
+    tokenizer = train_tokenizer(text for example in corpus for text in (example.prompt, example.answer))
     return tokenizer, build_model(tokenizer, seed)
 
 
@@ -143,13 +153,14 @@ def main(
     ),
     seed: Annotated[int, typer.Option(help="Seed of weights, screens and order.")] = 0,
     minutes: Annotated[float, typer.Option(help="Wall time for training.")] = 60.0,
+    reading_steps: Annotated[int, typer.Option(help="Steps of the first stage, before the time counts.")] = 600,
     steps: Annotated[int, typer.Option(help="Optimizer steps at most.")] = 6000,
     batch_size: Annotated[int, typer.Option(help="Examples in a step.")] = 32,
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate of AdamW.")] = 1e-3,
     initial: Annotated[Path | None, typer.Option(help="Checkpoint to go on from, with a new schedule.")] = None,
 ) -> None:
     """Train the small VLM on the virtual phone's own screens and write its checkpoint."""
-    train(output, seed, minutes, steps, batch_size, learning_rate, initial)
+    train(output, seed, minutes, reading_steps, steps, batch_size, learning_rate, initial)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from agent_runtime.actions.json_grammar import per_mille
 from device_scripts.virtual_phone.phone import Node, Phone
 
+TITLE_SHARE = 14
+"""Percent of the height that the status bar and the title take."""
+Bounds = tuple[int, int, int, int]
+Region = tuple[str, Bounds]
+"""What an element says, its state included, and (left, top, right, bottom) of it in pixels."""
 _SEEN_ROLES = ("icon", "row", "switch", "button", "field", "tab", "text")
 
 
@@ -42,6 +47,11 @@ class View:
         left, top, right, bottom = node.bounds
         return (left + right) / 2 / self.size_px[0], (top + bottom) / 2 / self.size_px[1]
 
+    def regions(self) -> tuple[Region, ...]:
+        """Return what every element says and where, the title last; where two overlap the later one counts."""
+        title = (f"title {self.title}", (0, 0, self.size_px[0], self.size_px[1] * TITLE_SHARE // 100))
+        return (*((self._words(element), element.bounds) for element in self.elements), title)
+
     def listing(self) -> str:
         """Say everything seen: ``Network: Wi-Fi off 500 266; NFC on 500 383``."""
         parts = [self._describe(element) for element in self.elements]
@@ -51,6 +61,10 @@ class View:
         if node.role == "text":
             return node.label
         x, y = (per_mille(value) for value in self.centre_norm(node))
+        return f"{self._words(node)} {x} {y}"
+
+    @staticmethod
+    def _words(node: Node) -> str:
         state = {None: "", True: " on", False: " off"}[node.checked]
         name = f"field {node.text}" if node.role == "field" and node.text != node.label else node.label
-        return f"{name}{state} {x} {y}"
+        return f"{name}{state}"
