@@ -4,12 +4,14 @@ Only the language model's linear layers are quantized. The vision tower, its mer
 full precision: they are a small share of the weights, and QLoRA's published settings leave them alone too.
 """
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
+from transformers.utils import logging as transformers_logging
 
 from agent_runtime.errors import PolicyError, UsageError
 from agent_runtime.policy.patch_product import replace_patch_convolutions
@@ -37,6 +39,7 @@ def load_model(folder: Path, quantization: str, device: str = "cpu") -> LoadedMo
         PolicyError: the checkpoint cannot be loaded.
     """
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    _quieten()
     try:
         model: Any = AutoModelForImageTextToText.from_pretrained(
             folder, dtype=dtype, device_map={"": device}, quantization_config=_quantization_config(quantization, dtype)
@@ -52,6 +55,12 @@ def load_model(folder: Path, quantization: str, device: str = "cpu") -> LoadedMo
     model.eval()
     encoder = load_encoder(folder)
     return LoadedModel(model, encoder, _stop_token_ids(model, encoder))
+
+
+def _quieten() -> None:
+    """Keep a bar of loading, and bitsandbytes' wish for a package that is of no use here, out of what people read."""
+    transformers_logging.disable_progress_bar()
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 
 def _quantization_config(quantization: str, dtype: torch.dtype) -> Any:
