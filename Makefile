@@ -38,7 +38,7 @@ small-vlm: $(VENV)/.installed
 	$(BIN)/python -m device_scripts.small_vlm.train --output agent_runtime/small_vlm
 
 bench: $(VENV)/.installed
-	for name in virtual_phone observation delta decode weights ingest; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	for name in virtual_phone observation delta decode weights ingest recording delta_bytes; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 clean:
 	rm -rf $(VENV) runs build dist

@@ -21,6 +21,8 @@ class Slot(Protocol[Staged]):
 
     version: int
     """The version in place."""
+    digest: str
+    """Hex sha256 of the whole adapter in place."""
 
     def stage(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> Staged:
         """Verify; raises ``AdapterError``."""
@@ -45,21 +47,29 @@ class AdapterInbox:
         """Return the version in place, which the tuner is asked to go on from."""
         return self._slot.version
 
-    def receive(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> None:
-        """Verify a version and leave it for the loop; called from the uplink's thread. A bad one is only logged."""
+    def digest(self) -> str:
+        """Return the digest of the adapter in place, against which the tuner may send a delta."""
+        return self._slot.digest
+
+    def receive(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> bool:
+        """Verify a version and leave it for the loop; called from the uplink's thread.
+
+        Returns False for a bad one, which is logged and counted.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._staged is None or self._closed)
             if self._closed:
-                return
+                return True
         try:
             staged = self._slot.stage(manifest, payload)
         except AdapterError as error:
             self.refused += 1
             _LOG.warning("version %d is not used: %s", manifest.version, error)
-            return
+            return False
         with self._changed:
             self._staged = staged
             self._changed.notify_all()
+        return True
 
     def apply_waiting(self) -> None:
         """Put the version that waits in place, if there is one; called by the loop between two decisions."""

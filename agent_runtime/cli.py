@@ -15,17 +15,18 @@ from typing import Annotated, Any, cast
 import typer
 from typer.core import TyperGroup
 
+from agent_runtime.actions import GRAMMAR_NAMES
 from agent_runtime.errors import AgentRuntimeError, UsageError
+from agent_runtime.sessions import commands as session_commands
 
 BAD_INPUT_EXIT_CODE = 2
 NO_DEVICE_LEFT_EXIT_CODE = 1
+NOT_READY_EXIT_CODE = 1
 INTERRUPTED_EXIT_CODE = 130
 _QUANTIZATIONS = ("nf4", "int8", "none")
-_GRAMMARS = ("json", "auto-ui")
 _USAGE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 """click's UsageError; typer brings a click of its own or not, depending on its version, and exports only this child."""
 _FOLDER_OF_SPOOL = Path("runs/spool")
-
 
 
 class RunByDefault(TyperGroup):
@@ -51,6 +52,7 @@ def _group() -> None:
     """Makes the app a group even while it has one command."""
 
 
+session_commands.register(app)
 
 
 @app.command()
@@ -60,9 +62,14 @@ def run(
     adb_server_port: Annotated[int, typer.Option(min=1, max=65535, help="The adb server's port.")] = 5037,
     model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
     quantization: Annotated[str, typer.Option(help="nf4, int8 or none.")] = "nf4",
-    grammar: Annotated[str | None, typer.Option(help="json or auto-ui; the checkpoint's own by default.")] = None,
+    grammar: Annotated[
+        str | None, typer.Option(help=f"{', '.join(GRAMMAR_NAMES)}; the checkpoint's own by default.")
+    ] = None,
     policy: Annotated[str | None, typer.Option(help="scripted:FILE instead of a model: one utterance a line.")] = None,
     tuner: Annotated[str | None, typer.Option(help="host:port of a tuner; none by default.")] = None,
+    tuner_key: Annotated[
+        str | None, typer.Option(help="Public key (base64 or a file): only adapters signed by its owner are taken.")
+    ] = None,
     suite: Annotated[str, typer.Option(help="Suite the tasks are drawn from.")] = "general",
     tasks: Annotated[Path | None, typer.Option(help='JSON list of {"name", "params"} to use instead.')] = None,
     episodes: Annotated[int | None, typer.Option(min=0, help="Episodes to explore; 10 without --minutes.")] = None,
@@ -75,6 +82,13 @@ def run(
     spool: Annotated[Path, typer.Option(help="Folder where episodes wait for the tuner.")] = _FOLDER_OF_SPOOL,
     records: Annotated[Path | None, typer.Option(help="JSON-lines file to append episodes to.")] = None,
     save_screens: Annotated[Path | None, typer.Option(help="Folder for the pictures the model saw.")] = None,
+    record: Annotated[Path | None, typer.Option(help="New folder to record the whole session in.")] = None,
+    redact_text: Annotated[
+        bool, typer.Option("--redact-text", help="Record typed text and parameters of tasks as ▒.")
+    ] = False,
+    redact_region: Annotated[
+        list[str] | None, typer.Option(help="x0,y0,x1,y1 from 0 to 1 to record as black; may be given again.")
+    ] = None,
     summary: Annotated[Path | None, typer.Option(help="JSON file for the result.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides tasks and sampling.")] = 0,
 ) -> None:
@@ -105,8 +119,12 @@ def run(
             spool=spool,
             records=records,
             save_screens=save_screens,
+            record=record,
+            redact_text=redact_text,
+            redact_regions=tuple(redact_region or ()),
             summary=summary,
             seed=seed,
+            tuner_key=tuner_key,
         )
         result = run_session(options, stop_on_signals())
     except (AgentRuntimeError, OSError) as error:
@@ -117,8 +135,30 @@ def run(
         raise typer.Exit(NO_DEVICE_LEFT_EXIT_CODE)
 
 
+@app.command()
+def doctor(
+    device: Annotated[str, typer.Option(help="Serial, as `adb devices` shows it.")],
+    adb_server_host: Annotated[str, typer.Option(help="Where the adb server runs.")] = "127.0.0.1",
+    adb_server_port: Annotated[int, typer.Option(min=1, max=65535, help="The adb server's port.")] = 5037,
+    report: Annotated[Path | None, typer.Option(help="JSON file for findings and raw answers, to send along.")] = None,
+) -> None:
+    """Say whether a device is ready for an agent, and what to do where it is not; exit 1 when something fails."""
+    from agent_runtime.doctor import examine, print_table, write_report
+
+    try:
+        examination = examine(device, adb_server_host, adb_server_port)
+        print_table(examination.findings)
+        if report is not None:
+            write_report(report, examination)
+    except AgentRuntimeError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(BAD_INPUT_EXIT_CODE) from None
+    if examination.has_failed:
+        raise typer.Exit(NOT_READY_EXIT_CODE)
+
+
 def _check_choices(quantization: str, grammar: str | None) -> None:
-    for got, allowed in ((quantization, _QUANTIZATIONS), (grammar or _GRAMMARS[0], _GRAMMARS)):
+    for got, allowed in ((quantization, _QUANTIZATIONS), (grammar or GRAMMAR_NAMES[0], GRAMMAR_NAMES)):
         if got not in allowed:
             raise UsageError(f"Got {got!r}, expected one of {', '.join(allowed)}: choose one of these.")
 

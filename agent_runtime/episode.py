@@ -11,11 +11,11 @@ from agent_runtime.errors import AgentRuntimeError, DeviceError, PolicyError, Ta
 from agent_runtime.observe import screenshot_of
 from agent_runtime.policy.base import Policy
 from agent_runtime.tasks import Task
-from agent_runtime.trajectory import Purpose, Step, Timings, Trajectory, Verdict
+from agent_runtime.trajectory import EpisodeStart, Purpose, Step, Timings, Trajectory, Verdict, step_seed
 
 SETTLE_DEADLINE_SEC = 3.0
-_SEEDS_PER_EPISODE = 1_000
 _TEAR_DOWN_FAULTS = (DeviceError, TaskError)
+OnStart = Callable[[EpisodeStart], None]
 OnStep = Callable[[Step], None]
 
 
@@ -33,6 +33,7 @@ class EpisodeConfig:
     temperature: float
     before_decision: Callable[[], None] = lambda: None
     should_stop: Callable[[], bool] = lambda: False
+    on_start: OnStart = lambda start: None
     on_step: OnStep = lambda step: None
     settle_deadline_sec: float = SETTLE_DEADLINE_SEC
     step_limit: int | None = None
@@ -53,7 +54,8 @@ def run_episode(device: Device, policy: Policy, grammar: Grammar, task: Task, co
     SUCCESS, reward 1: the agent announced success within the limit and the task's probe agrees. FAILURE, reward 0:
     anything else the agent did. VOID: something that is not the agent's doing ended it, named in ``void_reason``.
     """
-    started_at = time.time()
+    start = _start(task, config)
+    config.on_start(start)
     progress = _Progress()
     verdict, reason = Verdict.FAILURE, ""
     try:
@@ -65,22 +67,36 @@ def run_episode(device: Device, policy: Policy, grammar: Grammar, task: Task, co
         verdict, reason = Verdict.VOID, f"{type(fault).__name__}: {fault}"
     _tear_down(device, task)
     return Trajectory(
-        trajectory_id=uuid.uuid4().hex,
+        trajectory_id=start.trajectory_id,
         runtime_id=config.runtime_id,
-        task_name=task.name,
-        goal=task.goal,
-        task_params=dict(task.params),
-        purpose=config.purpose,
-        seed=config.seed,
-        step_limit=config.step_limit or task.step_limit,
+        task_name=start.task_name,
+        goal=start.goal,
+        task_params=start.task_params,
+        purpose=start.purpose,
+        seed=start.seed,
+        step_limit=start.step_limit,
         verdict=verdict,
         void_reason=reason,
         reward=1.0 if verdict is Verdict.SUCCESS else 0.0,
         steps=tuple(progress.steps),
-        started_at_unix_sec=started_at,
+        started_at_unix_sec=start.started_at_unix_sec,
         device_serial=device.serial,
-        temperature=config.temperature,
+        temperature=start.temperature,
         identity=policy.identity,
+    )
+
+
+def _start(task: Task, config: EpisodeConfig) -> EpisodeStart:
+    return EpisodeStart(
+        trajectory_id=uuid.uuid4().hex,
+        task_name=task.name,
+        task_params=dict(task.params),
+        goal=task.goal,
+        purpose=config.purpose,
+        seed=config.seed,
+        step_limit=config.step_limit or task.step_limit,
+        temperature=config.temperature,
+        started_at_unix_sec=time.time(),
     )
 
 
@@ -115,7 +131,7 @@ def _step(
     screenshot = screenshot_of(device.observe_settled(config.settle_deadline_sec), policy.image_size_px)
     asked_at = time.perf_counter()
     prompt = policy.prompt_text(task.goal, [step.action for step in history])
-    seed = config.seed * _SEEDS_PER_EPISODE + index
+    seed = step_seed(config.seed, index)
     decision = policy.decide(screenshot.png, prompt, temperature=config.temperature, seed=seed)
     decided_at = time.perf_counter()
     timings = Timings(observe_ms=1e3 * (asked_at - looked_at), decide_ms=1e3 * (decided_at - asked_at))

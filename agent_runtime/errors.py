@@ -8,6 +8,7 @@ AgentRuntimeError            one sentence: what was got, what was expected, what
 ├── PolicyError              the checkpoint cannot be loaded or cannot answer
 │   └── AdapterError         an adapter that must not be applied
 ├── TaskError                set-up or probe of a task failed: the episode is void
+├── SessionError             a recording that cannot be written, or is not what was written
 └── TunerError               the tuner cannot be reached, or refuses
     └── TunerRefusedError    it answered, and the answer is no: sending again cannot help
 """
@@ -43,6 +44,10 @@ class AdapterError(PolicyError):
 
 class TaskError(AgentRuntimeError):
     """A task's set-up or probe could not be carried out."""
+
+
+class SessionError(AgentRuntimeError):
+    """A recorded session cannot be written, read or replayed."""
 
 
 class TunerError(AgentRuntimeError):

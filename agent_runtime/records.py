@@ -5,8 +5,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from agent_runtime.actions import Action
 from agent_runtime.errors import UsageError
+from agent_runtime.sessions.schema import action_record
 from agent_runtime.trajectory import Step, Trajectory
 
 
@@ -65,12 +65,6 @@ def episode_record(trajectory: Trajectory) -> dict[str, object]:
         "reward": trajectory.reward,
         "steps": [_step_record(step) for step in trajectory.steps],
     }
-
-
-def action_record(action: Action) -> dict[str, object]:
-    """Return an action as its class's name in ``type`` and its fields."""
-    fields = {key: getattr(value, "value", value) for key, value in asdict(action).items()}
-    return {"type": type(action).__name__, **fields}
 
 
 def _step_record(step: Step) -> dict[str, object]:

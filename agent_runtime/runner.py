@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from agent_runtime.actions import Grammar
 from agent_runtime.devices import Device
-from agent_runtime.episode import EpisodeConfig, OnStep, run_episode
+from agent_runtime.episode import EpisodeConfig, OnStart, OnStep, run_episode
 from agent_runtime.policy.base import Policy
 from agent_runtime.tasks import Task
 from agent_runtime.trajectory import Purpose, Trajectory, Verdict
@@ -74,6 +74,7 @@ class Hooks:
     """What the outside wants to know and say during a run."""
 
     on_episode: Callable[[Trajectory], None] = lambda trajectory: None
+    on_start: OnStart = lambda start: None
     on_step: OnStep = lambda step: None
     before_decision: Callable[[], None] = lambda: None
     should_stop: Callable[[], bool] = lambda: False
@@ -143,6 +144,7 @@ class Runner:
             temperature=temperature,
             before_decision=self._hooks.before_decision,
             should_stop=self._hooks.should_stop,
+            on_start=self._hooks.on_start,
             on_step=self._hooks.on_step,
         )
         trajectory = run_episode(self._device, self._policy, self._grammar, task, config)

@@ -5,11 +5,13 @@ import random
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent_runtime.actions import grammar_named
 from agent_runtime.adapter_inbox import AdapterInbox
+from agent_runtime.adapters import ENCODINGS
 from agent_runtime.devices.adb import open_device
 from agent_runtime.errors import TunerError, TunerRefusedError, UsageError
 from agent_runtime.policy.base import Policy
@@ -17,11 +19,16 @@ from agent_runtime.policy.scripted import ScriptedPolicy
 from agent_runtime.records import Records
 from agent_runtime.report import Reporter, summary, write_summary
 from agent_runtime.runner import Hooks, RunConfig, Runner, RunResult
+from agent_runtime.sessions.start import RunOf, chosen_redaction, start_recording
+from agent_runtime.sessions.writer import Recorder
 from agent_runtime.tasks import Task, TaskTemplate, held_tasks, sample_task, suite_named, tasks_from_file
 from agent_runtime.trajectory import Trajectory
 from agent_runtime.uplink.client import TunerLink
 from agent_runtime.uplink.codec import trajectory_to_message
 from agent_runtime.uplink.spool import Spool
+
+if TYPE_CHECKING:
+    from agent_runtime.adapters.signatures import ManifestVerifier
 
 REGISTER_TIMEOUT_SEC = 15.0
 DRAIN_TIMEOUT_SEC = 30.0
@@ -51,8 +58,12 @@ class Options:
     spool: Path
     records: Path | None
     save_screens: Path | None
+    record: Path | None
+    redact_text: bool
+    redact_regions: tuple[str, ...]
     summary: Path | None
     seed: int
+    tuner_key: str | None = None
 
 
 def run_session(options: Options, should_stop: Callable[[], bool]) -> RunResult:
@@ -61,6 +72,7 @@ def run_session(options: Options, should_stop: Callable[[], bool]) -> RunResult:
     Raises:
         AgentRuntimeError: something cannot be used; nothing was run, unless the disk failed later.
     """
+    redaction = chosen_redaction(options.record, options.redact_text, options.redact_regions)
     suite = suite_named(options.suite)
     fixed = tasks_from_file(options.tasks, suite) if options.tasks is not None else []
     records = Records(options.records, options.save_screens)
@@ -73,14 +85,13 @@ def run_session(options: Options, should_stop: Callable[[], bool]) -> RunResult:
         link = _Uplink(options, policy, inbox, reporter)
         link.open()
         stack.callback(link.close)
-
-        def on_episode(trajectory: Trajectory) -> None:
-            records.add(trajectory)
-            link.submit(trajectory)
-            reporter.episode(trajectory)
-
-        hooks = Hooks(
-            on_episode=on_episode,
+        recorder = None
+        if options.record is not None:
+            run = RunOf(link.runtime_id, options.seed, options.temperature)
+            recorder = start_recording(options.record, device, policy.identity, run, redaction)
+            stack.callback(recorder.close)
+        hooks = replace(
+            _listeners(records, link, reporter, recorder),
             before_decision=inbox.apply_waiting if inbox is not None else lambda: None,
             should_stop=should_stop,
             before_evaluation=lambda: link.wait_for_learning(options.wait_for_learning_sec),
@@ -92,13 +103,28 @@ def run_session(options: Options, should_stop: Callable[[], bool]) -> RunResult:
             minutes=options.minutes,
             temperature=options.temperature,
         )
-        grammar = grammar_named(policy.identity.action_grammar)
+        grammar = grammar_named(policy.identity.action_grammar, policy.image_size_px)
         held = _held(options, suite, fixed)
         result = Runner(device, policy, grammar, _source(suite, fixed), held, config, hooks).run()
     reporter.table(result)
     if options.summary is not None:
         write_summary(options.summary, summary(result, link.summary()))
     return result
+
+
+def _listeners(records: Records, link: "_Uplink", reporter: Reporter, recorder: Recorder | None) -> Hooks:
+    """Return hooks that tell all of them what happens; the recorder last, so that its full disk costs no episode."""
+
+    def on_episode(trajectory: Trajectory) -> None:
+        records.add(trajectory)
+        link.submit(trajectory)
+        reporter.episode(trajectory)
+        if recorder is not None:
+            recorder.episode_ended(trajectory)
+
+    if recorder is None:
+        return Hooks(on_episode=on_episode)
+    return Hooks(on_episode=on_episode, on_start=recorder.episode_started, on_step=recorder.step_taken)
 
 
 def _source(suite: list[TaskTemplate], fixed: list[Task]) -> Callable[[random.Random], Task]:
@@ -115,13 +141,24 @@ def _held(options: Options, suite: list[TaskTemplate], fixed: list[Task]) -> lis
 
 def _policy(options: Options) -> tuple[Policy, AdapterInbox | None]:
     """Return the policy, and where its adapters are handed in if it takes any."""
+    verifier = _verifier(options)
     if options.policy is not None:
         return _scripted(options), None
     from agent_runtime.policy.generate import load_policy  # torch is loaded here and not before
     from agent_runtime.policy.identity import resolve_checkpoint
 
     policy = load_policy(resolve_checkpoint(options.model), options.quantization, options.grammar)
+    policy.slot.verifier = verifier
     return policy, AdapterInbox(policy.slot)
+
+
+def _verifier(options: Options) -> "ManifestVerifier | None":
+    """Return who checks signatures, None where no key was named."""
+    if options.tuner_key is None:
+        return None
+    from agent_runtime.adapters.signatures import ManifestVerifier, read_key  # needs cryptography only where asked for
+
+    return ManifestVerifier(read_key(options.tuner_key))
 
 
 def _scripted(options: Options) -> ScriptedPolicy:
@@ -163,9 +200,7 @@ class _Uplink:
             self._spool.open()
         except OSError as error:
             raise UsageError(f"Got no spool ({error}), expected a folder to write to: name another.") from error
-        receive = self._inbox.receive if self._inbox is not None else lambda manifest, payload: None
-        version = self._inbox.version if self._inbox is not None else lambda: 0
-        self._link = TunerLink(self._address, self._identity, self.runtime_id, self._spool, receive, version)
+        self._link = self._new_link(self._address)
         self._link.start()
         try:
             self._link.wait_registered(REGISTER_TIMEOUT_SEC)
@@ -174,6 +209,20 @@ class _Uplink:
             raise
         except TunerError as error:
             self._reporter.note(f"{error} Episodes wait in the spool.")
+
+    def _new_link(self, address: str) -> TunerLink:
+        if self._inbox is None:
+            return TunerLink(address, self._identity, self.runtime_id, self._spool, lambda manifest, payload: None)
+        return TunerLink(
+            address,
+            self._identity,
+            self.runtime_id,
+            self._spool,
+            self._inbox.receive,
+            self._inbox.version,
+            self._inbox.digest,
+            ENCODINGS,
+        )
 
     def submit(self, trajectory: Trajectory) -> None:
         """Hand an episode over."""
@@ -206,6 +255,8 @@ class _Uplink:
             "runtime_id": self.runtime_id,
             "trajectories_accepted": counters.accepted if counters else 0,
             "versions_received": counters.versions_received if counters else 0,
+            "deltas_received": counters.deltas_received if counters else 0,
+            "payload_bytes_received": counters.payload_bytes_received if counters else 0,
             "versions_applied": self._inbox.applied if self._inbox is not None else 0,
             "left_in_spool": self._left_in_spool,
         }

@@ -6,6 +6,7 @@ from enum import Enum
 
 from agent_runtime.actions.vocabulary import Action
 
+_SEEDS_PER_EPISODE = 1_000
 NO_ADAPTER_DIGEST = hashlib.sha256(b"").hexdigest()
 """Stands in a step's record while the base model runs without an adapter (version 0)."""
 
@@ -74,6 +75,21 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class EpisodeStart:
+    """What is known of an episode before its first step; the same as its ``Trajectory`` says in the end."""
+
+    trajectory_id: str
+    task_name: str
+    task_params: dict[str, str]
+    goal: str
+    purpose: Purpose
+    seed: int
+    step_limit: int
+    temperature: float
+    started_at_unix_sec: float
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyIdentity:
     """What must agree between a runtime and its tuner; digests are hex sha256."""
 
@@ -103,3 +119,8 @@ class Trajectory:
     device_serial: str
     temperature: float
     identity: PolicyIdentity = field(repr=False)
+
+
+def step_seed(episode_seed: int, step_index: int) -> int:
+    """Return the seed a step's decision is drawn with."""
+    return episode_seed * _SEEDS_PER_EPISODE + step_index

@@ -7,12 +7,8 @@ The reference for one look is what adbutils offers: `screencap -p` over a stream
 
 from __future__ import annotations
 
-import argparse
 import io
 import itertools
-import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -20,13 +16,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from PIL import Image
-from rich.console import Console
-from rich.table import Table
 
 from agent_runtime.actions import Key, PressKey, grammar_named
 from agent_runtime.devices import Device, Frame
@@ -36,6 +29,7 @@ from agent_runtime.observe import resized
 from agent_runtime.policy.scripted import ScriptedPolicy
 from agent_runtime.tasks import suite_named
 from agent_runtime.trajectory import Purpose
+from benchmarks.measures import Measure, json_option, report
 from device_scripts.virtual_phone.private_adb import AdbServer, private_adb_server
 
 WIDTH_PX, HEIGHT_PX, DENSITY_DPI = 1080, 2400, 420
@@ -45,22 +39,6 @@ CPU_SHARE_BAR: Final = 0.25
 STEPS: Final = 40
 ROUNDS: Final = 5
 LOOKS_PER_ROUND: Final = 6
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One figure, and the bar it is held to; `value` and `unit` are for people."""
-
-    name: str
-    ratio: float
-    bar: float
-    better: str
-    value: float
-    unit: str
-
-    @property
-    def passes(self) -> bool:
-        return self.ratio <= self.bar
 
 
 @contextmanager
@@ -120,10 +98,8 @@ def measure_cpu(server: AdbServer, device: Device) -> tuple[float, float]:
 
 
 def main() -> int:
-    """Print a table, write JSON when asked, and return 0 when every bar is met."""
-    parser = argparse.ArgumentParser(description="Cost of observing and acting beside the model.")
-    parser.add_argument("--json", type=Path, help="also write the result to this file")
-    options = parser.parse_args()
+    """Measure, tell, and return the exit code."""
+    json_path = json_option("observation", __doc__)
     with (
         tempfile.TemporaryDirectory() as home,
         private_adb_server(Path(home)) as server,
@@ -136,19 +112,7 @@ def main() -> int:
         Measure("added to a step beside the model", added_ms / ADDED_MS_BAR, 1.0, "lower", added_ms, "ms"),
         Measure("host CPU of a look / PNG look", ours_ms / reference_ms, CPU_SHARE_BAR, "lower", ours_ms, "ms"),
     ]
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-    table = Table(
-        "measure", "value", "ratio", "bar", "pass", title=f"Observation at {WIDTH_PX}x{HEIGHT_PX} ({machine})"
-    )
-    for measure in measures:
-        value = f"{measure.value:.3g} {measure.unit}"
-        table.add_row(measure.name, value, f"{measure.ratio:.2f}", f"≤ {measure.bar:g}", str(measure.passes))
-    Console().print(table)
-    passed = all(measure.passes for measure in measures)
-    if options.json is not None:
-        result = {"pass": passed, "measures": [asdict(measure) for measure in measures], "machine": machine}
-        options.json.write_text(json.dumps(result, indent=2) + "\n")
-    return 0 if passed else 1
+    return report(f"Observation at {WIDTH_PX}x{HEIGHT_PX}", measures, json_path)
 
 
 if __name__ == "__main__":

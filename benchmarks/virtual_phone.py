@@ -7,10 +7,6 @@ Bar: 300 steps a second, and a snapshot restored in at most 5 ms.
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
 import socket
 import statistics
 import struct
@@ -20,13 +16,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-from rich.table import Table
-
+from benchmarks.measures import Measure, json_option, report
 from device_scripts.virtual_phone.phone import Phone
 from device_scripts.virtual_phone.private_adb import AdbServer, private_adb_server
 
@@ -37,22 +30,6 @@ FRAME_BYTES: Final = 16 + WIDTH_PX * HEIGHT_PX * 4
 STEPS_PER_ROUND: Final = 300
 ROUNDS: Final = 5
 RESTORES: Final = 200
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One figure as a ratio to its reference; `value` and `unit` are for people."""
-
-    name: str
-    ratio: float
-    bar: float
-    better: str
-    value: float
-    unit: str
-
-    @property
-    def passes(self) -> bool:
-        return self.ratio >= self.bar if self.better == "higher" else self.ratio <= self.bar
 
 
 class WarmShell:
@@ -143,31 +120,16 @@ def measure_restore() -> Measure:
 
 
 def main() -> int:
-    """Print a table, write JSON when asked, and return 0 when every bar is met."""
-    parser = argparse.ArgumentParser(description="Speed of a virtual phone behind the real adb server.")
-    parser.add_argument("--json", type=Path, help="also write the result to this file")
-    options = parser.parse_args()
+    """Measure, tell, and return the exit code."""
+    json_path = json_option("virtual_phone", __doc__)
     with (
         tempfile.TemporaryDirectory() as home,
         private_adb_server(Path(home)) as server,
         phone_process(server) as serial,
     ):
         steps, frames_per_step = measure_steps(server, serial)
-    measures = [steps, measure_restore()]
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-    table = Table(title=f"Virtual phone ({machine}; {frames_per_step:.1f} frames a step)")
-    for column in ("measure", "value", "ratio", "bar", "pass"):
-        table.add_column(column)
-    for measure in measures:
-        sign = "≥" if measure.better == "higher" else "≤"
-        value = f"{measure.value:.3g} {measure.unit}"
-        table.add_row(measure.name, value, f"{measure.ratio:.2f}", f"{sign} {measure.bar:g}", str(measure.passes))
-    Console().print(table)
-    passed = all(measure.passes for measure in measures)
-    if options.json is not None:
-        result = {"pass": passed, "measures": [asdict(measure) for measure in measures], "machine": machine}
-        options.json.write_text(json.dumps(result, indent=2) + "\n")
-    return 0 if passed else 1
+    title = f"Virtual phone at {WIDTH_PX}x{HEIGHT_PX}, {frames_per_step:.1f} frames a step"
+    return report(title, [steps, measure_restore()], json_path)
 
 
 if __name__ == "__main__":

@@ -7,22 +7,14 @@ at the positions asked for. f is the share of positions skipped; every pair of t
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
-import statistics
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+import sys
+from collections.abc import Sequence
 from typing import Final
 
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
+from benchmarks.measures import Measure, in_turn, json_option, report
 from tuner.coso.action_model import PAPER_SIZE, ActionModel, ActionModelSize
 from tuner.coso.counterfactual import ScmWeights
 from tuner.coso.labels import Utterance
@@ -37,22 +29,6 @@ ROUNDS: Final = 5
 SPEED_BAR: Final = 1.5
 REPLAY_BAR: Final = 0.85 * SPEED_BAR
 ERROR_BAR: Final = 1e-6
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One figure, and the bar it is held to; `value` and `unit` are for people."""
-
-    name: str
-    ratio: float
-    bar: float
-    better: str
-    value: float
-    unit: str
-
-    @property
-    def passes(self) -> bool:
-        return self.ratio >= self.bar if self.better == "higher" else self.ratio <= self.bar
 
 
 def _model(size: ActionModelSize) -> ActionModel:
@@ -97,19 +73,16 @@ def plain_loop(model: ActionModel, samples: Sequence[Utterance]) -> list[Tensor]
     return answers
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started_sec = time.perf_counter()
-    work()
-    return time.perf_counter() - started_sec
-
-
 def _compared(model: ActionModel, samples: Sequence[Utterance], needed: Sequence[Tensor]) -> tuple[float, float]:
-    """Return the median ratio plain/ours over rounds, and the median seconds of ours, cold cache every time."""
-    rounds = [
-        (_seconds(lambda: plain_loop(model, samples)), _seconds(lambda: ScmWeights(model).weights(samples, needed)))
-        for _ in range(ROUNDS)
-    ]
-    return statistics.median(p / o for p, o in rounds), statistics.median(o for _, o in rounds)
+    """Return the median ratio plain/ours over rounds, and the median milliseconds of ours, cold cache every time."""
+    rounds = in_turn(
+        ROUNDS,
+        {
+            "plain": lambda: plain_loop(model, samples),
+            "ours": lambda: ScmWeights(model).weights(samples, needed),
+        },
+    )
+    return rounds.median_ratio("plain", "ours"), rounds.median_ms("ours")
 
 
 def _needed(samples: Sequence[Utterance], skipped: float) -> list[Tensor]:
@@ -128,40 +101,24 @@ def measure(size: ActionModelSize, name: str) -> list[Measure]:
     for skipped in (0.0, SKIPPED):
         needed = _needed(once, skipped)
         share = 1 - float(torch.cat(needed).float().mean())
-        ratio, seconds = _compared(model, once, needed)
-        per_utterance_ms = 1000 * seconds / len(once)
+        ratio, ours_ms = _compared(model, once, needed)
         bar = SPEED_BAR / (1 - share)
-        found.append(Measure(f"{name}: f = {share:.2f}", ratio, bar, "higher", per_utterance_ms, "ms an utterance"))
+        found.append(Measure(f"{name}: f = {share:.2f}", ratio, bar, "higher", ours_ms / len(once), "ms an utterance"))
     needed = _needed(once, SKIPPED) * REPEATS
     share = 1 - float(torch.cat(needed).float().mean())
-    ratio, seconds = _compared(model, replay, needed)
+    ratio, ours_ms = _compared(model, replay, needed)
     bar = REPLAY_BAR / (1 - share) * REPEATS
     label = f"{name}: replay, {REPEATS} samples each, f = {share:.2f}"
-    return [*found, Measure(label, ratio, bar, "higher", 1000 * seconds / len(replay), "ms a sample")]
+    return [*found, Measure(label, ratio, bar, "higher", ours_ms / len(replay), "ms a sample")]
 
 
-def _print(measures: Sequence[Measure]) -> None:
-    table = Table("measure", "ratio", "bar", "value", "")
-    for m in measures:
-        sign = "≥" if m.better == "higher" else "≤"
-        verdict = "pass" if m.passes else "FAIL"
-        table.add_row(m.name, f"{m.ratio:.3g}", f"{sign} {m.bar:.3g}", f"{m.value:.3g} {m.unit}", verdict)
-    Console().print(table)
-
-
-def main() -> None:
-    """Run the benchmark and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.weights", description=__doc__)
-    parser.add_argument("--json", type=Path, help="Also write the figures to this file.")
-    arguments = parser.parse_args()
+def main() -> int:
+    """Measure, tell, and return the exit code."""
+    json_path = json_option("weights", __doc__)
     torch.set_num_threads(1)
     measures = measure(ActionModelSize(), "default size") + measure(PAPER_SIZE, "paper's size")
-    _print(measures)
-    if arguments.json:
-        machine = f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, one thread"
-        plain = {"pass": all(m.passes for m in measures), "measures": [asdict(m) for m in measures], "machine": machine}
-        arguments.json.write_text(json.dumps(plain, indent=2) + "\n")
+    return report(f"Causal weights, torch {torch.__version__}, one thread", measures, json_path)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, NoReturn
 
 import typer
 
 from agent_runtime.errors import AgentRuntimeError
-from tuner.config import LearnerConfig, Quantization, WeightSource
+from tuner.config import (
+    AdvantageKind,
+    EntropyTerm,
+    LearnerConfig,
+    NullToken,
+    Objective,
+    Quantization,
+    WeightSource,
+)
 from tuner.errors import TunerServiceError
 
 BAD_INPUT_EXIT_CODE = 2
@@ -19,27 +29,55 @@ STATUS_DEADLINE_SEC = 5.0
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Stores trajectories, learns, publishes adapters.")
 
 
+_DEFAULT = SimpleNamespace(**{name: field.default for name, field in LearnerConfig.model_fields.items()})
+"""The learner's defaults stand in ``LearnerConfig`` and nowhere else."""
+
+
 @app.command()
 def serve(
     state: Annotated[Path, typer.Option(help="Folder for the ledger, the adapters and the learner's checkpoint.")],
     listen: Annotated[str, typer.Option(help="host:port; port 0 takes a free one.")] = "127.0.0.1:50051",
     model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
-    quantization: Annotated[Quantization, typer.Option(help="How the base weights are held.")] = "nf4",
-    grammar: Annotated[str, typer.Option(help="Action grammar the runtimes speak.")] = "json",
-    weight_source: Annotated[WeightSource, typer.Option(help="Where the causal weights come from.")] = "scm",
-    entropy_alpha: Annotated[float, typer.Option(help="Weight of the causal entropy (alpha).")] = 0.02,
-    learning_rate: Annotated[float, typer.Option(help="AdamW's step size.")] = 1e-3,
-    lora_r: Annotated[int, typer.Option(help="Rank of the adapter.")] = 16,
-    lora_alpha: Annotated[float, typer.Option(help="Scale of the adapter.")] = 32.0,
-    batch_size: Annotated[int, typer.Option(help="Utterances in one optimizer step.")] = 16,
-    trajectories_per_update: Annotated[int, typer.Option(help="New trajectories to wait for.")] = 8,
-    optimizer_steps_per_update: Annotated[int, typer.Option(help="Optimizer steps before a publish.")] = 8,
-    num_threads: Annotated[int, typer.Option(help="CPU threads of the learner.")] = 1,
-    seed: Annotated[int, typer.Option(help="Seed of the adapter's start and of the replay's order.")] = 0,
+    quantization: Annotated[Quantization, typer.Option(help="How the base weights are held.")] = _DEFAULT.quantization,
+    grammar: Annotated[str, typer.Option(help="Action grammar the runtimes speak.")] = _DEFAULT.action_grammar,
+    objective: Annotated[
+        Objective, typer.Option(help="Policy term: advantage-weighted, PPO's clipped one, or cloning of successes.")
+    ] = _DEFAULT.objective,
+    advantage: Annotated[
+        AdvantageKind, typer.Option(help="An outcome against its task's success rate, or against its group (GRPO).")
+    ] = _DEFAULT.advantage,
+    clip_range: Annotated[float, typer.Option(help="Clip range (epsilon); ppo only.")] = _DEFAULT.clip_range,
+    thought_scaling: Annotated[
+        float, typer.Option(help="Weight (lambda) of the log-probability of thought tokens.")
+    ] = _DEFAULT.thought_scaling,
+    entropy: Annotated[
+        EntropyTerm, typer.Option(help="Tokens the entropy bonus counts: by causal weight, all alike, or no bonus.")
+    ] = _DEFAULT.entropy,
+    weight_source: Annotated[
+        WeightSource, typer.Option(help="Where the causal weights come from; uniform is entropy=uniform.")
+    ] = _DEFAULT.weight_source,
+    entropy_alpha: Annotated[float, typer.Option(help="Weight of the entropy bonus (alpha).")] = _DEFAULT.entropy_alpha,
+    scm_window: Annotated[
+        int, typer.Option(help="Tokens taken away together for a causal weight; released always has 4.")
+    ] = _DEFAULT.scm_window,
+    scm_null: Annotated[NullToken, typer.Option(help="What stands in for a token taken away.")] = _DEFAULT.scm_null,
+    learning_rate: Annotated[float, typer.Option(help="AdamW's step size.")] = _DEFAULT.learning_rate,
+    lora_r: Annotated[int, typer.Option(help="Rank of the adapter.")] = _DEFAULT.lora_r,
+    lora_alpha: Annotated[float, typer.Option(help="Scale of the adapter.")] = _DEFAULT.lora_alpha,
+    batch_size: Annotated[int, typer.Option(help="Utterances in one optimizer step.")] = _DEFAULT.batch_size,
+    trajectories_per_update: Annotated[
+        int, typer.Option(help="New trajectories to wait for.")
+    ] = _DEFAULT.trajectories_per_update,
+    optimizer_steps_per_update: Annotated[
+        int, typer.Option(help="Optimizer steps before a publish.")
+    ] = _DEFAULT.optimizer_steps_per_update,
+    num_threads: Annotated[int, typer.Option(help="CPU threads of the learner.")] = _DEFAULT.num_threads,
+    seed: Annotated[int, typer.Option(help="Seed of the adapter's start and of the replay's order.")] = _DEFAULT.seed,
 ) -> None:
     """Serve until SIGTERM: take trajectories in, learn, hand adapters out."""
+    _keep_grpc_quiet()
     from agent_runtime.actions import grammar_named
-    from agent_runtime.policy.identity import base_model_digest, resolve_checkpoint, tokenizer_digest
+    from agent_runtime.policy.identity import agent_defaults, base_model_digest, resolve_checkpoint, tokenizer_digest
     from tuner.ingest.identity import Identity
     from tuner.serve import serve as run_service
     from tuner.supervisor import learner_command
@@ -47,17 +85,23 @@ def serve(
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         folder = resolve_checkpoint(model)
-        identity = Identity(
-            base_model_digest(folder), tokenizer_digest(folder), quantization, grammar_named(grammar).name
-        )
+        spoken = grammar_named(grammar, agent_defaults(folder).image_size_px)
+        identity = Identity(base_model_digest(folder), tokenizer_digest(folder), quantization, spoken.name)
         config = LearnerConfig(
             state=state,
             model=folder,
             base_model_digest=identity.base_model_digest,
             quantization=quantization,
             action_grammar=identity.action_grammar,
+            objective=objective,
+            advantage=advantage,
+            clip_range=clip_range,
+            thought_scaling=thought_scaling,
+            entropy=entropy,
             weight_source=weight_source,
             entropy_alpha=entropy_alpha,
+            scm_window=scm_window,
+            scm_null=scm_null,
             learning_rate=learning_rate,
             lora_r=lora_r,
             lora_alpha=lora_alpha,
@@ -82,6 +126,7 @@ def status(
     address: Annotated[str, typer.Option(help="host:port of a running tuner.")] = "127.0.0.1:50051",
 ) -> None:
     """Print how a running tuner stands."""
+    _keep_grpc_quiet()
     import grpc
     from coso.v1 import tuner_pb2, tuner_pb2_grpc
 
@@ -97,9 +142,57 @@ def status(
     print_status(address, answer)
 
 
+@app.command()
+def export(
+    state: Annotated[Path, typer.Option(help="The tuner's state folder; it may be running.")],
+    output: Annotated[Path, typer.Option(help="Folder to write, new or empty.")],
+    version: Annotated[int | None, typer.Option(min=1, help="Version to write; the newest by default.")] = None,
+    base_model: Annotated[str | None, typer.Option(help="Name of the base model, for the card and PEFT.")] = None,
+) -> None:
+    """Write a version as a PEFT folder with a model card."""
+    from tuner.adapters.export import export_version
+
+    try:
+        exported = export_version(state, version, output, base_model)
+    except TunerServiceError as error:
+        _fail(str(error))
+    typer.echo(f"version {exported.version}, {exported.payload_bytes:,} bytes, in {exported.folder}")
+
+
+keys_app = typer.Typer(no_args_is_help=True, help="The key that manifests are signed with.")
+app.add_typer(keys_app, name="keys")
+
+
+@keys_app.callback()
+def _keys() -> None:
+    """The key that manifests are signed with."""
+
+
+@keys_app.command()
+def init(
+    state: Annotated[Path, typer.Option(help="Folder of the tuner that is to sign.")],
+) -> None:
+    """Make a signing key, which the next `tuner serve` uses, and print its public half for --tuner-key."""
+    from tuner.adapters.keys import PUBLIC_KEY_NAME, make_signing_key
+
+    try:
+        signer = make_signing_key(state)
+    except TunerServiceError as error:
+        _fail(str(error))
+    typer.echo((state / PUBLIC_KEY_NAME).read_text().strip())
+    typer.echo(
+        f"key {signer.key_id}; agent-runtime run --tuner-key takes the line above or a copy of the file", err=True
+    )
+
+
 def main() -> None:
     """Run the command line."""
     app()
+
+
+def _keep_grpc_quiet() -> None:
+    """Keep gRPC's own log lines from the terminal, unless asked for; call before gRPC is imported."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
 def _announce(address: str) -> None:
@@ -111,7 +204,7 @@ def _first_line(error: ValueError) -> str:
     if errors is None:
         return str(error).splitlines()[0]
     first = errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
 
 
 def _fail(sentence: str) -> NoReturn:

@@ -3,9 +3,13 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-WeightSource = Literal["scm", "parser", "uniform"]
+Objective = Literal["awr", "ppo", "bc"]
+AdvantageKind = Literal["baseline", "group"]
+EntropyTerm = Literal["causal", "uniform", "none"]
+WeightSource = Literal["scm", "parser", "released", "uniform"]
+NullToken = Literal["mask", "unk", "pad", "neighbour"]
 Quantization = Literal["nf4", "int8", "none"]
 
 
@@ -19,8 +23,23 @@ class LearnerConfig(BaseModel):
     base_model_digest: str = Field(description="Hex sha256 of the base checkpoint; goes into every manifest.")
     quantization: Quantization = "nf4"
     action_grammar: str = "json"
-    weight_source: WeightSource = Field("scm", description="Where the causal weights B come from.")
-    entropy_alpha: float = Field(0.02, ge=0, description="α of Eq. 7, the weight of the causal entropy.")
+    objective: Objective = Field(
+        "awr", description="Policy term: weighted log-probability, clipped surrogate, or cloning of successes."
+    )
+    advantage: AdvantageKind = Field(
+        "baseline", description="What an outcome is compared with: the task's success rate, or its group's outcomes."
+    )
+    clip_range: float = Field(0.1, gt=0, lt=1, description="ε of the clipped surrogate (ppo only).")
+    thought_scaling: float = Field(
+        1.0, ge=0, le=1, description="λ on the log-probability of thought tokens; RL4VLM has 0.2 to 0.5."
+    )
+    entropy: EntropyTerm = Field(
+        "causal", description="Tokens the entropy bonus counts: by causal weight, all alike, or no bonus."
+    )
+    weight_source: WeightSource = Field(
+        "scm", description="Where B of the causal entropy comes from; uniform is the older name of entropy=uniform."
+    )
+    entropy_alpha: float = Field(0.02, ge=0, description="α of Eq. 7, the weight of the entropy bonus.")
     learning_rate: float = Field(1e-3, gt=0, description="AdamW's step size for the LoRA tensors.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm, module by module.")
     lora_r: int = Field(16, ge=1)
@@ -31,15 +50,33 @@ class LearnerConfig(BaseModel):
     optimizer_steps_per_update: int = Field(8, ge=1)
     replay_capacity: int = Field(2000, ge=1, description="Trajectories kept for replay.")
     discount: float = Field(0.9, gt=0, le=1, description="λ per step left until the outcome.")
-    negative_ceiling: float = Field(0.0, ge=0, le=1, description="Largest negative weight of a failed episode's steps.")
+    negative_ceiling: float = Field(
+        0.0, ge=0, le=1, description="Largest negative weight of a failed episode's steps (awr only)."
+    )
     max_uses_per_update: int = Field(4, ge=1, description="Times one step may be drawn within an update.")
     failure_share: float = Field(0.125, ge=0, lt=1, description="Share of a batch drawn from failures, for entropy.")
     micro_batch_size: int = Field(8, ge=1, description="Utterances in one forward pass; gradients are added up.")
-    importance_ceiling: float = Field(2.0, gt=0, description="Truncation of π(y|s) / π_behaviour(y|s).")
+    importance_ceiling: float = Field(2.0, gt=0, description="Truncation of π(y|s) / π_behaviour(y|s) (awr only).")
     scm_learning_rate: float = Field(1e-3, gt=0)
     scm_pretraining_steps: int = Field(200, ge=0, description="Steps on rehearsed utterances before the first update.")
     scm_first_steps: int = Field(100, ge=1, description="Steps of the first update, which meets the policy's wording.")
-    scm_window: int = Field(1, ge=1, description="Tokens taken away together: 1 is the paper, 4 the released code.")
+    scm_window: int = Field(
+        1, ge=1, description="Tokens taken away together: 1 is the paper; weight_source=released always has 4."
+    )
+    scm_null: NullToken = Field("mask", description="What stands in for a token taken away; mask is the model's own.")
     scm_epochs: int = Field(2, ge=1, description="Passes over the replayed utterances for each update.")
     seed: int = 0
     num_threads: int = Field(1, ge=1, description="CPU threads torch may use.")
+
+    @property
+    def bonus_weights(self) -> Literal["none", "uniform", "scm", "parser", "released"]:
+        """What the entropy of each token is weighed by: ``entropy`` and ``weight_source`` in one word."""
+        return self.weight_source if self.entropy == "causal" else self.entropy
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> "LearnerConfig":
+        if self.entropy == "none" and self.weight_source == "uniform":
+            raise ValueError("entropy none and weight_source uniform contradict each other: leave one out")
+        if self.objective == "bc" and self.advantage == "group":
+            raise ValueError("objective bc weighs every kept step 1 and takes no advantage: leave advantage out")
+        return self

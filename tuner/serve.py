@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tuner.adapters.keys import load_signer
 from tuner.adapters.store import AdapterStore
 from tuner.errors import ConfigError
 from tuner.ingest.identity import Identity
 from tuner.ingest.ledger import Ledger
 from tuner.ingest.server import Front
-from tuner.ingest.service import TunerService
+from tuner.ingest.service import Sign, TunerService
 from tuner.supervisor import Supervisor
 
 
@@ -34,23 +36,30 @@ def prepare_state_folder(state: Path) -> None:
         ) from error
 
 
+def _sign(state: Path) -> Sign | None:
+    """Return what signs manifests as they go out; None where the state folder has no key."""
+    signer = load_signer(state)
+    return None if signer is None else lambda manifest: signer.sign(manifest, time.time())
+
+
 async def serve(
     listen: str, state: Path, identity: Identity, learner_command: Sequence[str], on_ready: Callable[[int], None]
 ) -> None:
     """Serve until SIGTERM or SIGINT; ``on_ready`` is told the port once calls are answered.
 
     Raises:
-        ConfigError: the address or the state folder cannot be used.
+        ConfigError: the address, the state folder or the signing key in it cannot be used.
         LedgerError: the ledger cannot be opened.
     """
     prepare_state_folder(state)
+    sign = _sign(state)
     ledger = Ledger(state)
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     with ThreadPoolExecutor(1, thread_name_prefix="ledger") as executor:
         await loop.run_in_executor(executor, ledger.open)
         supervisor = Supervisor(learner_command, state / "learner.log")
-        service = TunerService(ledger, AdapterStore(state / "adapters"), identity, supervisor.view, executor)
+        service = TunerService(ledger, AdapterStore(state / "adapters"), identity, supervisor.view, executor, sign)
         front = Front(service)
         port = await front.start(listen)
         for signal_number in (signal.SIGTERM, signal.SIGINT):

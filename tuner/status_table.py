@@ -5,11 +5,12 @@ from __future__ import annotations
 from coso.v1 import tuner_pb2
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 def print_status(address: str, status: tuner_pb2.GetStatusResponse) -> None:
     """Write the figures of one answer to the terminal."""
-    table = Table(title=f"tuner at {address}", show_header=False)
+    table = Table(title=Text(f"tuner at {address}", style="table.title"), show_header=False)
     minutes = status.uptime_seconds // 60
     rows = [
         ("software", status.software_version),
@@ -25,5 +26,5 @@ def print_status(address: str, status: tuner_pb2.GetStatusResponse) -> None:
     ]
     rows += [(name, f"{value:.4g}") for name, value in sorted(status.learner_metrics.items())]
     for name, value in rows:
-        table.add_row(name, value)
+        table.add_row(Text(name), Text(value))  # as text: paths and names may look like rich's markup
     Console().print(table)

@@ -72,6 +72,8 @@ class Supervisor:
                 *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log
             )
         self._process = process
+        if self._stopping.is_set():  # stop() found no process to tell; this one has begun nothing yet
+            process.kill()
         assert process.stdout is not None, "the pipe was asked for"
         async for line in process.stdout:
             self._heard(line)
@@ -88,7 +90,7 @@ class Supervisor:
                 self._note(state, str(rest.get("message", "")))
             case {"event": "published"}:
                 self.view.published()
-            case {"event": "metrics", "metrics": dict(metrics)}:
+            case {"event": "metrics", "metrics": dict(metrics)} if all(map(_is_number, metrics.values())):
                 self.view.metrics = {str(name): float(value) for name, value in metrics.items()}
 
     def _note(self, state: str, message: str) -> None:
@@ -105,3 +107,7 @@ class Supervisor:
             await asyncio.wait_for(self._stopping.wait(), at_most_sec)
         except asyncio.TimeoutError:
             return
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)

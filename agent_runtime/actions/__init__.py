@@ -1,10 +1,11 @@
 """The action vocabulary and the grammars that read it from model text. Knows no devices."""
 
-from agent_runtime.actions.grammar import GRAMMARS, Grammar, grammar_named
+from agent_runtime.actions.grammar import GRAMMAR_NAMES, GRAMMARS, PIXEL_GRAMMARS, Grammar, grammar_named
 from agent_runtime.actions.vocabulary import (
     Action,
     Finish,
     Key,
+    LongPress,
     Malformed,
     OpenApp,
     PressKey,
@@ -16,10 +17,13 @@ from agent_runtime.actions.vocabulary import (
 
 __all__ = [
     "GRAMMARS",
+    "GRAMMAR_NAMES",
+    "PIXEL_GRAMMARS",
     "Action",
     "Finish",
     "Grammar",
     "Key",
+    "LongPress",
     "Malformed",
     "OpenApp",
     "PressKey",

@@ -5,7 +5,8 @@
 
 Points are [y, x] in [0, 1]; a lift within ``TAP_RADIUS_NORM`` of the touch is a tap, as in Android in the
 Wild. The typed text is the last field and runs to the quote that ends the utterance, so commas, colons
-and quotes inside it come through. The grammar has no verb for opening an app or for waiting.
+and quotes inside it come through. The grammar has no verb for
+opening an app, for waiting, for a long press and for the key of running apps.
 """
 
 import math
@@ -15,6 +16,7 @@ from agent_runtime.actions.vocabulary import (
     Action,
     Finish,
     Key,
+    LongPress,
     Malformed,
     OpenApp,
     PressKey,
@@ -57,7 +59,7 @@ class AutoUiGrammar:
             case "DUAL_POINT":
                 return _dual_point(decision["touch"], decision["lift"])
             case "TYPE":
-                return TypeText(decision["text"]) if decision["text"] else Malformed("TYPE without a text")
+                return _type_text(decision["text"])
             case "PRESS_BACK" | "PRESS_HOME" | "PRESS_ENTER" as pressed:
                 return PressKey(_KEYS[pressed])
             case "STATUS_TASK_COMPLETE":
@@ -71,7 +73,7 @@ class AutoUiGrammar:
         """Write the action so that ``parse`` gives it back to within 0.0001 of a coordinate.
 
         Raises:
-            ValueError: ``Malformed``, ``OpenApp`` and ``Wait`` have no text in this grammar.
+            ValueError: the grammar has no verb for it, or it is ``Malformed``.
         """
         kind, touch, lift, text = _parts(action)
         plan = thought or f"[{kind}]"
@@ -94,6 +96,14 @@ def _dual_point(touch_text: str, lift_text: str) -> Action:
     return Swipe(x0, y0, x1, y1)
 
 
+def _type_text(text: str) -> Action:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # a lone surrogate is no text
+        return Malformed(f"TYPE: {error}")
+    return TypeText(text) if text else Malformed("TYPE without a text")
+
+
 def _point(x_norm: float, y_norm: float) -> str:
     return f"[{y_norm:.4f}, {x_norm:.4f}]"
 
@@ -107,9 +117,9 @@ def _parts(action: Action) -> tuple[str, str, str, str]:
             return "DUAL_POINT", _point(x0, y0), _point(x1, y1), ""
         case TypeText(text):
             return "TYPE", _NOWHERE, _NOWHERE, text
-        case PressKey(key):
+        case PressKey(key) if key in _TYPE_OF_KEY:
             return _TYPE_OF_KEY[key], _NOWHERE, _NOWHERE, ""
         case Finish(succeeded):
             return ("STATUS_TASK_COMPLETE" if succeeded else "STATUS_TASK_IMPOSSIBLE"), _NOWHERE, _NOWHERE, ""
-        case OpenApp() | Wait() | Malformed():
+        case PressKey() | LongPress() | OpenApp() | Wait() | Malformed():
             raise ValueError(f"Auto-UI's grammar has no text for {type(action).__name__}")

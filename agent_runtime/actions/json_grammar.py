@@ -9,10 +9,13 @@ action's own are refused, so that a slip of the model is seen and not guessed at
 import json
 from collections.abc import Callable, Mapping
 
+from agent_runtime.actions.reading import MAX_WAIT_SEC as MAX_WAIT_SEC
+from agent_runtime.actions.reading import seconds_of, text_of, whole_json
 from agent_runtime.actions.vocabulary import (
     Action,
     Finish,
     Key,
+    LongPress,
     Malformed,
     OpenApp,
     PressKey,
@@ -23,7 +26,6 @@ from agent_runtime.actions.vocabulary import (
 )
 
 PER_MILLE = 1000
-MAX_WAIT_SEC = 60.0
 
 
 class JsonGrammar:
@@ -33,8 +35,9 @@ class JsonGrammar:
     instruction = (
         "You operate an Android phone. Answer with one JSON object and nothing else. "
         'Its first key is "thought": list what you see with positions, then say what to do. Then one of: '
-        '"action":"tap","x":X,"y":Y | "action":"swipe","x":X,"y":Y,"x2":X,"y2":Y | '
-        '"action":"type","text":"…" | "action":"press","key":"back|home|enter" | '
+        '"action":"tap","x":X,"y":Y | "action":"long_press","x":X,"y":Y | '
+        '"action":"swipe","x":X,"y":Y,"x2":X,"y2":Y | '
+        '"action":"type","text":"…" | "action":"press","key":"back|home|enter|recents" | '
         '"action":"open_app","app":"…" | "action":"wait","seconds":S | '
         '"action":"finish","status":"success|infeasible". X and Y run from 0 to 999.'
     )
@@ -42,8 +45,8 @@ class JsonGrammar:
     def parse(self, utterance: str) -> Action:
         """Read the action; total: text outside the grammar gives ``Malformed`` with the reason."""
         try:
-            answer = json.loads(utterance.strip(), object_pairs_hook=_object_without_duplicates, parse_constant=_refuse)
-        except (ValueError, RecursionError) as error:
+            answer = whole_json(utterance.strip())
+        except ValueError as error:
             return Malformed(f"not one JSON object: {error}")
         if not isinstance(answer, dict):
             return Malformed(f"a JSON {type(answer).__name__}, not an object")
@@ -70,17 +73,6 @@ class JsonGrammar:
         return json.dumps({"thought": thought, **_fields(action)}, ensure_ascii=False, separators=(",", ":"))
 
 
-def _object_without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    answer = dict(pairs)
-    if len(answer) != len(pairs):
-        raise ValueError("a key stands twice")
-    return answer
-
-
-def _refuse(constant: str) -> object:
-    raise ValueError(f"{constant} is not JSON")
-
-
 def _coordinate(value: object) -> float:
     """Per-mille (whole, 0..999) to the middle of that per-mille in [0, 1)."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < PER_MILLE:
@@ -93,19 +85,6 @@ def per_mille(x_norm: float) -> int:
     return min(PER_MILLE - 1, max(0, int(x_norm * PER_MILLE)))
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{value!r} is not a text with at least one character")
-    value.encode()  # a lone surrogate is no text: UnicodeEncodeError is a ValueError
-    return value
-
-
-def _seconds(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_WAIT_SEC:
-        raise ValueError(f"{value!r} is not a number of seconds from 0 to {MAX_WAIT_SEC:g}")
-    return float(value)
-
-
 def _finish(value: object) -> Finish:
     if value not in ("success", "infeasible"):
         raise ValueError(f"the status {value!r} is neither success nor infeasible")
@@ -116,6 +95,10 @@ def _tap(fields: Mapping[str, object]) -> Action:
     return Tap(_coordinate(fields["x"]), _coordinate(fields["y"]))
 
 
+def _long_press(fields: Mapping[str, object]) -> Action:
+    return LongPress(_coordinate(fields["x"]), _coordinate(fields["y"]))
+
+
 def _swipe(fields: Mapping[str, object]) -> Action:
     return Swipe(*(_coordinate(fields[key]) for key in ("x", "y", "x2", "y2")))
 
@@ -123,11 +106,12 @@ def _swipe(fields: Mapping[str, object]) -> Action:
 _Reader = Callable[[Mapping[str, object]], Action]
 _READERS: dict[str, tuple[set[str], _Reader]] = {
     "tap": ({"x", "y"}, _tap),
+    "long_press": ({"x", "y"}, _long_press),
     "swipe": ({"x", "y", "x2", "y2"}, _swipe),
-    "type": ({"text"}, lambda fields: TypeText(_text(fields["text"]))),
+    "type": ({"text"}, lambda fields: TypeText(text_of(fields["text"]))),
     "press": ({"key"}, lambda fields: PressKey(Key(fields["key"]))),
-    "open_app": ({"app"}, lambda fields: OpenApp(_text(fields["app"]))),
-    "wait": ({"seconds"}, lambda fields: Wait(_seconds(fields["seconds"]))),
+    "open_app": ({"app"}, lambda fields: OpenApp(text_of(fields["app"]))),
+    "wait": ({"seconds"}, lambda fields: Wait(seconds_of(fields["seconds"]))),
     "finish": ({"status"}, lambda fields: _finish(fields["status"])),
 }
 
@@ -136,6 +120,8 @@ def _fields(action: Action) -> dict[str, object]:
     match action:
         case Tap(x, y):
             return {"action": "tap", "x": per_mille(x), "y": per_mille(y)}
+        case LongPress(x, y):
+            return {"action": "long_press", "x": per_mille(x), "y": per_mille(y)}
         case Swipe(x0, y0, x1, y1):
             return {"action": "swipe", "x": per_mille(x0), "y": per_mille(y0), "x2": per_mille(x1), "y2": per_mille(y1)}
         case TypeText(text):

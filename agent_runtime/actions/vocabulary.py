@@ -13,11 +13,21 @@ class Key(Enum):
     BACK = "back"
     HOME = "home"
     ENTER = "enter"
+    RECENTS = "recents"
+    """Shows the running apps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tap:
     """A short touch at one point."""
+
+    x_norm: float
+    y_norm: float
+
+
+@dataclass(frozen=True, slots=True)
+class LongPress:
+    """A touch that stays at one point until the device takes it for a long one."""
 
     x_norm: float
     y_norm: float
@@ -75,4 +85,4 @@ class Malformed:
     reason: str
 
 
-Action = Tap | Swipe | TypeText | PressKey | OpenApp | Wait | Finish | Malformed
+Action = Tap | LongPress | Swipe | TypeText | PressKey | OpenApp | Wait | Finish | Malformed

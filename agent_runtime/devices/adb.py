@@ -6,10 +6,22 @@ from collections.abc import Sequence
 
 import adbutils
 
-from agent_runtime.actions.vocabulary import Action, Finish, Malformed, OpenApp, PressKey, Swipe, Tap, TypeText, Wait
+from agent_runtime.actions.vocabulary import (
+    Action,
+    Finish,
+    LongPress,
+    Malformed,
+    OpenApp,
+    PressKey,
+    Swipe,
+    Tap,
+    TypeText,
+    Wait,
+)
 from agent_runtime.devices import commands, parsers
 from agent_runtime.devices.apps import package_of
 from agent_runtime.devices.base import BYTES_PER_PIXEL, Device, Frame, ShellResult
+from agent_runtime.devices.keyboards import UnicodeTyper
 from agent_runtime.devices.stream import ShellStream
 from agent_runtime.errors import DeviceError, DeviceNotFoundError
 
@@ -39,6 +51,7 @@ class AdbDevice(Device):
         self._wm_size_px = (0, 0)
         self._frame_size_px: tuple[int, int] | None = None
         self._was_open = False
+        self._typer = UnicodeTyper(serial, self.shell, self._input)
 
     def open(self) -> None:
         """Connect and read the size of the screen.
@@ -82,6 +95,8 @@ class AdbDevice(Device):
         match action:
             case Tap(x, y):
                 self._input(commands.tap(int(x * width_px), int(y * height_px)))
+            case LongPress(x, y):
+                self._input(commands.long_press(int(x * width_px), int(y * height_px)))
             case Swipe(x0, y0, x1, y1):
                 points = (int(x0 * width_px), int(y0 * height_px), int(x1 * width_px), int(y1 * height_px))
                 self._input(commands.swipe(*points))
@@ -104,26 +119,22 @@ class AdbDevice(Device):
         reply = self._stream.run(commands.command_line(args), timeout_sec, repeatable=repeatable)
         return ShellResult(str(reply.body, "utf-8", "replace"), reply.exit_code)
 
-    def _input(self, args: Sequence[str]) -> None:
+    def _input(self, args: Sequence[str]) -> str:
+        """Run a command that is never sent twice, and return what it printed."""
         result = self._run(args, repeatable=False)
         if result.exit_code:
             raise DeviceError(
                 f"{self.serial} refused `{' '.join(args[:2])}` ({' '.join(result.stdout.split())[:120]}), expected it "
                 "to take input: allow input over USB debugging in its developer settings."
             )
+        return result.stdout
 
     def _type(self, text: str) -> None:
-        if text.isascii():
-            for command in commands.ascii_text(text):
-                self._input(command)
+        if not text.isascii():
+            self._typer.type_text(text)
             return
-        ime = parsers.settings_value(self.shell(["settings", "get", "secure", "default_input_method"]).stdout)
-        if ime != commands.UNICODE_IME:
-            raise DeviceError(
-                f"Got text beyond ASCII while {self.serial} uses the keyboard {ime}, expected ADBKeyBoard: install it "
-                f"(package com.android.adbkeyboard) and run `adb shell ime set {commands.UNICODE_IME}`."
-            )
-        self._input(commands.unicode_text(text))
+        for command in commands.ascii_text(text):
+            self._input(command)
 
     def _open_app(self, name: str) -> None:
         listed = self.shell(["pm", "list", "packages"]).stdout.split()
@@ -131,7 +142,17 @@ class AdbDevice(Device):
         if package is None:
             _LOG.info("no app called %r on %s: nothing was opened", name, self.serial)
             return
-        self._input(commands.launch(package))
+        answers = (self.shell(question).stdout for question in commands.find_launcher(package))
+        component = next(filter(None, (parsers.launcher_component(answer, package) for answer in answers)), None)
+        if component is None:
+            _LOG.info("%s of %s has no icon to start it by: nothing was opened", package, self.serial)
+            return
+        problem = parsers.start_problem(self._run(commands.launch(component), repeatable=False).stdout)
+        if problem is not None:
+            raise DeviceError(
+                f"{self.serial} does not start {component} ({problem[:120]}), expected it to: see whether its icon "
+                "does, and whether the app is disabled."
+            )
 
     def _connect(self, service: str) -> socket.socket:
         """Open a stream to a service of the device, waiting a little for a device that was there before."""
@@ -150,13 +171,7 @@ class AdbDevice(Device):
     def _look_it_up(self) -> None:
         """Raise DeviceNotFoundError unless the server shows the device as ready."""
         host, port = self._server
-        try:
-            socket.create_connection(self._server, CONNECT_TIMEOUT_SEC).close()
-            states = {info.serial: info.state for info in self._client.list(extended=False)}
-        except (adbutils.AdbError, OSError) as error:
-            raise DeviceNotFoundError(
-                f"Got no answer from an adb server at {host}:{port} ({error}), expected one: run `adb start-server`."
-            ) from error
+        states = server_states(host, port)
         state = states.get(self.serial)
         if state == "device":
             return
@@ -168,6 +183,23 @@ class AdbDevice(Device):
             )
         todo = _WHAT_TO_DO.get(state, "boot it into Android and see `adb devices`")
         raise DeviceNotFoundError(f"The device {self.serial} is {state}, expected it ready: {todo}.")
+
+
+def server_states(server_host: str = DEFAULT_HOST, server_port: int = DEFAULT_PORT) -> dict[str, str]:
+    """Return the state of every serial that server shows; asking starts no server.
+
+    Raises:
+        DeviceNotFoundError: no adb server answers there.
+    """
+    try:
+        socket.create_connection((server_host, server_port), CONNECT_TIMEOUT_SEC).close()
+        client = adbutils.AdbClient(host=server_host, port=server_port, socket_timeout=CONNECT_TIMEOUT_SEC)
+        return {info.serial: info.state for info in client.list(extended=False)}
+    except (adbutils.AdbError, OSError) as error:
+        raise DeviceNotFoundError(
+            f"Got no answer from an adb server at {server_host}:{server_port} ({error}), expected one: "
+            "run `adb start-server`."
+        ) from error
 
 
 def open_device(serial: str, server_host: str = DEFAULT_HOST, server_port: int = DEFAULT_PORT) -> AdbDevice:

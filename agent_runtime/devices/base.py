@@ -1,4 +1,4 @@
-"""What the runtime asks of any device. Speaks to none itself; recording and replaying siblings are future work."""
+"""What the runtime asks of any device. Speaks to none itself: `adb` does, and `replay` has none."""
 
 import time
 from abc import ABC, abstractmethod

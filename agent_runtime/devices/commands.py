@@ -1,6 +1,5 @@
 """Turns actions and arguments into shell command lines. Runs none; text of a model only ever becomes a quoted word."""
 
-import base64
 import re
 import shlex
 from collections.abc import Sequence
@@ -9,8 +8,12 @@ from agent_runtime.actions.vocabulary import Key
 from agent_runtime.errors import DeviceError
 
 SWIPE_MS = 300
-UNICODE_IME = "com.android.adbkeyboard/.AdbIME"
-KEYCODES = {Key.BACK: 4, Key.HOME: 3, Key.ENTER: 66}
+LONG_PRESS_MS = 800
+"""Longer than the 400 to 500 ms after which Android, unless set otherwise, takes a touch for a long one."""
+KEYCODES = {Key.BACK: 4, Key.HOME: 3, Key.ENTER: 66, Key.RECENTS: 187}
+MAIN = "android.intent.action.MAIN"
+LAUNCHER = "android.intent.category.LAUNCHER"
+_NEW_TASK_RESET_IF_NEEDED = "0x10200000"
 _KEY_OF_CONTROL = {"\n": 66, "\t": 61}
 _LONGEST_TEXT = 500
 _NO_INPUT = " </dev/null 2>&1"
@@ -38,6 +41,11 @@ def swipe(x0_px: int, y0_px: int, x1_px: int, y1_px: int) -> list[str]:
     return ["input", "swipe", *map(str, (x0_px, y0_px, x1_px, y1_px, SWIPE_MS))]
 
 
+def long_press(x_px: int, y_px: int) -> list[str]:
+    """Return the arguments of a touch that stays for ``LONG_PRESS_MS``: a swipe to where it began."""
+    return ["input", "swipe", *map(str, (x_px, y_px, x_px, y_px, LONG_PRESS_MS))]
+
+
 def key(pressed: Key) -> list[str]:
     """Return the arguments of a key press."""
     return ["input", "keyevent", str(KEYCODES[pressed])]
@@ -60,12 +68,15 @@ def ascii_text(text: str) -> list[list[str]]:
     return commands
 
 
-def unicode_text(text: str) -> list[str]:
-    """Return the broadcast that has ADBKeyBoard type any Unicode text."""
-    encoded = base64.b64encode(text.encode()).decode()
-    return ["am", "broadcast", "-a", "ADB_INPUT_B64", "--es", "msg", encoded]
+def find_launcher(package: str) -> list[list[str]]:
+    """Return the questions, the usual one first, which activity an app's icon starts (Android 7 and later)."""
+    all_icons = ["cmd", "package", "query-activities", "--brief", "-a", MAIN, "-c", LAUNCHER, "-p", package]
+    return [["cmd", "package", "resolve-activity", "--brief", package], all_icons]
 
 
-def launch(package: str) -> list[str]:
-    """Return the arguments that start an app the way its icon does."""
-    return ["monkey", "-p", package, "-c", "android.intent.category.LAUNCHER", "1"]
+def launch(component: str) -> list[str]:
+    """Return the arguments that start an activity the way its icon does: a running task comes to the front.
+
+    Not by `monkey`, which switches automatic rotation on.
+    """
+    return ["am", "start", "-a", MAIN, "-c", LAUNCHER, "-f", _NEW_TASK_RESET_IF_NEEDED, "-n", component]

@@ -5,12 +5,20 @@ Each returns None (or nothing) for output it finds no answer in: the caller says
 
 import re
 import struct
+from collections.abc import Mapping
+from xml.etree import ElementTree
 
 from agent_runtime.errors import BadFrameError
 
 _SIZE = re.compile(r"^(Physical|Override) size:\s*(\d+)x(\d+)\s*$", re.MULTILINE)
 _RECORD = r"(?:Window|ActivityRecord)\{\S+ u\d+ ([\w.]+)/([\w.$]+)"
+_FOCUS_LINE = re.compile(r"^\s*mCurrentFocus=.*$", re.MULTILINE)
 _FOCUS = re.compile(rf"mCurrentFocus={_RECORD}")
+_WINDOW_DISPLAY = re.compile(r"^\s*Display: mDisplayId=(\d+)", re.MULTILINE)
+_ACTIVITY_DISPLAY = re.compile(r"^Display #(\d+)", re.MULTILINE)
+_TASK_OR_RESUMED = re.compile(
+    rf"^\s*\* Task\{{.*\bvisible=(?P<visible>true|false)\b.*$|\b(?:topR|mR)esumedActivity[=:] ?{_RECORD}", re.MULTILINE
+)
 _RESUMED = (
     re.compile(rf"topResumedActivity[=:] ?{_RECORD}"),
     re.compile(rf"mResumedActivity[=:] ?{_RECORD}"),
@@ -18,6 +26,10 @@ _RESUMED = (
 )
 _ROW = re.compile(r"^Row: \d+ (.*?)(?=^Row: \d+ |\Z)", re.MULTILINE | re.DOTALL)
 _COLUMN = re.compile(r"(?:^|, )([A-Za-z_]\w*)=")
+_COMPONENT_LINE = re.compile(r"^\s*([\w.]+)/([\w.$]+)\s*$", re.MULTILINE)
+_START_PROBLEM = re.compile(r"^\s*(?:Error: .*|\S*Exception: .*)$|^\s*Error type \d+", re.MULTILINE)
+_BROADCAST_RESULT = re.compile(r"Broadcast completed: result=(-?\d+)")
+_FIELD_CLASSES = ("EditText", "AutoCompleteTextView")
 _RGBA_FORMATS = (1, 2)  # RGBA_8888, RGBX_8888
 _MAX_SIDE_PX = 1 << 14
 _HEADER = struct.Struct("<3I")
@@ -33,22 +45,93 @@ def wm_size(output: str) -> tuple[int, int] | None:
 def focused_component(output: str) -> str | None:
     """Return ``package/activity`` of the focused window from `dumpsys window [windows|displays]`.
 
-    Several displays give several focus lines, of which some are null: the first real one counts.
+    Several displays give several focus lines, of which some are null: that of display 0 counts, and the first
+    real one where the output does not say whose it is (Android 9 and older).
     """
-    return _component(_FOCUS.search(output))
+    first_display = _display_0(output, _WINDOW_DISPLAY)
+    if _FOCUS_LINE.search(first_display):
+        output = first_display
+    return _component(_FOCUS.search(output), package_at=1)
 
 
 def resumed_component(output: str) -> str | None:
-    """Return ``package/activity`` on top from `dumpsys activity activities`, old and new spellings."""
-    return next((_component(found) for spelling in _RESUMED if (found := spelling.search(output))), None)
+    """Return ``package/activity`` on top from `dumpsys activity activities`, old and new spellings.
+
+    Since Android 12 every task names one: the first visible task of display 0 counts, and displays are printed
+    from the last to the first.
+    """
+    first_display = _display_0(output, _ACTIVITY_DISPLAY)
+    is_visible = True
+    for found in _TASK_OR_RESUMED.finditer(first_display):
+        if found["visible"]:
+            is_visible = found["visible"] == "true"
+        elif is_visible:
+            return _component(found, package_at=2)
+    spelt = (spelling.search(part) for part in (first_display, output) for spelling in _RESUMED)
+    return next((_component(found, package_at=1) for found in spelt if found), None)
 
 
-def _component(found: re.Match[str] | None) -> str | None:
+def launcher_component(output: str, package: str) -> str | None:
+    """Return the first ``package/activity`` of that package in what `cmd package resolve-activity` found.
+
+    An app with several icons resolves to the system's chooser, which is none of its own.
+    """
+    own = (found for found in _COMPONENT_LINE.finditer(output) if found[1] == package)
+    return _component(next(own, None), package_at=1)
+
+
+def start_problem(output: str) -> str | None:
+    """Return why `am start` started nothing, None where it did: older releases exit with 0 either way.
+
+    `Warning: Activity not started, intent has been delivered …` is success: the activity was on top already.
+    """
+    found = [line.group().strip() for line in _START_PROBLEM.finditer(output)]
+    return found[-1] if found else None
+
+
+def _display_0(output: str, head: re.Pattern[str]) -> str:
+    """Return the part of the output about display 0; all of it where it does not tell displays apart."""
+    heads = list(head.finditer(output))
+    for at, found in enumerate(heads):
+        if found[1] == "0":
+            return output[found.end() : heads[at + 1].start() if at + 1 < len(heads) else len(output)]
+    return output
+
+
+def _component(found: re.Match[str] | None, package_at: int) -> str | None:
     """Write the activity in full: ``a.b/.C`` and ``a.b/a.b.C`` are the same."""
     if found is None:
         return None
-    package, activity = found[1], found[2]
+    package, activity = found[package_at], found[package_at + 1]
     return f"{package}/{package}{activity}" if activity.startswith(".") else f"{package}/{activity}"
+
+
+def broadcast_result(output: str) -> int | None:
+    """Return what the receivers of an `am broadcast` answered: -1 from one that says it took it, 0 by default."""
+    found = _BROADCAST_RESULT.search(output)
+    return int(found[1]) if found else None
+
+
+def hierarchy_nodes(xml: str) -> list[Mapping[str, str]] | None:
+    """Return the attributes of every element in a `uiautomator dump`, None for what is not one.
+
+    A document type is refused unread: a dump has none, and one could make a small file a huge tree.
+    """
+    if "<!DOCTYPE" in xml or "<!ENTITY" in xml:
+        return None
+    try:
+        root = ElementTree.fromstring(xml)
+    except (ElementTree.ParseError, ValueError):
+        return None
+    return [node.attrib for node in root.iter("node")] if root.tag == "hierarchy" else None
+
+
+def focused_field(nodes: list[Mapping[str, str]]) -> str | None:
+    """Return the text of the text field that has the focus, None where none has."""
+    for node in nodes:
+        if node.get("focused") == "true" and node.get("class", "").endswith(_FIELD_CLASSES):
+            return node.get("text", "")
+    return None
 
 
 def settings_value(output: str) -> str | None:

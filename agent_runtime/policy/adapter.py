@@ -5,28 +5,31 @@ check has passed; and the copy itself happens under the lock that every decision
 """
 
 import hashlib
-import json
 import math
-import struct
 import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from coso.v1 import policy_pb2
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
+from agent_runtime.adapters import ENCODINGS
+from agent_runtime.adapters.deltas import decode_delta
+from agent_runtime.adapters.layout import MAX_HEADER_BYTES as MAX_HEADER_BYTES
+from agent_runtime.adapters.layout import described_tensors
+from agent_runtime.adapters.signatures import ManifestVerifier
 from agent_runtime.errors import AdapterError
 from agent_runtime.policy.lora import adapter_tensors, attach_lora
 from agent_runtime.trajectory import NO_ADAPTER_DIGEST
 
-MAX_HEADER_BYTES = 1 << 20
 MAX_LORA_R = 512
 MAX_SIZE = 1000.0
 """No sound LoRA value comes near it; one beyond it would drown the base model."""
-_LENGTH_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,14 @@ class AdapterSlot:
     """The place in a model where adapters go: version 0 is the base model alone.
 
     LoRA layers are attached when the first adapter is staged, with zeros, so the answers stay the same until
-    an adapter is applied. ``lock`` is held by every decision and every change.
+    an adapter is applied. ``lock`` is held by every decision and every change. With a ``verifier``, set before the
+    first version comes, only manifests with a good signature are taken.
     """
 
     def __init__(self, model: Any, base_model_digest: str) -> None:
         self.model = model
         self.lock = threading.RLock()
+        self.verifier: ManifestVerifier | None = None
         self.version = 0
         self.digest = NO_ADAPTER_DIGEST
         self._base_model_digest = base_model_digest
@@ -62,15 +67,11 @@ class AdapterSlot:
         Raises:
             AdapterError: it must not be applied; the sentence says why.
         """
+        if self.verifier is not None:
+            self.verifier.verify(manifest, time.time())
         self._check_manifest(manifest)
-        if len(payload) != manifest.payload_bytes:
-            raise AdapterError(
-                f"Got {len(payload)} bytes, expected the manifest's {manifest.payload_bytes}: fetch again."
-            )
-        digest = hashlib.sha256(payload).hexdigest()
-        if digest != manifest.payload_sha256:
-            raise AdapterError("Got a payload whose sha256 is not the manifest's: fetch it again.")
-        described = _described_tensors(payload)
+        payload, digest = self._whole(manifest, payload)
+        described = described_tensors(payload)
         with self.lock:
             self._prepare(manifest.lora, described)
         tensors = _tensors(payload)
@@ -97,16 +98,49 @@ class AdapterSlot:
             torch._foreach_copy_([self._live[name] for name in names], [staged.tensors[name] for name in names])
             self.version, self.digest = staged.version, staged.digest
 
+    def _whole(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> tuple[bytes, str]:
+        """Return the adapter's own file and its digest; both are the manifest's."""
+        if len(payload) != manifest.payload_bytes:
+            raise AdapterError(
+                f"Got {len(payload)} bytes, expected the manifest's {manifest.payload_bytes}: fetch again."
+            )
+        digest = hashlib.sha256(payload).hexdigest()
+        if digest != manifest.payload_sha256:
+            raise AdapterError("Got a payload whose sha256 is not the manifest's: fetch it again.")
+        if manifest.encoding == policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD:
+            payload = decode_delta(self._live_arrays(), payload)
+            digest = hashlib.sha256(payload).hexdigest()
+        if digest != (manifest.adapter_sha256 or manifest.payload_sha256):
+            raise AdapterError(
+                "Got an adapter whose sha256 is not the manifest's, expected the same: it was made from other tensors "
+                "than those in use, or is broken; fetch it whole."
+            )
+        return payload, digest
+
     def _check_manifest(self, manifest: policy_pb2.AdapterManifest) -> None:
         if manifest.base_model_digest != self._base_model_digest:
             raise AdapterError(
                 f"Got an adapter for base model {manifest.base_model_digest[:12]!r}, expected "
                 f"{self._base_model_digest[:12]!r}: run tuner and runtime with the same checkpoint."
             )
-        if manifest.encoding != policy_pb2.ADAPTER_ENCODING_SAFETENSORS:
-            raise AdapterError(f"Got the encoding {manifest.encoding}, expected safetensors: update the runtime.")
+        if manifest.encoding not in ENCODINGS:
+            raise AdapterError(
+                f"Got the encoding {manifest.encoding}, expected safetensors or a delta: update the runtime."
+            )
         self._check_newer(manifest.version)
+        is_delta = manifest.encoding == policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD
+        if is_delta and (manifest.replaces_any or not self._live):
+            raise AdapterError("Got a delta to no version in particular, expected one to that in use: fetch it whole.")
         self._check_parent(manifest.version, None if manifest.replaces_any else manifest.parent_version)
+
+    def _live_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the tensors in use, on a CPU without a copy.
+
+        No lock is needed: had they changed since the delta was made, the decoded adapter's sha256 would tell.
+        """
+        if any(tensor.dtype != torch.float32 for tensor in self._live.values()):
+            raise AdapterError("Got a delta for tensors that are not float32 here, expected the whole: fetch it whole.")
+        return {name: tensor.detach().cpu().numpy() for name, tensor in self._live.items()}
 
     def _check_newer(self, version: int) -> None:
         if version <= self.version:
@@ -161,31 +195,6 @@ class AdapterSlot:
                     f"Got {described.get(name)} for {name}, expected {live.get(name)}: "
                     "the adapter is for another model."
                 )
-
-
-def _described_tensors(payload: bytes) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Read name, dtype and shape of every tensor from the header alone (safetensors' format section)."""
-    length = struct.unpack("<Q", payload[:_LENGTH_BYTES])[0] if len(payload) >= _LENGTH_BYTES else 0
-    if not 0 < length <= min(MAX_HEADER_BYTES, len(payload) - _LENGTH_BYTES):
-        raise AdapterError(
-            f"Got a safetensors header of {length} bytes, expected 1 to {MAX_HEADER_BYTES} within the payload: "
-            "the version is broken."
-        )
-    try:
-        header = json.loads(payload[_LENGTH_BYTES : _LENGTH_BYTES + length], object_pairs_hook=_without_duplicates)
-        header.pop("__metadata__", None)
-        return {name: (str(entry["dtype"]), tuple(map(int, entry["shape"]))) for name, entry in header.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise AdapterError(
-            f"Got a safetensors header that cannot be read ({error!r}), expected dtype and shape of each tensor: "
-            "the version is broken."
-        ) from error
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise ValueError("a name occurs twice")
-    return dict(pairs)
 
 
 def _tensors(payload: bytes) -> dict[str, Tensor]:

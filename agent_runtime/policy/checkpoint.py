@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
@@ -19,7 +20,8 @@ from agent_runtime.policy.prompt import Encoder, load_encoder
 from agent_runtime.policy.unpacked import unpack_linear_layers
 
 QUANTIZATIONS = ("nf4", "int8", "none")
-NOT_QUANTIZED = ["visual", "vision_tower", "vision_model", "multi_modal_projector", "connector", "lm_head"]
+NOT_QUANTIZED = [r"(.*\.)?(visual|vision_tower|vision_model|multi_modal_projector|connector|lm_head)"]
+"""Matched from the start of a module's full name, so that ``model.visual`` needs what may come before it."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +40,26 @@ def load_model(folder: Path, quantization: str, device: str = "cpu") -> LoadedMo
         UsageError: no such quantization.
         PolicyError: the checkpoint cannot be loaded.
     """
+    models: Any = AutoModelForImageTextToText
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
     _quieten()
     try:
-        model: Any = AutoModelForImageTextToText.from_pretrained(
-            folder, dtype=dtype, device_map={"": device}, quantization_config=_quantization_config(quantization, dtype)
+        model, loading = models.from_pretrained(
+            folder,
+            dtype=dtype,
+            device_map={"": device},
+            quantization_config=_quantization_config(quantization, dtype),
+            output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise PolicyError(
             f"Got {folder} that does not load ({error}), expected an image-text-to-text model."
         ) from error
+    if loading["missing_keys"]:  # they would be random numbers
+        missing = sorted(loading["missing_keys"])
+        raise PolicyError(
+            f"Got {folder} without {len(missing)} weights ({missing[0]} …), expected all: fetch it again."
+        )
     if device == "cpu" and quantization != "none":
         unpack_linear_layers(model)
     replace_patch_convolutions(model)

@@ -5,14 +5,12 @@ softmax(logits / temperature), over the whole vocabulary, nothing cut off.
 """
 
 import inspect
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from coso.v1 import policy_pb2
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from agent_runtime.actions import Action, grammar_named
@@ -20,7 +18,7 @@ from agent_runtime.errors import PolicyError
 from agent_runtime.policy.adapter import AdapterSlot
 from agent_runtime.policy.checkpoint import LoadedModel, load_model
 from agent_runtime.policy.identity import agent_defaults, base_model_digest, tokenizer_digest
-from agent_runtime.policy.prompt import PromptBuilder
+from agent_runtime.policy.prompt import PromptBuilder, picture_from_png
 from agent_runtime.trajectory import Decision, PolicyIdentity
 
 
@@ -50,7 +48,7 @@ class VlmPolicy:
 
     def decide(self, image_png: bytes, prompt: str, *, temperature: float, seed: int) -> Decision:
         """Answer one picture and prompt; see ``base.Policy``."""
-        inputs = self._prompts.inputs(prompt, _picture(image_png))
+        inputs = self._prompts.inputs(prompt, picture_from_png(image_png))
         generator = torch.Generator().manual_seed(seed % (1 << 63))
         with self.slot.lock:
             token_ids, log_probs = self._generate(inputs, temperature, generator)
@@ -94,7 +92,7 @@ def load_policy(folder: Path, quantization: str, grammar_name: str | None, devic
         PolicyError: the checkpoint cannot be loaded.
     """
     defaults = agent_defaults(folder)
-    grammar = grammar_named(grammar_name or defaults.grammar)
+    grammar = grammar_named(grammar_name or defaults.grammar, defaults.image_size_px)
     loaded = load_model(folder, quantization, device)
     identity = PolicyIdentity(base_model_digest(folder), tokenizer_digest(folder), quantization, grammar.name)
     prompts = PromptBuilder(loaded.encoder, grammar, defaults.prompt_style)
@@ -119,13 +117,6 @@ def _sample(logits: Tensor, temperature: float, generator: torch.Generator) -> t
     else:
         token = int(torch.multinomial(log_probs.exp(), 1, generator=generator))
     return token, min(0.0, float(log_probs[token]))
-
-
-def _picture(png: bytes) -> Image.Image:
-    try:
-        return Image.open(io.BytesIO(png)).convert("RGB")
-    except (UnidentifiedImageError, OSError) as error:
-        raise PolicyError(f"Got {len(png)} bytes that are no picture ({error}), expected a PNG.") from error
 
 
 def chosen_device() -> str:

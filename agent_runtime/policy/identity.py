@@ -69,13 +69,19 @@ def agent_defaults(folder: Path) -> AgentDefaults:
         return AgentDefaults(
             grammar=str(plain["grammar"]),
             prompt_style=str(plain["prompt_style"]),
-            max_new_tokens=int(plain["max_new_tokens"]),
-            image_size_px=None if size is None else (int(size[0]), int(size[1])),
+            max_new_tokens=_count(plain["max_new_tokens"]),
+            image_size_px=None if size is None else (_count(size[0]), _count(size[1])),
         )
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise UsageError(
             f"Got {path} that cannot be read ({error}), expected grammar, prompt_style, max_new_tokens, image_size_px."
         ) from error
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{value!r} is not a whole number above 0")
+    return value
 
 
 def _digest_of(paths: list[Path]) -> str:

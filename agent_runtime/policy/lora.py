@@ -1,20 +1,25 @@
 """LoRA on the language model's linear layers, kept unmerged. Loads and saves nothing."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
-from torch import Tensor
+from torch import Tensor, nn
 
-VISION_MODULES = r".*(visual|vision|projector|connector).*"
+from agent_runtime.adapters import VISION_MODULES
 
 
 def attach_lora(model: Any, r: int, alpha: float, target_modules: Sequence[str], seed: int) -> Any:
     """Return the PEFT model around ``model``; only LoRA tensors need gradients, and B starts at zero.
 
     The same seed gives the same A. The model's answers are unchanged until a tensor is.
+
+    Raises:
+        ValueError: no layer is targeted, or one that is not linear; ``model`` is as it was.
     """
+    _refuse_other_layers(model, target_modules)
     make_config: Any = LoraConfig  # its annotation wants a whole alpha; a fraction works
     config = make_config(
         r=r,
@@ -27,6 +32,16 @@ def attach_lora(model: Any, r: int, alpha: float, target_modules: Sequence[str],
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return get_peft_model(model, config)
+
+
+def _refuse_other_layers(model: Any, target_modules: Sequence[str]) -> None:
+    """Look at every target beforehand: PEFT finds out in the midst of wrapping them, and leaves it half done."""
+    endings = tuple(f".{target}" for target in target_modules)
+    for name, module in model.named_modules():
+        if not f".{name}".endswith(endings) or re.fullmatch(VISION_MODULES, name):
+            continue
+        if not isinstance(module, nn.Linear):
+            raise ValueError(f"{name} is a {type(module).__name__}, not a linear layer")
 
 
 def adapter_tensors(peft_model: Any) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ A checkpoint's own AutoProcessor is used where it loads. Without torchvision the
 (they insist on a video processor), though their image processor and tokenizer do: then the two are joined here.
 """
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -101,6 +102,7 @@ class PromptBuilder:
         if style not in ("full", "brief"):
             raise PolicyError(f"Got the prompt style {style!r}, expected 'full' or 'brief': mend agent.json.")
         self.encoder = encoder
+        self._special_tokens = [str(t) for t in encoder.tokenizer.added_tokens_decoder.values() if t.special]
         self._grammar = grammar
         self._system = grammar.instruction if style == "full" else ""
         self._with_history = style == "full"
@@ -111,11 +113,28 @@ class PromptBuilder:
         return "\n".join([f"Goal: {goal}", *(["Done so far:", *done] if done else [])])
 
     def inputs(self, prompt: str, image: Image.Image) -> dict[str, Tensor]:
-        """Return model inputs for one decision, input_ids [1, P] and the rest."""
+        """Return model inputs for one decision, input_ids [1, P] and the rest.
+
+        Special tokens spelled out in the prompt are broken by a space: only the template places pictures and turns.
+        """
+        for token in self._special_tokens:
+            prompt = prompt.replace(token, f"{token[0]} {token[1:]}")
         return self.encoder.encode(prompt, image, self._system)
 
     def _describe(self, action: Action) -> str:
         return "(no valid action)" if isinstance(action, Malformed) else repr(action)
+
+
+def picture_from_png(png: bytes) -> Image.Image:
+    """Return the picture the bytes hold.
+
+    Raises:
+        PolicyError: they are no PNG, or a broken one.
+    """
+    try:
+        return Image.open(io.BytesIO(png), formats=("PNG",)).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise PolicyError(f"Got {len(png)} bytes that are no picture ({error}), expected a PNG.") from error
 
 
 def _messages(content: list[dict[str, Any]], system: str) -> list[dict[str, Any]]:

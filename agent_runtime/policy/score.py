@@ -1,16 +1,15 @@
 """Teacher-forced logits of utterances, for learning: the same inputs as acting, in batches. Samples nothing."""
 
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from agent_runtime.policy.prompt import PromptBuilder
+from agent_runtime.policy.prompt import PromptBuilder, picture_from_png
 
 
 @dataclass(frozen=True)
@@ -35,16 +34,18 @@ def score_utterances(model: Any, prompts: PromptBuilder, utterances: Sequence[Ut
     """Run the model over prompts and utterances, right-padded; logits only where an utterance is.
 
     The head runs on the utterances' positions alone, so memory grows with their length, not the prompt's.
+
+    Raises:
+        PolicyError: a picture is no PNG.
     """
-    encoded = [
-        prompts.inputs(item.prompt, Image.open(io.BytesIO(item.image_png)).convert("RGB")) for item in utterances
-    ]
+    encoded = [prompts.inputs(item.prompt, picture_from_png(item.image_png)) for item in utterances]
     prompt_lengths = [inputs["input_ids"].shape[1] for inputs in encoded]
     answers = [torch.tensor(item.token_ids) for item in utterances]
-    batch = _batched(encoded, answers)
     device = next(model.parameters()).device
+    batch = {name: value.to(device) for name, value in _batched(encoded, answers).items()}
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    hidden = base.model(**{name: value.to(device) for name, value in batch.items()}).last_hidden_state  # [B, S, H]
+    with _answers_show_no_pictures(base, batch, prompt_lengths):
+        hidden = base.model(**batch).last_hidden_state  # [B, S, H]
     longest = max(len(answer) for answer in answers)
     offsets = torch.tensor(prompt_lengths).unsqueeze(1) - 1 + torch.arange(longest).unsqueeze(0)  # [B, T]
     offsets = offsets.clamp(max=hidden.shape[1] - 1).to(device)
@@ -71,3 +72,26 @@ def _batched(encoded: Sequence[dict[str, Tensor]], answers: Sequence[Tensor]) ->
         ]
         batch[name] = pad_sequence(rows, batch_first=True)
     return batch
+
+
+@contextmanager
+def _answers_show_no_pictures(base: Any, batch: dict[str, Tensor], prompt_lengths: Sequence[int]) -> Iterator[None]:
+    """Let answers hold picture placeholders, which the policy can sample like any token: to it they are mere words.
+
+    The model would look for a picture behind each, so it sees another id there, and the placeholder's embedding.
+    """
+    ids = batch["input_ids"]
+    placeholders = [getattr(base.config, name, None) for name in ("image_token_id", "video_token_id")]
+    is_answer = torch.arange(ids.shape[1]).unsqueeze(0) >= torch.tensor(prompt_lengths).unsqueeze(1)  # [B, S]
+    known = torch.tensor([t for t in placeholders if t is not None], dtype=ids.dtype, device=ids.device)
+    sampled = torch.isin(ids, known) & is_answer.to(ids.device)
+    if not bool(sampled.any()):
+        yield
+        return
+    batch["input_ids"] = ids.masked_fill(sampled, next(token for token in range(3) if token not in placeholders))
+    embedding = base.get_input_embeddings()
+    hook = embedding.register_forward_hook(lambda module, args, output: module.forward(ids))
+    try:
+        yield
+    finally:
+        hook.remove()

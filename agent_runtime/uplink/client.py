@@ -1,15 +1,16 @@
 """The runtime's link to its tuner: two background threads over one channel. Decides nothing about episodes.
 
 One thread registers and then sends what waits in the spool, removing a trajectory once the tuner has it; the
-other follows adapter versions and hands each complete payload to ``on_adapter``. When the tuner is away both
-keep trying, with a delay that doubles up to ``LONGEST_RETRY_SEC``; episodes wait in the spool meanwhile.
+other follows adapter versions and hands each complete payload to ``on_adapter``; a delta that is not taken is asked
+for again as a whole. When the tuner is away, or what
+it says does not fit, both keep trying with a delay that doubles up to ``LONGEST_RETRY_SEC``; episodes wait in the
+spool meanwhile.
 """
 
 import hashlib
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from agent_runtime.trajectory import PolicyIdentity
 from agent_runtime.uplink.spool import Spool
 
 MAX_MESSAGE_BYTES = 64 << 20
+_ENVELOPE_BYTES = 16
+"""More than a request adds around its trajectory: a tag and a length."""
 CALL_DEADLINE_SEC = 20.0
 UPLOAD_DEADLINE_SEC = 120.0
 UPLOAD_BATCH = 32
@@ -29,7 +32,8 @@ FIRST_RETRY_SEC = 0.2
 LONGEST_RETRY_SEC = 5.0
 _FINAL_CODES = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED)
 _LOG = logging.getLogger(__name__)
-OnAdapter = Callable[[policy_pb2.AdapterManifest, bytes], None]
+OnAdapter = Callable[[policy_pb2.AdapterManifest, bytes], bool | None]
+"""Takes a version; False when it will not be used."""
 
 
 @dataclass
@@ -40,6 +44,7 @@ class LinkCounters:
     duplicate: int = 0
     refused: int = 0
     versions_received: int = 0
+    deltas_received: int = 0
     payload_bytes_received: int = 0
 
 
@@ -54,6 +59,8 @@ class TunerLink:
         spool: Spool,
         on_adapter: OnAdapter,
         have_version: Callable[[], int] = lambda: 0,
+        have_digest: Callable[[], str] = lambda: "",
+        encodings: Sequence[policy_pb2.AdapterEncoding] = (),
     ) -> None:
         self.counters = LinkCounters()
         self._address = address
@@ -62,6 +69,9 @@ class TunerLink:
         self._spool = spool
         self._on_adapter = on_adapter
         self._have_version = have_version
+        self._have_digest = have_digest
+        self._encodings = encodings
+        self._wants_whole = False
         self._changed = threading.Condition()
         self._registered = False
         self._refusal = ""
@@ -79,6 +89,8 @@ class TunerLink:
                 ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
                 ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
                 ("grpc.keepalive_time_ms", 30_000),
+                ("grpc.initial_reconnect_backoff_ms", round(1e3 * FIRST_RETRY_SEC)),
+                ("grpc.max_reconnect_backoff_ms", round(1e3 * LONGEST_RETRY_SEC)),
             ],
         )
         stub = tuner_pb2_grpc.TunerServiceStub(self._channel)
@@ -117,7 +129,7 @@ class TunerLink:
             self._changed.notify_all()
 
     def close(self, drain_timeout_sec: float) -> int:
-        """Wait for the spool to empty, at most so long, then end the link; return how many still wait."""
+        """Wait for the spool to empty, at most so long, then end the link and the spool; return how many still wait."""
         with self._changed:
             self._changed.wait_for(lambda: len(self._spool) == 0 or bool(self._refusal), drain_timeout_sec)
             self._stopping = True
@@ -128,6 +140,7 @@ class TunerLink:
             thread.join(timeout=CALL_DEADLINE_SEC)
         if self._channel is not None:
             self._channel.close()
+        self._spool.close()
         return len(self._spool)
 
     # --- sending
@@ -145,8 +158,11 @@ class TunerLink:
                     self._note_refusal(error.details() or error.code().name)
                     return
                 _LOG.info("tuner at %s: %s", self._address, error.code())
-                self._pause(retry_sec)
-                retry_sec = min(2 * retry_sec, LONGEST_RETRY_SEC)
+                retry_sec = self._pause(retry_sec)
+                continue
+            except TunerError as error:
+                _LOG.warning("tuner at %s: %s", self._address, error)
+                retry_sec = self._pause(retry_sec)
                 continue
             with self._changed:
                 self._changed.wait_for(lambda: self._work or self._stopping)
@@ -171,36 +187,55 @@ class TunerLink:
             self._changed.notify_all()
 
     def _send_waiting(self, stub: tuner_pb2_grpc.TunerServiceStub) -> None:
-        while not self._stopping:
-            paths = self._send_batch(stub)
-            if not paths:
-                return
+        while not self._stopping and self._send_batch(stub):
+            pass
 
-    def _send_batch(self, stub: tuner_pb2_grpc.TunerServiceStub) -> list[Path]:
-        sent: list[Path] = []
+    def _send_batch(self, stub: tuner_pb2_grpc.TunerServiceStub) -> int:
+        """Send the oldest trajectories and settle each with its answer; return how many there were.
+
+        Raises:
+            TunerError: the answers are not those of the trajectories; what has none stays in the spool.
+        """
+        sent: list[tuple[Path, str]] = []
 
         def requests() -> Iterator[tuner_pb2.SubmitTrajectoriesRequest]:
             for path, trajectory in self._spool.waiting():
                 if len(sent) == UPLOAD_BATCH or self._stopping:
                     return
-                sent.append(path)
+                if trajectory.ByteSize() + _ENVELOPE_BYTES > MAX_MESSAGE_BYTES:
+                    self._refuse(path, trajectory.trajectory_id, f"it has more than {MAX_MESSAGE_BYTES} bytes")
+                    continue
+                sent.append((path, trajectory.trajectory_id))
                 yield tuner_pb2.SubmitTrajectoriesRequest(trajectory=trajectory)
 
-        for index, response in enumerate(stub.SubmitTrajectories(requests(), timeout=UPLOAD_DEADLINE_SEC)):
-            self._settle(sent[index], response)
-        return sent
+        answered = 0
+        for response in stub.SubmitTrajectories(requests(), timeout=UPLOAD_DEADLINE_SEC):
+            if answered == len(sent) or response.trajectory_id != sent[answered][1]:
+                raise TunerError(f"Got an answer for {response.trajectory_id!r} out of turn, expected them in order.")
+            self._settle(sent[answered][0], response)
+            answered += 1
+        if answered < len(sent):
+            raise TunerError(f"Got {answered} answers for {len(sent)} trajectories, expected one for each.")
+        return answered
 
     def _settle(self, path: Path, response: tuner_pb2.SubmitTrajectoriesResponse) -> None:
+        if response.outcome == tuner_pb2.SUBMIT_OUTCOME_REFUSED:
+            self._refuse(path, response.trajectory_id, response.reason)
+            return
+        if response.outcome not in (tuner_pb2.SUBMIT_OUTCOME_STORED, tuner_pb2.SUBMIT_OUTCOME_DUPLICATE):
+            raise TunerError(f"Got the outcome {response.outcome}, expected STORED, DUPLICATE or REFUSED.")
         with self._changed:
-            if response.outcome == tuner_pb2.SUBMIT_OUTCOME_REFUSED:
-                _LOG.warning("the tuner refused %s: %s", response.trajectory_id, response.reason)
-                self.counters.refused += 1
-                self._spool.refuse(path)
-            else:
-                stored = response.outcome == tuner_pb2.SUBMIT_OUTCOME_STORED
-                self.counters.accepted += stored
-                self.counters.duplicate += not stored
-                self._spool.remove(path)
+            stored = response.outcome == tuner_pb2.SUBMIT_OUTCOME_STORED
+            self.counters.accepted += stored
+            self.counters.duplicate += not stored
+            self._spool.remove(path)
+            self._changed.notify_all()
+
+    def _refuse(self, path: Path, trajectory_id: str, reason: str) -> None:
+        _LOG.warning("the tuner refuses %s: %s", trajectory_id, reason)
+        with self._changed:
+            self.counters.refused += 1
+            self._spool.refuse(path)
             self._changed.notify_all()
 
     # --- following
@@ -218,37 +253,74 @@ class TunerLink:
             except grpc.RpcError as error:
                 if not self._stopping:
                     _LOG.info("following adapters of %s: %s", self._address, error.code())
-            self._pause(retry_sec)
-            retry_sec = min(2 * retry_sec, LONGEST_RETRY_SEC)
+            except TunerError as error:
+                _LOG.warning("following adapters of %s: %s", self._address, error)
+            retry_sec = self._pause(retry_sec)
 
     def _follow_once(self, stub: tuner_pb2_grpc.TunerServiceStub) -> None:
-        request = tuner_pb2.FollowAdaptersRequest(runtime_id=self._runtime_id, have_version=self._have_version())
+        """Hand on versions until the stream ends.
+
+        Raises:
+            TunerError: the parts do not make a version; following again asks for it again.
+        """
+        request = tuner_pb2.FollowAdaptersRequest(
+            runtime_id=self._runtime_id,
+            have_version=self._have_version(),
+            encodings=() if self._wants_whole else self._encodings,
+            have_adapter_sha256=self._have_digest(),
+        )
         call = stub.FollowAdapters(request)
         self._follow = call
+        if self._stopping:  # close came before there was a call to cancel
+            call.cancel()  # type: ignore[no-untyped-call]  # the stubs leave it so
         manifest, payload = policy_pb2.AdapterManifest(), bytearray()
-        for part in call:
-            if part.WhichOneof("part") == "manifest":
-                manifest, payload = part.manifest, bytearray()
-            elif part.chunk.offset_bytes == len(payload):
-                payload += part.chunk.data
-            if len(payload) == manifest.payload_bytes and payload:
-                self._deliver(manifest, bytes(payload))
-                payload = bytearray()
+        try:
+            for part in call:
+                if part.WhichOneof("part") == "manifest":
+                    manifest, payload = part.manifest, bytearray()
+                    continue
+                _append(payload, part.chunk, manifest)
+                if len(payload) == manifest.payload_bytes:
+                    self._deliver(manifest, bytes(payload))
+                    manifest, payload = policy_pb2.AdapterManifest(), bytearray()
+        finally:
+            call.cancel()  # type: ignore[no-untyped-call]
 
     def _deliver(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> None:
         if hashlib.sha256(payload).hexdigest() != manifest.payload_sha256:
-            _LOG.warning("version %d arrived damaged and is not used", manifest.version)
-            return
+            raise TunerError(f"Got version {manifest.version} damaged, expected the payload of its manifest's sha256.")
         self.counters.versions_received += 1
         self.counters.payload_bytes_received += len(payload)
-        self._on_adapter(manifest, payload)
+        is_delta = manifest.encoding == policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD
+        self.counters.deltas_received += is_delta
+        is_taken = self._on_adapter(manifest, payload) is not False
+        self._wants_whole = is_delta and not is_taken
+        if is_taken or manifest.replaces_any:
+            return
+        if is_delta or manifest.parent_version != self._have_version():  # the stream takes us to be where we are not
+            raise TunerError(f"Got version {manifest.version} for another one than that in use: following again.")
 
-    def _pause(self, seconds: float) -> None:
-        deadline_sec = time.monotonic() + seconds
+    def _pause(self, seconds: float) -> float:
+        """Wait so long, less when the link is closed; return how long to wait the next time."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or time.monotonic() >= deadline_sec, seconds)
+            self._changed.wait_for(lambda: self._stopping, seconds)
+        return min(2 * seconds, LONGEST_RETRY_SEC)
 
     def _note_refusal(self, sentence: str) -> None:
         with self._changed:
             self._refusal = sentence
             self._changed.notify_all()
+
+
+def _append(payload: bytearray, chunk: policy_pb2.AdapterChunk, manifest: policy_pb2.AdapterManifest) -> None:
+    """Add the chunk to the payload so far.
+
+    Raises:
+        TunerError: it is not the one that comes next, or goes beyond the manifest's size.
+    """
+    if chunk.offset_bytes != len(payload) or len(payload) + len(chunk.data) > manifest.payload_bytes:
+        raise TunerError(
+            f"Got {len(chunk.data)} bytes for place {chunk.offset_bytes} of version {manifest.version}, expected "
+            f"place {len(payload)} of {manifest.payload_bytes}."
+        )
+    payload += chunk.data

@@ -1,11 +1,14 @@
 """Puts a trajectory on the wire and takes it off again, without loss. Sends nothing."""
 
+from fractions import Fraction
+
 from coso.v1 import trajectory_pb2 as pb
 
 from agent_runtime.actions import (
     Action,
     Finish,
     Key,
+    LongPress,
     Malformed,
     OpenApp,
     PressKey,
@@ -25,13 +28,19 @@ from agent_runtime.trajectory import (
     Verdict,
 )
 
+_NANOSECONDS = 1_000_000_000
 _VERDICTS = {
     Verdict.SUCCESS: pb.VERDICT_SUCCESS,
     Verdict.FAILURE: pb.VERDICT_FAILURE,
     Verdict.VOID: pb.VERDICT_VOID,
 }
 _PURPOSES = {Purpose.EXPLORE: pb.PURPOSE_EXPLORE, Purpose.EVALUATE: pb.PURPOSE_EVALUATE}
-_KEYS = {Key.BACK: pb.PressKey.KEY_BACK, Key.HOME: pb.PressKey.KEY_HOME, Key.ENTER: pb.PressKey.KEY_ENTER}
+_KEYS = {
+    Key.BACK: pb.PressKey.KEY_BACK,
+    Key.HOME: pb.PressKey.KEY_HOME,
+    Key.ENTER: pb.PressKey.KEY_ENTER,
+    Key.RECENTS: pb.PressKey.KEY_RECENTS,
+}
 _VERDICT_OF = {number: verdict for verdict, number in _VERDICTS.items()}
 _PURPOSE_OF = {number: purpose for purpose, number in _PURPOSES.items()}
 _KEY_OF = {number: key for key, number in _KEYS.items()}
@@ -59,7 +68,7 @@ def trajectory_to_message(trajectory: Trajectory) -> pb.Trajectory:
         tokenizer_digest=trajectory.identity.tokenizer_digest,
         quantization=trajectory.identity.quantization,
     )
-    message.started_at.FromNanoseconds(round(trajectory.started_at_unix_sec * 1e9))
+    message.started_at.FromNanoseconds(round(Fraction(trajectory.started_at_unix_sec) * _NANOSECONDS))
     return message
 
 
@@ -84,7 +93,7 @@ def trajectory_from_message(message: pb.Trajectory) -> Trajectory:
         void_reason=message.void_reason,
         reward=message.reward,
         steps=tuple(_step_from_message(step) for step in message.steps),
-        started_at_unix_sec=message.started_at.ToNanoseconds() / 1e9,
+        started_at_unix_sec=message.started_at.ToNanoseconds() / _NANOSECONDS,
         device_serial=message.device_serial,
         temperature=message.temperature,
         identity=PolicyIdentity(
@@ -98,6 +107,8 @@ def action_to_message(action: Action) -> pb.Action:
     match action:
         case Tap(x, y):
             return pb.Action(tap=pb.Tap(x_norm=x, y_norm=y))
+        case LongPress(x, y):
+            return pb.Action(long_press=pb.LongPress(x_norm=x, y_norm=y))
         case Swipe(x0, y0, x1, y1):
             return pb.Action(swipe=pb.Swipe(x0_norm=x0, y0_norm=y0, x1_norm=x1, y1_norm=y1))
         case TypeText(text):
@@ -123,6 +134,8 @@ def action_from_message(message: pb.Action) -> Action:
     match message.WhichOneof("kind"):
         case "tap":
             return Tap(message.tap.x_norm, message.tap.y_norm)
+        case "long_press":
+            return LongPress(message.long_press.x_norm, message.long_press.y_norm)
         case "swipe":
             swipe = message.swipe
             return Swipe(swipe.x0_norm, swipe.y0_norm, swipe.x1_norm, swipe.y1_norm)

@@ -1,13 +1,15 @@
 """A durable queue of trajectories on disk, oldest first. Sends nothing.
 
 One file per trajectory, written beside its place, fsynced and renamed into it; a file that cannot be read back
-is set aside under ``damaged/`` and the queue goes on.
+is set aside under ``damaged/`` and the queue goes on. A lock on the folder keeps it to one runtime.
 """
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from coso.v1 import trajectory_pb2
 from google.protobuf.message import DecodeError
@@ -30,18 +32,27 @@ class Spool:
         self._folder = folder
         self._cap_bytes = cap_bytes
         self._next_number = 0
+        self._lock: TextIO | None = None
 
     def open(self) -> None:
-        """Make the folder and go on counting where it stopped.
+        """Make the folder, lock it for this runtime and go on counting where it stopped.
 
         Raises:
-            UsageError: the folder cannot be made or written.
+            UsageError: the folder cannot be made or written, or another runtime has it.
         """
         probe = self._folder / ".writable"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             probe.touch()
-            probe.unlink()
+            probe.unlink(missing_ok=True)
+            self._lock = (self._folder / ".lock").open("w")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.close()
+            raise UsageError(
+                f"Got the spool folder {self._folder}, expected one that no other runtime uses: "
+                "choose another with --spool."
+            ) from error
         except OSError as error:
             raise UsageError(
                 f"Got the spool folder {self._folder}, expected one that can be written: {error.strerror}; "
@@ -49,7 +60,14 @@ class Spool:
             ) from error
         for leftover in self._folder.glob(".writing-*"):
             leftover.unlink()
-        self._next_number = max((int(path.stem) for path in self._files()), default=-1) + 1
+        numbers = (path.stem for path in self._folder.rglob(f"*{_SUFFIX}"))  # those set aside keep theirs too
+        self._next_number = max((int(number) for number in numbers if number.isdigit()), default=-1) + 1
+
+    def close(self) -> None:
+        """Leave the folder to whoever opens it next, with all that waits; safe to call twice."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def put(self, trajectory: trajectory_pb2.Trajectory) -> None:
         """Make a trajectory durable.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image
@@ -25,6 +26,8 @@ from device_scripts.virtual_phone.ui.widgets import Screen
 FRAME_MS = 16
 LATIN_IME = "com.android.inputmethod.latin/.LatinIME"
 UNICODE_IME = "com.android.adbkeyboard/.AdbIME"
+UIAUTOMATOR_IME = "com.github.uiautomator/.AdbKeyboard"
+BROADCAST_OK, BROADCAST_CANCELED = -1, 0
 KEY_HOME, KEY_BACK, KEY_POWER, KEY_SPACE, KEY_ENTER, KEY_DELETE, KEY_RECENTS, KEY_WAKEUP = (
     3,
     4,
@@ -74,9 +77,15 @@ class Phone:
     """
 
     def __init__(
-        self, size: tuple[int, int] = (128, 224), density_dpi: int = 160, seed: int = 0, android_release: str = "14"
+        self,
+        size: tuple[int, int] = (128, 224),
+        density_dpi: int = 160,
+        seed: int = 0,
+        android_release: str = "14",
+        keyboards: Sequence[str] = (LATIN_IME, UNICODE_IME),
     ) -> None:
         self.android_release = android_release
+        self._keyboards = tuple(keyboards)
         self.state = PhoneState(size[0], size[1], density_dpi, seed, ime=LATIN_IME)
         self._leaving: Image.Image | None = None
         self._boxes: tuple[Box, ...] | None = None
@@ -292,10 +301,16 @@ class Phone:
         return sorted([*own, "android", "com.android.systemui", *(ime.partition("/")[0] for ime in self.ime_list())])
 
     def broadcast(self, action: str, extras: dict[str, str]) -> tuple[int, str | None]:
-        """Deliver a broadcast; ``ADB_INPUT_TEXT`` types any Unicode text while that keyboard is the current one."""
+        """Deliver a broadcast: the current keyboard types what its own action brings.
+
+        ADBKeyBoard leaves the result at 0 whether or not it typed; uiautomator2's says -1 once it has.
+        """
         if action == "ADB_INPUT_TEXT" and self.state.ime == UNICODE_IME:
             self.text(extras.get("msg", ""))
-        return 0, None
+        if action == "ADB_KEYBOARD_INPUT_TEXT" and self.state.ime == UIAUTOMATOR_IME and self.ime_shown():
+            self.text(extras.get("text", ""))
+            return BROADCAST_OK, "success"
+        return BROADCAST_CANCELED, None
 
     def foreground(self) -> str:
         """Return the component on top."""
@@ -354,7 +369,7 @@ class Phone:
 
     def ime_list(self) -> list[str]:
         """Return the installed keyboards."""
-        return [LATIN_IME, UNICODE_IME]
+        return list(self._keyboards)
 
     def ime_current(self) -> str:
         """Return the keyboard in use."""

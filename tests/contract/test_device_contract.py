@@ -1,4 +1,7 @@
-"""What every Device keeps, run on a fake and on the virtual phone behind a real adb server."""
+"""What every Device keeps, run on a fake, on a recorded course and on the virtual phone behind a real adb server.
+
+A recorded course takes only the actions recorded in it and runs no command, so it is held to the part above the line.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,27 @@ from typing import Any
 
 import pytest
 
-from agent_runtime.actions import Finish, Key, Malformed, OpenApp, PressKey, Swipe, Tap, TypeText, Wait
+from agent_runtime.actions import Finish, Key, LongPress, Malformed, OpenApp, PressKey, Swipe, Tap, TypeText, Wait
 from agent_runtime.devices import Device
 from agent_runtime.devices.adb import open_device
-from agent_runtime.devices.commands import UNICODE_IME
+from agent_runtime.devices.keyboards import ADBKEYBOARD, UIAUTOMATOR
+from agent_runtime.devices.replay import ReplayDevice, Station
 from agent_runtime.errors import DeviceError, DeviceNotFoundError
+from device_scripts.virtual_phone.phone import LATIN_IME, Phone
 from tests.fakes import FakeDevice
+from tests.session_world import png
 
 NASTY = "'; reboot; echo $(id) `id` && x | y > z \\ \" # ~ * ? %s [a] {b} !"
 
 
-@pytest.fixture(params=["fake", "adb"])
+@pytest.fixture(params=["fake", "replay", "adb"])
 def device(request: pytest.FixtureRequest) -> Iterator[Device]:
     if request.param == "fake":
         yield FakeDevice()
+        return
+    if request.param == "replay":
+        screen = png(0)
+        yield ReplayDevice("recorded-1", [Station(lambda: screen, Wait(0.0)), Station(lambda: screen, Finish(True))])
         return
     running = request.getfixturevalue("virtual_phone")()
     with open_device(running.serial, server_port=request.getfixturevalue("adb_server").port) as opened:
@@ -99,25 +109,106 @@ def test_tap_swipe_key_and_app_reach_the_phone(phone: Device, running: Any) -> N
     assert running.phone.foreground().startswith("com.android.deskclock/")
 
 
+def test_a_long_press_touches_without_scrolling(phone: Device, running: Any) -> None:
+    phone.perform(OpenApp("Settings"))
+    phone.observe_settled(30)
+    before, at_ms = running.call(running.phone.nodes), running.phone.clock_ms
+    phone.perform(LongPress(0.5, 0.02))  # nothing there to touch
+    assert running.call(running.phone.nodes) == before
+    assert running.phone.clock_ms >= at_ms + 800
+    row = next(node for node in before if node.label == "Display")
+    width_px, height_px = phone.screen_size_px()
+    left, top, right, bottom = row.bounds
+    phone.perform(LongPress((left + right) / 2 / width_px, (top + bottom) / 2 / height_px))
+    assert running.call(running.phone.nodes) != before  # the virtual phone has no menus: it takes it for a tap
+
+
+def test_the_key_of_running_apps_leads_back_to_the_app_before(phone: Device, running: Any) -> None:
+    phone.perform(OpenApp("Clock"))
+    phone.perform(OpenApp("Settings"))
+    phone.perform(PressKey(Key.RECENTS))
+    assert running.phone.foreground().startswith("com.android.deskclock/")
+
+
 def test_an_app_that_is_not_there_opens_nothing(phone: Device, running: Any) -> None:
     before = running.phone.foreground()
     phone.perform(OpenApp("; am start -n com.android.settings/.Settings"))
     assert running.phone.foreground() == before
 
 
-def test_unicode_without_adbkeyboard_says_what_to_install(phone: Device) -> None:
+def test_opening_an_app_leaves_automatic_rotation_as_it_is(phone: Device) -> None:
+    phone.shell(["settings", "put", "system", "accelerometer_rotation", "0"])
+    phone.perform(OpenApp("Clock"))
+    assert phone.shell(["settings", "get", "system", "accelerometer_rotation"]).stdout == "0\n"
+
+
+def test_opening_an_app_that_is_on_top_is_no_error(phone: Device, running: Any) -> None:
+    phone.perform(OpenApp("Clock"))
+    phone.perform(OpenApp("Clock"))
+    assert running.phone.foreground().startswith("com.android.deskclock/")
+
+
+def test_a_package_without_an_icon_opens_nothing(phone: Device, running: Any) -> None:
+    before = running.phone.foreground()
+    phone.perform(OpenApp("com.android.systemui"))
+    assert running.phone.foreground() == before
+
+
+# --- text beyond ASCII
+
+
+Keyboards = Callable[..., tuple[Device, Any]]
+
+
+@pytest.fixture
+def phone_with(adb_server: Any, virtual_phone: Callable[..., Any]) -> Iterator[Keyboards]:
+    """A factory of (device, running phone) whose Notes wait for text; `phone_with(*imes)` are its keyboards."""
+    opened: list[Device] = []
+
+    def start(*imes: str) -> tuple[Device, Any]:
+        running = virtual_phone(phone=Phone(keyboards=(LATIN_IME, *imes)))
+        device = open_device(running.serial, server_port=adb_server.port)
+        opened.append(device)
+        device.shell(["am", "start", "-n", "org.example.notes/.EditActivity"])
+        return device, running
+
+    yield start
+    for device in opened:
+        device.close()
+
+
+def field_text(running: Any) -> str:
+    return next(node.text for node in running.call(running.phone.nodes) if node.role == "field")
+
+
+def test_unicode_without_a_keyboard_for_it_says_what_to_install(phone_with: Keyboards) -> None:
+    device, _ = phone_with()
     with pytest.raises(DeviceError, match=r"install it \(package com\.android\.adbkeyboard\)"):
-        phone.perform(TypeText("naïve"))
+        device.perform(TypeText("naïve"))
 
 
-def test_unicode_is_typed_by_adbkeyboard(phone: Device) -> None:
-    phone.shell(["ime", "enable", UNICODE_IME])
-    assert phone.shell(["ime", "set", UNICODE_IME]).exit_code == 0
-    phone.shell(["am", "start", "-n", "org.example.notes/.EditActivity"])
-    phone.observe_settled(30)
-    phone.perform(TypeText("naïve"))
-    phone.shell(["uiautomator", "dump", "/sdcard/d.xml"])
-    assert "naïve" in phone.shell(["cat", "/sdcard/d.xml"]).stdout
+@pytest.mark.parametrize("imes", [(ADBKEYBOARD.ime,), (UIAUTOMATOR.ime,), (ADBKEYBOARD.ime, UIAUTOMATOR.ime)])
+def test_unicode_is_typed_and_the_keyboard_of_before_is_back(phone_with: Keyboards, imes: tuple[str, ...]) -> None:
+    device, running = phone_with(*imes)
+    device.perform(TypeText("naïve ☃ $(reboot)"))
+    assert field_text(running) == "naïve ☃ $(reboot)"
+    assert running.call(running.phone.ime_current) == LATIN_IME
+
+
+@pytest.mark.parametrize("ime", [ADBKEYBOARD.ime, UIAUTOMATOR.ime])
+def test_a_keyboard_in_use_stays_in_use(phone_with: Keyboards, ime: str) -> None:
+    device, running = phone_with(ADBKEYBOARD.ime, UIAUTOMATOR.ime)
+    assert device.shell(["ime", "set", ime]).exit_code == 0
+    device.perform(TypeText("é"))
+    assert (field_text(running), running.call(running.phone.ime_current)) == ("é", ime)
+
+
+@pytest.mark.parametrize("ime", [ADBKEYBOARD.ime, UIAUTOMATOR.ime])
+def test_unicode_without_a_field_is_lost_as_ascii_is(phone_with: Keyboards, ime: str) -> None:
+    device, running = phone_with(ime)
+    device.perform(PressKey(Key.HOME))
+    device.perform(TypeText("é"))
+    assert running.call(running.phone.ime_current) == LATIN_IME
 
 
 def test_after_a_pulled_cable_the_device_goes_on(phone: Device, running: Any) -> None:

@@ -2,29 +2,38 @@
 
     adapters/00000003/adapter_model.safetensors     the payload
     adapters/00000003/manifest.pb                   coso.v1.AdapterManifest, written last: it makes the version exist
+    adapters/00000003/delta.zst                     sha256 of the parent's payload, sha256 of the rest, the delta;
+                                                    only where it is smaller, and nothing depends on it
 
 A version whose payload does not have the manifest's sha256 is set aside under ``damaged/`` when it is read.
 """
 
 import hashlib
+import logging
 import os
 from pathlib import Path
 
 from coso.v1 import policy_pb2
 from google.protobuf.message import DecodeError
 
+from agent_runtime.errors import AdapterError
 from tuner.errors import StoreError
 from tuner.files import fsync_folder, write_atomically
 
 PAYLOAD_NAME = "adapter_model.safetensors"
 MANIFEST_NAME = "manifest.pb"
+DELTA_NAME = "delta.zst"
+_DIGEST_BYTES = 32
+_HEAD_BYTES = 2 * _DIGEST_BYTES
+_LOG = logging.getLogger(__name__)
 
 
 class AdapterStore:
-    """The versions in ``folder``; makes the folder on first publish."""
+    """The versions in ``folder``; makes the folder on first publish, and remembers what was published last."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._last: tuple[policy_pb2.AdapterManifest, bytes] | None = None
 
     def publish(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> policy_pb2.AdapterManifest:
         """Make a version durable and visible; fills in size, digest and time, and returns the manifest as stored.
@@ -41,19 +50,23 @@ class AdapterStore:
         complete.payload_bytes = len(payload)
         complete.payload_sha256 = hashlib.sha256(payload).hexdigest()
         complete.encoding = policy_pb2.ADAPTER_ENCODING_SAFETENSORS
+        complete.adapter_bytes, complete.adapter_sha256 = complete.payload_bytes, complete.payload_sha256
         complete.published_at.GetCurrentTime()
         folder = self._version_folder(manifest.version)
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / PAYLOAD_NAME, payload)
         write_atomically(folder / MANIFEST_NAME, complete.SerializeToString())
         fsync_folder(self._folder)
+        self._keep_delta(complete, payload)
+        self._last = complete, payload
         return complete
 
     def versions(self) -> list[int]:
         """Return every version there is, ascending."""
         if not self._folder.is_dir():
             return []
-        return sorted(int(path.parent.name) for path in self._folder.glob(f"[0-9]*/{MANIFEST_NAME}"))
+        names = (path.parent.name for path in self._folder.glob(f"*/{MANIFEST_NAME}"))
+        return sorted(int(name) for name in names if name.isdigit())
 
     def latest(self) -> policy_pb2.AdapterManifest | None:
         """Return the manifest of the newest version that is whole, or None."""
@@ -73,14 +86,46 @@ class AdapterStore:
         folder = self._version_folder(version)
         try:
             manifest = policy_pb2.AdapterManifest.FromString((folder / MANIFEST_NAME).read_bytes())
-            payload = (folder / PAYLOAD_NAME).read_bytes()
         except FileNotFoundError as error:
             raise StoreError(f"Got version {version}, expected one of {self.versions()}.") from error
         except DecodeError as error:
             raise self._set_aside(version, "its manifest cannot be read") from error
+        try:
+            payload = (folder / PAYLOAD_NAME).read_bytes()
+        except FileNotFoundError as error:
+            raise self._set_aside(version, "its payload is gone") from error
         if manifest.version != version or hashlib.sha256(payload).hexdigest() != manifest.payload_sha256:
             raise self._set_aside(version, "its payload is not what was published")
         return manifest, payload
+
+    def delta(self, manifest: policy_pb2.AdapterManifest, parent_sha256: str) -> bytes | None:
+        """Return a version's delta against exactly this parent, None where there is none that is whole."""
+        try:
+            content = (self._version_folder(manifest.version) / DELTA_NAME).read_bytes()
+        except FileNotFoundError:
+            return None
+        parent, digest, delta = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:][:_DIGEST_BYTES], content[_HEAD_BYTES:]
+        if parent.hex() != parent_sha256 or hashlib.sha256(delta).digest() != digest:
+            return None
+        return delta
+
+    def _keep_delta(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> None:
+        """Write the delta to the parent where there is one and it pays; the version stands without it."""
+        if not (self._version_folder(manifest.parent_version) / MANIFEST_NAME).exists():
+            return
+        from agent_runtime.adapters.deltas import encode_delta  # numpy: not for the front, which never publishes
+
+        try:
+            last = self._last
+            if last is None or last[0].version != manifest.parent_version:
+                last = self.get(manifest.parent_version)
+            parent_manifest, parent = last
+            delta = encode_delta(parent, payload)
+            if delta is not None:
+                head = bytes.fromhex(parent_manifest.payload_sha256) + hashlib.sha256(delta).digest()
+                write_atomically(self._version_folder(manifest.version) / DELTA_NAME, head + delta)
+        except (StoreError, AdapterError, OSError) as error:
+            _LOG.info("version %d has no delta: %s", manifest.version, error)
 
     def _version_folder(self, version: int) -> Path:
         return self._folder / f"{version:08d}"
@@ -88,7 +133,10 @@ class AdapterStore:
     def _set_aside(self, version: int, why: str) -> StoreError:
         damaged = self._folder / "damaged"
         damaged.mkdir(exist_ok=True)
-        os.replace(self._version_folder(version), damaged / f"{version:08d}")
+        place = damaged / f"{version:08d}"
+        while place.exists():  # a number published again after its first version was damaged
+            place = place.with_name(f"{place.name}+")
+        os.replace(self._version_folder(version), place)
         return StoreError(
             f"Got version {version} damaged ({why}): it was moved to {damaged}; older versions stay in use."
         )

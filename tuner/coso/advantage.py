@@ -8,9 +8,10 @@ value). With r the reward in [0, 1], H the number of steps, h = 1 … H, b the b
     w_h = −min(ceiling, b)                              when it failed and negative weights are asked for
 
 The floor keeps a success of a task that is mastered as an anchor. A failure has weight 0 by default.
+``step_weights`` is both lines; ``step_advantages`` is A_h alone, signed, −b on a failure: what PPO takes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 SUCCESS_FLOOR = 0.1
@@ -45,22 +46,41 @@ class SuccessBaseline:
         self.counts = {name: int(count) for name, count in state["counts"].items()}
 
 
-def step_weights(
-    reward: float, steps: int, baseline: float, discount: float, negative_ceiling: float = 0.0
-) -> tuple[float, ...]:
-    """Return the weight of every step of one episode, first step first; see the module's formula.
+def step_advantages(reward: float, steps: int, baseline: float, discount: float) -> tuple[float, ...]:
+    """Return A_h = λ^(H−h) · r − b of every step of one episode, first step first.
 
     ``reward`` in [0, 1], above 0 for a success; ``steps`` ≥ 1; ``baseline`` in [0, 1]; ``discount`` in (0, 1].
 
     Raises:
         ValueError: an argument is out of its range or not finite.
     """
-    if not (0 <= reward <= 1 and 0 <= baseline <= 1 and 0 < discount <= 1 and steps >= 1 and negative_ceiling >= 0):
+    if not (0 <= reward <= 1 and 0 <= baseline <= 1 and 0 < discount <= 1 and steps >= 1):
         raise ValueError(
-            f"Got reward {reward}, baseline {baseline}, discount {discount}, {steps} steps, "
-            f"negative ceiling {negative_ceiling}: expected shares in [0, 1] and at least one step."
+            f"Got reward {reward}, baseline {baseline}, discount {discount}, {steps} steps: "
+            "expected shares in [0, 1] and at least one step."
         )
-    if reward == 0:
-        return (-min(negative_ceiling, baseline) or 0.0,) * steps
-    advantages = (discount ** (steps - h) * reward - baseline for h in range(1, steps + 1))
-    return tuple(min(1.0, max(advantage, SUCCESS_FLOOR)) for advantage in advantages)
+    return tuple(discount ** (steps - h) * reward - baseline for h in range(1, steps + 1))
+
+
+def awr_weights(advantages: Sequence[float], succeeded: bool, negative_ceiling: float = 0.0) -> tuple[float, ...]:
+    """Return the weights w_h of steps with these advantages; see the module's formula, with −b read as A_h.
+
+    Raises:
+        ValueError: the ceiling is negative or not a number.
+    """
+    if not negative_ceiling >= 0:
+        raise ValueError(f"Got the negative ceiling {negative_ceiling}, expected 0 or more.")
+    if succeeded:
+        return tuple(min(1.0, max(advantage, SUCCESS_FLOOR)) for advantage in advantages)
+    return tuple(-min(negative_ceiling, max(0.0, -advantage)) or 0.0 for advantage in advantages)
+
+
+def step_weights(
+    reward: float, steps: int, baseline: float, discount: float, negative_ceiling: float = 0.0
+) -> tuple[float, ...]:
+    """Return the weight of every step of one episode: ``awr_weights`` of its ``step_advantages``.
+
+    Raises:
+        ValueError: an argument is out of its range or not finite.
+    """
+    return awr_weights(step_advantages(reward, steps, baseline, discount), reward > 0, negative_ceiling)

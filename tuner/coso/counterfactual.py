@@ -15,6 +15,8 @@ from torch import Tensor
 
 from tuner.coso.action_model import ActionModel, EncoderLayer, position_codes
 from tuner.coso.labels import Utterance
+from tuner.coso.nulls import ConstantNull, Nulls
+from tuner.coso.released import RELEASED_WINDOW, released_scaling
 
 Scaling = Literal["absolute", "reference"]
 PREDECESSORS = 2
@@ -25,11 +27,18 @@ class ScmWeights:
     """Causal weights by ``ActionModel``; a cache that lasts until ``forget``.
 
     ``window`` tokens from i on are taken away together: 1 is the paper, 4 the released code. ``scaling``
-    "absolute" leaves units of probability; "reference" is the released code's min–max and square root.
+    "absolute" leaves units of probability; "reference" is ``released_scaling``, with the tokens of ``quiet_ids``
+    at zero. ``nulls`` says what stands in for a token taken away; None is the model's own null embedding.
     """
 
     def __init__(
-        self, model: ActionModel, window: int = 1, scaling: Scaling = "absolute", chunk_rows: int = 24
+        self,
+        model: ActionModel,
+        window: int = 1,
+        scaling: Scaling = "absolute",
+        chunk_rows: int = 24,
+        nulls: Nulls | None = None,
+        quiet_ids: frozenset[int] = frozenset(),
     ) -> None:
         if window < 1 or chunk_rows < 1:
             raise ValueError(f"Got window {window} and chunk_rows {chunk_rows}: expected both to be at least 1.")
@@ -37,13 +46,21 @@ class ScmWeights:
         self._window = window
         self._scaling = scaling
         self._chunk_rows = chunk_rows
+        self._nulls = nulls or ConstantNull(model.null_id)
+        self._quiet_ids = quiet_ids
         self._known: dict[Utterance, Tensor] = {}
         self.rows_computed = 0
         """Counterfactuals evaluated so far, for measurements."""
 
+    @classmethod
+    def released(cls, model: ActionModel, quiet_ids: frozenset[int], nulls: Nulls | None = None) -> "ScmWeights":
+        """Return the weights of the released code on this action model: window 4, min–max, square root."""
+        return cls(model, RELEASED_WINDOW, "reference", nulls=nulls, quiet_ids=quiet_ids)
+
     def forget(self) -> None:
         """Drop every weight: the model has changed."""
         self._known.clear()
+        self._nulls.forget()
 
     def weights(self, utterances: Sequence[Utterance], needed: Sequence[Tensor] | None = None) -> list[Tensor]:
         """Return the weights [T] of each utterance, 0 where ``needed`` [T] is False and nothing was known.
@@ -56,7 +73,7 @@ class ScmWeights:
             if needed is not None and self._scaling == "absolute":
                 asked = needed[index].bool().cpu()
             assert asked.shape == (len(utterance.token_ids),)
-            answers.append(self._scaled(self._fill(utterance, asked).nan_to_num(0.0)))
+            answers.append(self._scaled(utterance, self._fill(utterance, asked).nan_to_num(0.0)))
         return answers
 
     def _fill(self, utterance: Utterance, asked: Tensor) -> Tensor:
@@ -66,18 +83,17 @@ class ScmWeights:
             known[missing] = self._moves(utterance, missing)
         return known
 
-    def _scaled(self, moves: Tensor) -> Tensor:
+    def _scaled(self, utterance: Utterance, moves: Tensor) -> Tensor:
         if self._scaling == "absolute":
             return moves.clone()
-        span = moves.max() - moves.min()
-        return ((moves - moves.min()) / span).sqrt() if span > 0 else torch.zeros_like(moves)
+        return released_scaling(moves, torch.tensor([token in self._quiet_ids for token in utterance.token_ids]))
 
     @torch.inference_mode()
     def _moves(self, utterance: Utterance, positions: Tensor) -> Tensor:
         """Return |P − P_without| [R] for positions [R]."""
         ids = torch.tensor(utterance.token_ids)
         labels = torch.tensor(utterance.labels)
-        shared = _Shared(self._model, ids)
+        shared = _Shared(self._model, ids, self._nulls.instead_of(ids))
         nothing = torch.tensor([len(ids)])  # a position behind the end takes nothing away: P(a | y) itself
         chunks = torch.split(torch.cat((nothing, positions)), self._chunk_rows)
         found = torch.cat([self._probability(shared.without(chunk, self._window), labels) for chunk in chunks])
@@ -95,12 +111,13 @@ class ScmWeights:
 class _Shared:
     """One utterance's embedded vectors and first-layer q, k, v, of which a counterfactual changes a few rows only."""
 
-    def __init__(self, model: ActionModel, ids: Tensor) -> None:
+    def __init__(self, model: ActionModel, ids: Tensor, nulls: Tensor) -> None:
         first = model.layers[0]
         assert isinstance(first, EncoderLayer)
         self._model = model
         self._first = first
         self._ids = ids
+        self._nulls = nulls
         self._hidden = model.embedded(ids.unsqueeze(0), None)  # [1, T, D]
         self._qkv = first.qkv(first.attention_norm(self._hidden))  # [1, T, 3D]
 
@@ -126,7 +143,7 @@ class _Shared:
         """Return joined vectors [R, window + 2, D] of the changed spots, without position codes."""
         length = len(self._ids)
         around = positions.unsqueeze(1) + torch.arange(-PREDECESSORS, window + PREDECESSORS)  # [R, S + 2]
-        ids = self._ids[around.clamp(0, length - 1)]
+        written = around.clamp(0, length - 1)
         gone = (around >= positions.unsqueeze(1)) & (around < positions.unsqueeze(1) + window)
-        tokens = self._model.embed(ids.masked_fill(gone, self._model.null_id))
+        tokens = self._model.embed(torch.where(gone, self._nulls[written], self._ids[written]))
         return self._model.join(tokens * (around >= 0).unsqueeze(-1))

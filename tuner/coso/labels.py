@@ -12,6 +12,7 @@ from agent_runtime.actions.vocabulary import (
     Action,
     Finish,
     Key,
+    LongPress,
     Malformed,
     OpenApp,
     PressKey,
@@ -26,7 +27,7 @@ ROWS = 32
 TEXT_BUCKETS = 64
 WAIT_EDGES_SEC = (1.0, 3.0, 10.0)
 
-TYPES: tuple[type[Action], ...] = (Malformed, Tap, Swipe, TypeText, PressKey, OpenApp, Wait, Finish)
+TYPES: tuple[type[Action], ...] = (Malformed, Tap, Swipe, TypeText, PressKey, OpenApp, Wait, Finish, LongPress)
 _KEYS = tuple(Key)
 
 FIELD_SIZES: dict[str, int] = {
@@ -67,7 +68,7 @@ def is_malformed(labels: Labels) -> bool:
 
 def _fields(action: Action) -> dict[str, int]:
     match action:
-        case Tap(x, y):
+        case Tap(x, y) | LongPress(x, y):
             return {"x": _cell(x, COLUMNS), "y": _cell(y, ROWS)}
         case Swipe(x0, y0, x1, y1):
             touch = {"x": _cell(x0, COLUMNS), "y": _cell(y0, ROWS)}

@@ -9,7 +9,18 @@ import random
 from collections.abc import Callable, Sequence
 
 from agent_runtime.actions.grammar import Grammar
-from agent_runtime.actions.vocabulary import Action, Finish, Key, OpenApp, PressKey, Swipe, Tap, TypeText, Wait
+from agent_runtime.actions.vocabulary import (
+    Action,
+    Finish,
+    Key,
+    LongPress,
+    OpenApp,
+    PressKey,
+    Swipe,
+    Tap,
+    TypeText,
+    Wait,
+)
 from tuner.coso.labels import Utterance, action_labels
 
 Encode = Callable[[str], list[int]]
@@ -69,7 +80,7 @@ class Rehearsal:
 
     def _action(self) -> Action:
         draw = self._random
-        match draw.choices(range(7), weights=(8, 2, 2, 1, 1, 1, 1))[0]:
+        match draw.choices(range(8), weights=(8, 2, 2, 1, 1, 1, 1, 1))[0]:
             case 0:
                 return Tap(self._norm(), self._norm())
             case 1:
@@ -82,6 +93,8 @@ class Rehearsal:
                 return OpenApp(self._words(1, 1))
             case 5:
                 return Wait(float(draw.randint(0, 20)))
+            case 6:
+                return LongPress(self._norm(), self._norm())
             case _:
                 return Finish(draw.random() < 0.5)
 

@@ -180,11 +180,12 @@ class Ledger:
         try:
             yield self._connection
         except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                self._connection.rollback()
             raise LedgerError(
                 f"Got {error} from the ledger at {self._path}, expected it to be writable: check the disk's free space."
             ) from error
+        finally:
+            if self._connection is not None and self._connection.in_transaction:  # something kept it from its COMMIT
+                self._connection.rollback()
 
 
 def _set_pragma(connection: sqlite3.Connection, name: str, value: str, expected: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import grpc.aio
 from coso.v1 import tuner_pb2, tuner_pb2_grpc
@@ -14,6 +15,8 @@ from tuner.ingest.service import TunerService
 
 MAX_MESSAGE_BYTES = 64 << 20
 DRAIN_SEC = 5.0
+_HOST_AND_PORT = re.compile(r"(?:\[.+\]|[^:]+):(?P<port>[0-9]{1,5})")
+_LAST_PORT = 65535
 SERVICE_NAME = tuner_pb2.DESCRIPTOR.services_by_name["TunerService"].full_name
 _OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -43,8 +46,8 @@ class Front:
         reflection.enable_server_reflection((SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
         logging.getLogger("grpc").setLevel(logging.CRITICAL)
         try:
-            port = server.add_insecure_port(listen)
-        except RuntimeError as error:
+            port = server.add_insecure_port(_checked(listen))
+        except (RuntimeError, ValueError) as error:
             raise ConfigError(
                 f"Got {listen} to listen on, expected a free host:port of this machine: choose another."
             ) from error
@@ -61,3 +64,15 @@ class Front:
         self._service.close()
         await self._server.stop(DRAIN_SEC)
         self._server = None
+
+
+def _checked(listen: str) -> str:
+    """Return ``host:port`` as it came; gRPC itself takes 443 where there is no port, and wraps one too large.
+
+    Raises:
+        ValueError: it is not of that form.
+    """
+    found = _HOST_AND_PORT.fullmatch(listen)
+    if found is None or int(found["port"]) > _LAST_PORT:
+        raise ValueError(listen)
+    return listen

@@ -1,8 +1,9 @@
 """Answers the tuner's calls. Opens no port, starts no process and needs no torch."""
 
 import asyncio
+import hashlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn, TypeVar
 
@@ -24,6 +25,7 @@ CHUNK_BYTES = 256 << 10
 ERROR_DOMAIN = "coso.v1"
 _Outcome = tuner_pb2.SubmitOutcome
 _Context = grpc.aio.ServicerContext[Any, Any]
+Sign = Callable[[policy_pb2.AdapterManifest], None]
 Result = TypeVar("Result")
 
 
@@ -37,12 +39,14 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
         identity: Identity,
         learner: LearnerView,
         executor: ThreadPoolExecutor,
+        sign: Sign | None = None,
     ) -> None:
         self._ledger = ledger
         self._store = store
         self._identity = identity
         self._learner = learner
         self._executor = executor
+        self._sign = sign
         self._started_sec = time.monotonic()
         self._closing = asyncio.Event()
 
@@ -85,17 +89,22 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
     async def FollowAdapters(  # noqa: N802
         self, request: tuner_pb2.FollowAdaptersRequest, context: _Context
     ) -> AsyncIterator[tuner_pb2.FollowAdaptersResponse]:
-        """Stream the newest version whenever there is one above what the caller has."""
-        have_version = request.have_version
+        """Stream the newest version whenever there is one above what the caller has, as a delta where that serves."""
+        have_version, have_sha256 = request.have_version, request.have_adapter_sha256
+        takes_deltas = policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD in request.encodings
         while not self._closing.is_set():
             seen = self._learner.publications
             latest = self._store.latest()
             if latest is not None and latest.version > have_version:
                 manifest, payload = self._store.get(latest.version)
-                manifest.replaces_any = manifest.parent_version != have_version
-                for part in _parts(manifest, payload):
+                follows = manifest.parent_version == have_version
+                delta = self._store.delta(manifest, have_sha256) if follows and takes_deltas else None
+                have_version, have_sha256 = manifest.version, manifest.payload_sha256
+                outgoing = _outgoing(manifest, payload, delta, replaces_any=not follows)
+                if self._sign is not None:
+                    self._sign(outgoing)
+                for part in _parts(outgoing, payload if delta is None else delta):
                     yield part
-                have_version = manifest.version
             await self._learner.wait_for_publication(after=seen)
 
     async def GetStatus(  # noqa: N802
@@ -143,12 +152,25 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
             await _refuse(context, code_pb2.UNAVAILABLE, str(error), "LEDGER")
 
 
-def _parts(manifest: policy_pb2.AdapterManifest, payload: bytes) -> list[tuner_pb2.FollowAdaptersResponse]:
-    parts = [tuner_pb2.FollowAdaptersResponse(manifest=manifest)]
+def _outgoing(
+    stored: policy_pb2.AdapterManifest, payload: bytes, delta: bytes | None, replaces_any: bool
+) -> policy_pb2.AdapterManifest:
+    """Return the manifest of what is sent: a version's payload, or the delta to its parent in its place."""
+    manifest = policy_pb2.AdapterManifest()
+    manifest.CopyFrom(stored)
+    manifest.replaces_any = replaces_any
+    manifest.adapter_bytes, manifest.adapter_sha256 = len(payload), stored.payload_sha256
+    if delta is not None:
+        manifest.encoding = policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD
+        manifest.payload_bytes, manifest.payload_sha256 = len(delta), hashlib.sha256(delta).hexdigest()
+    return manifest
+
+
+def _parts(manifest: policy_pb2.AdapterManifest, payload: bytes) -> Iterator[tuner_pb2.FollowAdaptersResponse]:
+    yield tuner_pb2.FollowAdaptersResponse(manifest=manifest)
     for offset in range(0, len(payload), CHUNK_BYTES):
         chunk = policy_pb2.AdapterChunk(offset_bytes=offset, data=payload[offset : offset + CHUNK_BYTES])
-        parts.append(tuner_pb2.FollowAdaptersResponse(chunk=chunk))
-    return parts
+        yield tuner_pb2.FollowAdaptersResponse(chunk=chunk)
 
 
 async def _refuse(context: _Context, code: int, sentence: str, reason: str) -> NoReturn:

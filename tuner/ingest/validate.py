@@ -15,16 +15,24 @@ MAX_ID_LENGTH = 128
 MAX_SIDE_PX = 8192
 _PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 _HEX_SHA256_LENGTH = 64
+_VERDICTS = (trajectory_pb2.VERDICT_SUCCESS, trajectory_pb2.VERDICT_FAILURE, trajectory_pb2.VERDICT_VOID)
+_PURPOSES = (trajectory_pb2.PURPOSE_EXPLORE, trajectory_pb2.PURPOSE_EVALUATE)
+_KEYS = (
+    trajectory_pb2.PressKey.KEY_BACK,
+    trajectory_pb2.PressKey.KEY_HOME,
+    trajectory_pb2.PressKey.KEY_ENTER,
+    trajectory_pb2.PressKey.KEY_RECENTS,
+)
 
 
 def broken_bound(trajectory: trajectory_pb2.Trajectory, identity: Identity) -> str | None:
     """Return what is wrong with the trajectory in one sentence, or None when it may be stored."""
     if not 0 < len(trajectory.trajectory_id) <= MAX_ID_LENGTH:
         return f"Got an id of {len(trajectory.trajectory_id)} characters, expected 1 to {MAX_ID_LENGTH}."
-    if trajectory.verdict == trajectory_pb2.VERDICT_UNSPECIFIED:
-        return "Got no verdict, expected SUCCESS, FAILURE or VOID."
-    if trajectory.purpose == trajectory_pb2.PURPOSE_UNSPECIFIED:
-        return "Got no purpose, expected EXPLORE or EVALUATE."
+    if trajectory.verdict not in _VERDICTS:
+        return f"Got the verdict {trajectory.verdict}, expected SUCCESS (1), FAILURE (2) or VOID (3)."
+    if trajectory.purpose not in _PURPOSES:
+        return f"Got the purpose {trajectory.purpose}, expected EXPLORE (1) or EVALUATE (2)."
     foreign = _foreign(trajectory, identity)
     if foreign is not None:
         return foreign
@@ -63,11 +71,24 @@ def _broken_step(step: trajectory_pb2.Step, index: int) -> str | None:
         return "got a log-prob that is not a finite number at or below 0."
     if max(len(step.prompt.encode()), len(step.utterance.encode())) > MAX_TEXT_BYTES:
         return f"got a prompt or utterance over {MAX_TEXT_BYTES} bytes."
-    if step.action.WhichOneof("kind") is None:
-        return "got no action, expected one, Malformed included."
     if len(step.adapter_digest) != _HEX_SHA256_LENGTH:
         return f"got an adapter digest of {len(step.adapter_digest)} characters, expected {_HEX_SHA256_LENGTH}."
-    return _broken_screenshot(step.screenshot)
+    return _broken_action(step.action) or _broken_screenshot(step.screenshot)
+
+
+def _broken_action(action: trajectory_pb2.Action) -> str | None:
+    """A coordinate of exactly 1 passes: it is what the last doubles below 1 become in the message's 32 bits."""
+    kind = action.WhichOneof("kind")
+    if kind is None:
+        return "got no action, expected one, Malformed included."
+    if kind == "press_key" and action.press_key.key not in _KEYS:
+        return f"got the key {action.press_key.key}, expected BACK (1), HOME (2), ENTER (3) or RECENTS (4)."
+    if not 0 <= action.wait.seconds < math.inf:
+        return f"got a wait of {action.wait.seconds} seconds, expected a number from 0 on."
+    for field, value in getattr(action, kind).ListFields():
+        if field.name.endswith("_norm") and not 0 <= value <= 1:
+            return f"got {field.name} {value}, expected a number from 0 to 1."
+    return None
 
 
 def _broken_screenshot(screenshot: trajectory_pb2.Screenshot) -> str | None:
@@ -77,6 +98,8 @@ def _broken_screenshot(screenshot: trajectory_pb2.Screenshot) -> str | None:
     if not png.startswith(_PNG_START) or not png.endswith(b"IEND\xaeB`\x82"):
         return "got a screenshot that is no whole PNG."
     size = struct.unpack(">II", png[len(_PNG_START) : len(_PNG_START) + 8])
-    if size != (screenshot.width_px, screenshot.height_px) or max(size) > MAX_SIDE_PX or min(size) == 0:
+    if size != (screenshot.width_px, screenshot.height_px):
         return f"got a PNG of {size[0]}x{size[1]}, expected {screenshot.width_px}x{screenshot.height_px} as announced."
+    if not 1 <= min(size) <= max(size) <= MAX_SIDE_PX:
+        return f"got a PNG of {size[0]}x{size[1]}, expected sides of 1 to {MAX_SIDE_PX}."
     return None

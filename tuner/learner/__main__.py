@@ -10,8 +10,10 @@ import torch
 
 from agent_runtime.errors import AgentRuntimeError
 from agent_runtime.policy.generate import chosen_device
+from tuner.adapters.export import SETTINGS_NAME
 from tuner.config import LearnerConfig
 from tuner.errors import TunerServiceError
+from tuner.files import write_atomically
 from tuner.ingest.ledger import Ledger
 from tuner.learner.loop import Learner
 from tuner.learner.mailbox import Mailbox
@@ -31,6 +33,7 @@ def main() -> int:
     ledger = Ledger(config.state)
     try:
         ledger.open()
+        write_atomically(config.state / SETTINGS_NAME, config.model_dump_json(indent=2).encode())
         Learner(config, load_student(config, chosen_device()), ledger, mailbox).run()
     except (TunerServiceError, AgentRuntimeError, OSError) as error:
         mailbox.state("failed", str(error))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tuner.coso.action_model import ActionModel, action_model_loss
+from tuner.coso.calibration import expected_calibration_error, whole_action_confidence
 from tuner.coso.counterfactual import ScmWeights
 from tuner.coso.labels import Utterance
 from tuner.coso.parser_weights import ParserWeights
@@ -38,13 +39,19 @@ def whole_coordinates(vocabulary: Mapping[str, int]) -> list[int]:
 
 
 class ActionModelTrainer:
-    """Algorithm 1's update of φ: cross-entropy of the parsed action, rehearsed and real utterances half and half."""
+    """Algorithm 1's update of φ: cross-entropy of the parsed action, rehearsed and real utterances half and half.
 
-    def __init__(self, model: ActionModel, rehearsal: Rehearsal, max_grad_norm: float) -> None:
+    ``gap_id`` stands for the tokens taken away while training, None for the model's own null.
+    """
+
+    def __init__(
+        self, model: ActionModel, rehearsal: Rehearsal, max_grad_norm: float, gap_id: int | None = None
+    ) -> None:
         self.optimizer = torch.optim.AdamW(model.parameters(), lr=PRETRAINING_RATE, weight_decay=0.0)
         self._model = model
         self._rehearsal = rehearsal
         self._max_grad_norm = max_grad_norm
+        self._gap_id = model.null_id if gap_id is None else gap_id
 
     def pretrain(self, steps: int, seed: str) -> float:
         """The offline stage, on rehearsed utterances only; return the last loss."""
@@ -67,6 +74,23 @@ class ActionModelTrainer:
             losses.append(self._step(real + self._rehearsal.utterances(BATCH_ROWS - len(real)), generator))
         require_bounded("the action model", self._model.parameters(), PARAMETER_LIMIT)
         return sum(losses) / len(losses)
+
+    @torch.no_grad()
+    def calibration(self, utterances: Sequence[Utterance]) -> dict[str, float]:
+        """Return how right and how sure the model is on utterances it was not trained on; nothing for none.
+
+        ``scm_accuracy`` is the share of whole actions read right, ``scm_ece`` the expected calibration error of their
+        probability over 15 equal-width bins, ``scm_unseen`` the number of utterances. Draws nothing.
+        """
+        if not utterances:
+            return {}
+        labels = torch.tensor([utterance.labels for utterance in utterances])
+        confidence, correct = whole_action_confidence(self._model(*padded(utterances)), labels)
+        return {
+            "scm_accuracy": float(correct.double().mean()),
+            "scm_ece": expected_calibration_error(confidence, correct),
+            "scm_unseen": float(len(utterances)),
+        }
 
     def _batches(
         self, utterances: Sequence[Utterance], steps: int, seed: str, rate: float = PRETRAINING_RATE
@@ -97,7 +121,7 @@ class ActionModelTrainer:
     def _with_gaps(self, ids: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
         row = torch.rand((len(ids), 1), generator=generator) < NULL_ROW_SHARE
         token = torch.rand(ids.shape, generator=generator) < NULL_TOKEN_SHARE
-        return ids.masked_fill(row & token & mask, self._model.null_id)
+        return ids.masked_fill(row & token & mask, self._gap_id)
 
     def _set_rate(self, rate: float) -> None:
         for group in self.optimizer.param_groups:
@@ -117,7 +141,11 @@ def padded(utterances: Sequence[Utterance]) -> tuple[Tensor, Tensor]:
 
 
 class CausalWeights:
-    """One face for the three sources: "scm" (Eq. 6), "parser" (exact), "uniform" (plain entropy)."""
+    """One face for every source of weights.
+
+    "scm" (Eq. 6) and "released" (the released code's window and scaling) ask ``scm``, which is built for the one or
+    the other; "parser" is exact; "uniform" is 1 for every token (plain entropy); "none" is no entropy term.
+    """
 
     def __init__(self, scm: ScmWeights, parser: ParserWeights, source: str) -> None:
         self._scm = scm
@@ -129,8 +157,13 @@ class CausalWeights:
         self._scm.forget()
         self._parser.forget()
 
-    def rows(self, utterances: Sequence[Utterance], entropies: Tensor, logits: Tensor) -> Tensor:
-        """Return the weights [B, T], 0 at padding; ``entropies`` [B, T] and ``logits`` [B, T, V] are the policy's."""
+    def rows(self, utterances: Sequence[Utterance], entropies: Tensor, logits: Tensor) -> Tensor | None:
+        """Return the weights [B, T], 0 at padding, or None under "none".
+
+        ``entropies`` [B, T] and ``logits`` [B, T, V] are the policy's.
+        """
+        if self._source == "none":
+            return None
         answer = torch.zeros(entropies.shape)
         lengths = [len(utterance.token_ids) for utterance in utterances]
         needed = [(entropies[row, :length] > NEGLIGIBLE_ENTROPY_NATS).cpu() for row, length in enumerate(lengths)]
@@ -144,7 +177,7 @@ class CausalWeights:
 
     def _asked(self, utterances: Sequence[Utterance], needed: Sequence[Tensor], logits: Tensor) -> Iterable[Tensor]:
         match self._source:
-            case "scm":
+            case "scm" | "released":
                 return self._scm.weights(utterances, needed)
             case "parser":
                 lengths = (len(utterance.token_ids) for utterance in utterances)
@@ -153,4 +186,4 @@ class CausalWeights:
             case "uniform":
                 return [torch.ones(len(utterance.token_ids)) for utterance in utterances]
             case other:
-                raise ValueError(f"Got the weight source {other!r}, expected scm, parser or uniform.")
+                raise ValueError(f"Got the weight source {other!r}, expected scm, parser, released, uniform or none.")

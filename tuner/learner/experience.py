@@ -1,23 +1,30 @@
 """What there is to learn from: steps of explored episodes, and which of them an update looks at. Holds no model.
 
-Successes of the replay carry the policy term; a few steps of recent failures ride along for their entropy.
-A step is drawn in proportion to
+Under "awr" and "bc" successes of the replay carry the policy term; a few steps of recent failures ride along for
+their entropy. A step is drawn in proportion to
 
     w_h · (1 − π(y|s) + floor) · fresh · 1/2^uses
 
-with w_h of ``advantage`` (large where the task still fails often), π(y|s) as last computed (a sentence the policy
-writes anyway teaches nothing), ``fresh`` for episodes new in this update, and halved each time it was drawn.
+with w_h of ``advantage`` (large where the task still fails often; 1 under "bc"), π(y|s) as last computed (a sentence
+the policy writes anyway teaches nothing), ``fresh`` for episodes new in this update, and halved each time it was
+drawn. Under "ppo" only the episodes new in this update are looked at, for the clipped ratio trusts no other; steps
+of any outcome carry the policy term with their signed advantage, all equally likely but for 1/2^uses, and those of
+advantage 0 are the ones that ride along. Advantages are per-step A_h of ``advantage`` or, under "group", one for
+the whole episode, against the latest ``GROUP_SIZE`` of the same task and parameters in the replay. There is no
+learned critic: GAE, BAD and DigiRL's filters (``credit``, ``filters``) are functions that this learner does not use.
 """
 
 import heapq
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent_runtime.trajectory import Purpose, Trajectory, Verdict
 from agent_runtime.uplink.codec import trajectory_from_message
-from tuner.coso.advantage import SuccessBaseline, step_weights
+from tuner.config import AdvantageKind, Objective
+from tuner.coso.advantage import SuccessBaseline, awr_weights, step_advantages
+from tuner.coso.credit import group_advantage
 from tuner.coso.labels import Utterance, action_labels
 from tuner.ingest.ledger import StoredTrajectory
 
@@ -25,6 +32,11 @@ SURPRISE_FLOOR = 0.05
 FRESH_FACTOR = 2.0
 FAILURES_KEPT = 32
 """Failed trajectories kept for their entropy; older ones show screens the policy has moved on from."""
+GROUP_SIZE = 16
+"""Episodes a group-relative advantage compares with; an older policy's outcomes are no measure of today's."""
+
+Group = tuple[str, tuple[tuple[str, str], ...]]
+"""A task and its parameters: episodes that can be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +49,10 @@ class StepSample:
     goal: str
     prompt: str
     screenshot_png: bytes
+    group: Group
     utterance: Utterance
     behaviour_log_prob: float
+    behaviour_log_probs: tuple[float, ...]
     temperature: float
     reward: float
     steps: int
@@ -46,7 +60,7 @@ class StepSample:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A step, its weight w_h in the policy term (0: entropy only), and its priority for being drawn."""
+    """A step, its weight in the policy term (w_h, or A_h under "ppo"; 0: entropy only), its priority for a draw."""
 
     sample: StepSample
     weight: float
@@ -77,8 +91,10 @@ def _samples(sequence: int, trajectory: Trajectory, reward: float) -> list[StepS
             goal=trajectory.goal,
             prompt=step.prompt,
             screenshot_png=step.screenshot.png,
+            group=(trajectory.task_name, tuple(sorted(trajectory.task_params.items()))),
             utterance=Utterance(step.decision.token_ids, action_labels(step.action)),
             behaviour_log_prob=math.fsum(step.decision.log_probs),
+            behaviour_log_probs=step.decision.log_probs,
             temperature=trajectory.temperature or 1.0,
             reward=reward,
             steps=len(trajectory.steps),
@@ -91,13 +107,22 @@ def _samples(sequence: int, trajectory: Trajectory, reward: float) -> list[StepS
 class Experience:
     """The replay: steps by trajectory, the success baseline of each task, the latest log-probs."""
 
-    def __init__(self, capacity: int, discount: float, negative_ceiling: float = 0.0) -> None:
+    def __init__(
+        self,
+        capacity: int,
+        discount: float,
+        negative_ceiling: float = 0.0,
+        objective: Objective = "awr",
+        advantage: AdvantageKind = "baseline",
+    ) -> None:
         self.baseline = SuccessBaseline()
         self.log_probs: dict[tuple[int, int], float] = {}
         """log π(y|s) of steps as of the last update that looked at them."""
         self._capacity = capacity
         self._discount = discount
         self._negative_ceiling = negative_ceiling
+        self._objective = objective
+        self._advantage = advantage
         self._steps: dict[int, list[StepSample]] = {}  # by sequence, in order of arrival
         self._fresh: set[int] = set()
 
@@ -124,22 +149,57 @@ class Experience:
         """Return at most ``limit`` steps of any outcome, the newest last."""
         return [step for steps in self._steps.values() for step in steps][-limit:]
 
+    def unseen_utterances(self, limit: int) -> list[Utterance]:
+        """Return at most ``limit`` distinct utterances of the fresh episodes that no older episode here holds."""
+        fresh = [step for sequence in sorted(self._fresh) for step in self.steps_of(sequence)]
+        older = {
+            step.utterance for sequence, steps in self._steps.items() if sequence not in self._fresh for step in steps
+        }
+        return [utterance for utterance in dict.fromkeys(s.utterance for s in fresh) if utterance not in older][:limit]
+
     def candidates(self) -> tuple[list[Candidate], list[Candidate]]:
-        """Return the steps of successes, and those of the latest failures."""
+        """Return the steps that carry the policy term, and those that ride along for their entropy."""
         told = [steps for steps in self._steps.values() if steps]
+        if self._objective == "ppo":
+            weighed = self._weighed([steps for steps in told if steps[0].key[0] in self._fresh])
+            return [step for step in weighed if step.weight != 0], [step for step in weighed if step.weight == 0]
         successes = [steps for steps in told if steps[0].reward > 0]
         failures = [steps for steps in told if steps[0].reward == 0][-FAILURES_KEPT:]
         return self._weighed(successes), self._weighed(failures)
 
     def _weighed(self, trajectories: Iterable[list[StepSample]]) -> list[Candidate]:
         found = []
+        outcomes = self._outcomes() if self._advantage == "group" else {}
         for steps in trajectories:
-            baseline = self.baseline.value(steps[0].task_name)
-            weights = step_weights(steps[0].reward, steps[0].steps, baseline, self._discount, self._negative_ceiling)
+            weights = self._weights(steps[0], outcomes)
             found += [self._candidate(step, weights[step.key[1]]) for step in steps]
         return found
 
+    def _weights(self, step: StepSample, outcomes: Mapping[Group, Mapping[int, float]]) -> tuple[float, ...]:
+        """Return the weight of every step of the episode that ``step`` is of."""
+        succeeded = step.reward > 0
+        if self._objective == "bc":
+            return (float(succeeded),) * step.steps
+        if self._advantage == "group":
+            others = [reward for sequence, reward in outcomes[step.group].items() if sequence != step.key[0]]
+            members = [*others[-(GROUP_SIZE - 1) :], step.reward]
+            advantages = (group_advantage(step.reward, members),) * step.steps
+        else:
+            baseline = self.baseline.value(step.task_name)
+            advantages = step_advantages(step.reward, step.steps, baseline, self._discount)
+        return advantages if self._objective == "ppo" else awr_weights(advantages, succeeded, self._negative_ceiling)
+
+    def _outcomes(self) -> dict[Group, dict[int, float]]:
+        """Return sequence → reward of the episodes of each group, in order of arrival."""
+        found: dict[Group, dict[int, float]] = {}
+        for sequence, steps in self._steps.items():
+            if steps:
+                found.setdefault(steps[0].group, {})[sequence] = steps[0].reward
+        return found
+
     def _candidate(self, step: StepSample, weight: float) -> Candidate:
+        if self._objective == "ppo":
+            return Candidate(step, weight, 1.0)
         log_prob = self.log_probs.get(step.key, step.behaviour_log_prob)
         surprise = 1 - math.exp(min(0.0, log_prob)) + SURPRISE_FLOOR
         fresh = FRESH_FACTOR if step.key[0] in self._fresh else 1.0
@@ -155,17 +215,17 @@ class Sampler:
     """Draws the batches of one update; seeded, without repeats inside a batch."""
 
     def __init__(self, experience: Experience, max_uses: int, failure_share: float, seed: str) -> None:
-        self._successes, self._failures = experience.candidates()
+        self._carrying, self._riding = experience.candidates()
         self._max_uses = max_uses
         self._failure_share = failure_share
         self._random = random.Random(seed)
         self._uses: dict[tuple[int, int], int] = {}
 
     def batch(self, size: int) -> list[Candidate]:
-        """Return at most ``size`` steps; empty when every success was used ``max_uses`` times, or there is none."""
-        failures = min(len(self._failures), int(size * self._failure_share))
-        drawn = self._draw(self._successes, size - failures)
-        return drawn + self._draw(self._failures, failures) if drawn else []
+        """Return at most ``size`` steps; empty when no step is left, of those that carry, with a use to go."""
+        riders = min(len(self._riding), int(size * self._failure_share))
+        drawn = self._draw(self._carrying, size - riders)
+        return drawn + self._draw(self._riding, riders) if drawn else []
 
     def _draw(self, candidates: Sequence[Candidate], count: int) -> list[Candidate]:
         """Weighted draw without replacement (Efraimidis and Spirakis 2006): the smallest −ln(u)/priority."""

@@ -6,8 +6,8 @@ All randomness derives from the seed and the number of the update, so there is n
 """
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from safetensors.torch import load, save
@@ -29,6 +29,7 @@ from tuner.learner.records import WeightRecord, append_metrics, append_weight_re
 from tuner.learner.student import Student
 
 SCM_UTTERANCES = 256
+SCM_UNSEEN_UTTERANCES = 64
 SCM_LEAST_STEPS = 12
 WEIGHT_RECORDS_PER_UPDATE = 8
 
@@ -40,6 +41,7 @@ class Outcome:
     steps: tuple[StepFigures, ...] = ()
     refused: int = 0
     scm_loss: float = 0.0
+    calibration: Mapping[str, float] = field(default_factory=dict)
 
 
 class Learner:
@@ -53,7 +55,9 @@ class Learner:
         self._store = AdapterStore(config.state / "adapters")
         self._checkpoints = CheckpointFolder(config.state / "learner")
         self._intake = Intake(ledger, config.state / "learner" / "batch.json", config.trajectories_per_update)
-        self._experience = Experience(config.replay_capacity, config.discount, config.negative_ceiling)
+        self._experience = Experience(
+            config.replay_capacity, config.discount, config.negative_ceiling, config.objective, config.advantage
+        )
         self._progress = Progress.first(config)
 
     @property
@@ -121,6 +125,8 @@ class Learner:
 
     def _learn(self) -> Outcome:
         seed = f"{self._config.seed}/{self._progress.update + 1}"
+        unseen = self._experience.unseen_utterances(SCM_UNSEEN_UTTERANCES)
+        calibration = self._student.causal_model.calibration(unseen)  # before they are trained on
         scm_loss = self._update_causal_model(seed)
         sampler = Sampler(self._experience, self._config.max_uses_per_update, self._config.failure_share, seed)
         steps: list[StepFigures] = []
@@ -138,7 +144,7 @@ class Learner:
             steps.append(figures)
             keys = (candidate.sample.key for candidate in batch)
             self._experience.log_probs.update(zip(keys, figures.log_probs, strict=True))
-        return Outcome(tuple(steps), refused, scm_loss)
+        return Outcome(tuple(steps), refused, scm_loss, calibration)
 
     def _update_causal_model(self, seed: str) -> float:
         latest = self._experience.latest_steps(SCM_UTTERANCES)
@@ -176,7 +182,8 @@ class Learner:
 
     def _report(self, batch: Sequence[StoredTrajectory], outcome: Outcome, seconds: float) -> None:
         rewards = [steps[0].reward for stored in batch if (steps := self._experience.steps_of(stored.sequence))]
-        figures = _mean_figures(outcome.steps) | {
+        figures = _mean_figures(outcome.steps) | dict(outcome.calibration)
+        figures |= {
             "update": float(self._progress.update),
             "version": float(self._progress.version),
             "optimizer_steps": float(self._progress.optimizer_steps),
@@ -229,5 +236,5 @@ def _adapter_payload(tensors: dict[str, Tensor]) -> bytes:
 def _mean_figures(steps: Sequence[StepFigures]) -> dict[str, float]:
     if not steps:
         return {}
-    names = ("policy_loss", "causal_entropy", "entropy", "importance", "gradient_norm")
+    names = ("policy_loss", "causal_entropy", "entropy", "importance", "clipped", "gradient_norm")
     return {name: sum(getattr(step, name) for step in steps) / len(steps) for name in names}

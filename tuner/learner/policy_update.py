@@ -10,53 +10,49 @@ from torch import Tensor
 from agent_runtime.policy.prompt import PromptBuilder
 from agent_runtime.policy.score import Utterance as Scored
 from agent_runtime.policy.score import score_utterances
-from tuner.coso.objectives import (
-    CosoLoss,
-    coso_loss,
-    sequence_log_probs,
-    token_log_probs_and_entropies,
-    truncated_importance,
-)
+from tuner.coso.objectives import token_log_probs_and_entropies
 from tuner.learner.causal import CausalWeights
 from tuner.learner.experience import Candidate
 from tuner.learner.finite import MOMENT_LIMIT, PARAMETER_LIMIT, clip_gradients, require_bounded, require_finite
+from tuner.learner.policy_loss import BatchLoss, PolicyLoss
 
 
 @dataclass(frozen=True)
 class StepFigures:
-    """What one optimizer step saw; means over its utterances. ``log_probs`` follow the batch's order."""
+    """What one optimizer step saw; means over its utterances. ``log_probs`` follow the batch's order.
+
+    ``clipped`` is the share of ratios outside 1 ± ε, 0 unless the objective is ppo.
+    """
 
     policy_loss: float
     causal_entropy: float
     entropy: float
     importance: float
+    clipped: float
     gradient_norm: float
     log_probs: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class _Part:
-    """One forward pass: its places in the batch, the loss, and figures [B] without gradient."""
+    """One forward pass: its places in the batch, the loss, and the entropy of each utterance [B] without gradient."""
 
     places: list[int]
-    loss: CosoLoss
-    log_probs: Tensor
+    scored: BatchLoss
     entropies: Tensor
-    importance: Tensor
 
 
 class PolicyUpdater:
-    """AdamW on the LoRA tensors under −mean(ρ·w·log π) − α·mean(Σ B H)."""
+    """AdamW on the LoRA tensors under ``loss``."""
 
     def __init__(
         self,
         model: Any,
         prompts: PromptBuilder,
         weights: CausalWeights,
+        loss: PolicyLoss,
         learning_rate: float,
         max_grad_norm: float,
-        alpha: float,
-        importance_ceiling: float,
         micro_batch_size: int,
     ) -> None:
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -64,9 +60,8 @@ class PolicyUpdater:
         self._model = model
         self._prompts = prompts
         self._weights = weights
+        self._loss = loss
         self._max_grad_norm = max_grad_norm
-        self._alpha = alpha
-        self._importance_ceiling = importance_ceiling
         self._micro_batch_size = micro_batch_size
 
     def step(self, batch: Sequence[Candidate]) -> StepFigures:
@@ -78,8 +73,9 @@ class PolicyUpdater:
         self.optimizer.zero_grad()
         parts = []
         for part in self._parts(batch):
-            require_finite("the loss", part.loss.total)
-            torch.autograd.backward(part.loss.total * (len(part.places) / len(batch)))
+            total = part.scored.loss.total
+            require_finite("the loss", total)
+            torch.autograd.backward(total * (len(part.places) / len(batch)))
             parts.append(part)
         norm = clip_gradients("policy", self.parameters, self._max_grad_norm)
         self.optimizer.step()
@@ -104,27 +100,23 @@ class PolicyUpdater:
         temperatures = scores.logits.new_tensor([row.sample.temperature for row in rows])
         logits = scores.logits / temperatures[:, None, None]
         log_probs, entropies = token_log_probs_and_entropies(logits, scores.token_ids)
-        sequences = sequence_log_probs(log_probs, scores.mask)
-        behaviour = sequences.new_tensor([row.sample.behaviour_log_prob for row in rows])
-        importance = truncated_importance(sequences, behaviour, self._importance_ceiling)
-        weights = importance * importance.new_tensor([row.weight for row in rows])
         utterances = [row.sample.utterance for row in rows]
         causal = self._weights.rows(utterances, entropies.detach(), logits.detach())
-        loss = coso_loss(log_probs, weights, entropies, causal, scores.mask, self._alpha)
-        spread = (entropies * scores.mask).sum(1).detach()
-        return _Part(places, loss, sequences.detach(), spread, importance)
+        loss = self._loss.of(rows, log_probs, entropies, causal, scores.mask)
+        return _Part(places, loss, (entropies * scores.mask).sum(1).detach())
 
 
 def _figures(parts: Sequence[_Part], gradient_norm: float, rows: int) -> StepFigures:
     log_probs = [0.0] * rows
     for part in parts:
-        for place, log_prob in zip(part.places, part.log_probs.tolist(), strict=True):
+        for place, log_prob in zip(part.places, part.scored.log_probs.tolist(), strict=True):
             log_probs[place] = log_prob
     return StepFigures(
-        policy_loss=sum(part.loss.policy.item() * len(part.places) for part in parts) / rows,
-        causal_entropy=sum(part.loss.causal_entropy.item() * len(part.places) for part in parts) / rows,
+        policy_loss=sum(part.scored.loss.policy.item() * len(part.places) for part in parts) / rows,
+        causal_entropy=sum(part.scored.loss.causal_entropy.item() * len(part.places) for part in parts) / rows,
         entropy=sum(part.entropies.sum().item() for part in parts) / rows,
-        importance=sum(part.importance.sum().item() for part in parts) / rows,
+        importance=sum(part.scored.importance.sum().item() for part in parts) / rows,
+        clipped=sum(part.scored.clipped.sum().item() for part in parts) / rows,
         gradient_norm=gradient_norm,
         log_probs=tuple(log_probs),
     )

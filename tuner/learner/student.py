@@ -1,6 +1,7 @@
 """Everything with weights in one place: the policy's adapter, the action model, their optimizers. Steers nothing."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -9,46 +10,61 @@ from torch import Tensor
 
 from agent_runtime.actions import grammar_named
 from agent_runtime.policy.checkpoint import LoadedModel, load_model
-from agent_runtime.policy.identity import agent_defaults
+from agent_runtime.policy.identity import AgentDefaults, agent_defaults
 from agent_runtime.policy.lora import adapter_tensors, attach_lora
 from agent_runtime.policy.prompt import PromptBuilder
-from tuner.config import LearnerConfig
+from tuner.config import LearnerConfig, NullToken
 from tuner.coso.action_model import ActionModel
 from tuner.coso.counterfactual import ScmWeights
+from tuner.coso.nulls import ConstantNull, NeighbourNull, Nulls
 from tuner.coso.parser_weights import ParserWeights
 from tuner.coso.rehearsal import Rehearsal
+from tuner.coso.released import PUNCTUATION
+from tuner.coso.spans import thought_mask
+from tuner.errors import LearnerError
 from tuner.learner.causal import ActionModelTrainer, CausalWeights, numbers_in, whole_coordinates
 from tuner.learner.checkpoint import optimizer_state, optimizer_tensors
+from tuner.learner.policy_loss import PolicyLoss
 from tuner.learner.policy_update import PolicyUpdater
+
+THOUGHT_MASKS_KEPT = 4096
 
 
 class Student:
     """The policy with its LoRA tensors and updater, the action model with its trainer, and the causal weights."""
 
-    def __init__(self, config: LearnerConfig, loaded: LoadedModel, prompt_style: str) -> None:
+    def __init__(self, config: LearnerConfig, loaded: LoadedModel, defaults: AgentDefaults) -> None:
         self._text = _Text(loaded)
-        grammar = grammar_named(config.action_grammar)
-        prompts = PromptBuilder(loaded.encoder, grammar, prompt_style)
+        grammar = grammar_named(config.action_grammar, defaults.image_size_px)
+        prompts = PromptBuilder(loaded.encoder, grammar, defaults.prompt_style)
         self._peft = attach_lora(loaded.model, config.lora_r, config.lora_alpha, config.target_modules, config.seed)
         self._action_model = _action_model(loaded.encoder.tokenizer, config.seed)
         self.rehearsal = Rehearsal(grammar, self._text.encode, self._text.decode, config.seed)
         self.rehearsal.per_milles = whole_coordinates(loaded.encoder.tokenizer.get_vocab())
-        self.causal_model = ActionModelTrainer(self._action_model, self.rehearsal, config.max_grad_norm)
+        null_id = self._text.null_id(config.scm_null)
+        self.causal_model = ActionModelTrainer(self._action_model, self.rehearsal, config.max_grad_norm, null_id)
         self.weights = CausalWeights(
-            ScmWeights(self._action_model, window=config.scm_window),
-            ParserWeights(grammar, self._text.decode),
-            config.weight_source,
+            self._scm_weights(config, null_id), ParserWeights(grammar, self._text.decode), config.bonus_weights
         )
+        thoughts = lru_cache(THOUGHT_MASKS_KEPT)(lambda ids: thought_mask(ids, self._text.decode, grammar.name))
         self.policy = PolicyUpdater(
             self._peft,
             prompts,
             self.weights,
+            PolicyLoss(config, thoughts),
             config.learning_rate,
             config.max_grad_norm,
-            config.entropy_alpha,
-            config.importance_ceiling,
             config.micro_batch_size,
         )
+
+    def _scm_weights(self, config: LearnerConfig, null_id: int | None) -> ScmWeights:
+        model = self._action_model
+        nulls: Nulls = ConstantNull(model.null_id if null_id is None else null_id)
+        if config.scm_null == "neighbour":
+            nulls = NeighbourNull(model)
+        if config.bonus_weights == "released":
+            return ScmWeights.released(model, self._text.quiet_ids(), nulls)
+        return ScmWeights(model, window=config.scm_window, nulls=nulls)
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """Return the text of tokens as the runtime reads it."""
@@ -86,9 +102,10 @@ def load_student(config: LearnerConfig, device: str = "cpu") -> Student:
 
     Raises:
         PolicyError, UsageError: the checkpoint cannot be used.
+        LearnerError: its tokenizer has no token that ``scm_null`` names.
     """
     loaded = load_model(Path(config.model), config.quantization, device)
-    return Student(config, loaded, agent_defaults(Path(config.model)).prompt_style)
+    return Student(config, loaded, agent_defaults(Path(config.model)))
 
 
 class _Text:
@@ -107,6 +124,24 @@ class _Text:
         ends = [place for place, token_id in enumerate(token_ids) if token_id in self._stops]
         kept = token_ids[: ends[0]] if ends else token_ids
         return str(self._tokenizer.decode(list(kept), skip_special_tokens=True))
+
+    def null_id(self, name: NullToken) -> int | None:
+        """Return the tokenizer's id of "unk" or "pad"; None for the kinds of null that are no token of its own.
+
+        Raises:
+            LearnerError: the tokenizer has no such token.
+        """
+        if name not in ("unk", "pad"):
+            return None
+        token_id: int | None = getattr(self._tokenizer, f"{name}_token_id")
+        if token_id is None:
+            raise LearnerError(f"Got scm_null {name}, but this tokenizer has no such token: choose mask or neighbour.")
+        return token_id
+
+    def quiet_ids(self) -> frozenset[int]:
+        """Return the tokens that the released code sets to zero: special ones and punctuation."""
+        pieces = (self._tokenizer.encode(mark, add_special_tokens=False) for mark in PUNCTUATION)
+        return frozenset(self._tokenizer.all_special_ids).union(*pieces)
 
 
 def _action_model(tokenizer: Any, seed: int) -> ActionModel:

@@ -20,6 +20,11 @@ from device_scripts.virtual_phone.shell.interpreter import CommandFunction, Cont
 _BAD_STATUS: Final = 255
 _MONKEY_ABORTED: Final = 252
 _START_MS: Final = 120
+_ENCODED_EXTRA: Final = {
+    "ADB_INPUT_B64": ("ADB_INPUT_TEXT", "msg"),
+    "ADB_KEYBOARD_INPUT_TEXT": ("ADB_KEYBOARD_INPUT_TEXT", "text"),
+}
+"""A keyboard's action to the phone's, and the extra that holds base64."""
 _NOT_STARTED_ON_TOP: Final = (
     "Warning: Activity not started, intent has been delivered to currently running top-most instance."
 )
@@ -119,21 +124,24 @@ def _broadcast(ctx: Context, args: list[str]) -> int:
     intent = parse_intent(args)
     ctx.print(f"Broadcasting: {intent.describe()}")
     action, extras = _typed_text(intent)
-    result, data = ctx.device.phone.broadcast(action, extras)
+    phone = ctx.device.phone
+    is_for_another = bool(intent.package) and intent.package != phone.ime_current().partition("/")[0]
+    result, data = (0, None) if is_for_another else phone.broadcast(action, extras)
     suffix = "" if data is None else f', data="{data}"'
     ctx.print(f"Broadcast completed: result={result}{suffix}")
     return 0
 
 
 def _typed_text(intent: Intent) -> tuple[str, dict[str, str]]:
-    """Return action and extras, with ADBKeyBoard's `ADB_INPUT_B64` (base64 of UTF-8) turned into `ADB_INPUT_TEXT`."""
-    if intent.action != "ADB_INPUT_B64":
+    """Return action and extras, with the keyboards' base64 of UTF-8 decoded: ADBKeyBoard's becomes `ADB_INPUT_TEXT`."""
+    if intent.action not in _ENCODED_EXTRA:
         return intent.action, intent.extras
+    action, extra = _ENCODED_EXTRA[intent.action]
     try:
-        text = base64.b64decode(intent.extras.get("msg", ""), validate=True).decode()
+        text = base64.b64decode(intent.extras.get(extra, ""), validate=True).decode()
     except ValueError:
-        return intent.action, intent.extras  # that keyboard types nothing for what it cannot decode
-    return "ADB_INPUT_TEXT", {"msg": text}
+        return "", {}  # a keyboard types nothing for what it cannot decode
+    return action, {extra: text}
 
 
 def _start_service(ctx: Context, args: list[str]) -> int:

@@ -1,10 +1,13 @@
-"""Shell commands about the whole device: reboot, ifconfig."""
+"""Shell commands about the whole device: reboot, ifconfig, df."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from device_scripts.virtual_phone.shell.interpreter import CommandFunction, Context
+
+_DISK_KIB: Final = 6_082_144
+_USED_KIB: Final = 2_381_760
 
 
 def reboot(ctx: Context) -> int:
@@ -23,4 +26,15 @@ def ifconfig(ctx: Context) -> int:
     return 0
 
 
-COMMANDS: Final[dict[str, CommandFunction]] = {"reboot": reboot, "ifconfig": ifconfig}
+def df(ctx: Context) -> int:
+    """Print the one disk in KiB (`df -k /data`): always the same, as files here are few and small."""
+    for path in [word for word in ctx.args if not word.startswith("-")]:
+        if ctx.device.files.find(ctx.shell.absolute(path)) is None:
+            return ctx.fail(f"df: {path}: No such file or directory")
+    share = 100 * _USED_KIB // _DISK_KIB
+    ctx.print("Filesystem     1K-blocks    Used Available Use% Mounted on")
+    ctx.print(f"/dev/block/dm-5  {_DISK_KIB} {_USED_KIB}   {_DISK_KIB - _USED_KIB}  {share}% /data")
+    return 0
+
+
+COMMANDS: Final[dict[str, CommandFunction]] = {"reboot": reboot, "ifconfig": ifconfig, "df": df}

@@ -14,11 +14,13 @@ class AdapterEncoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ADAPTER_ENCODING_UNSPECIFIED: _ClassVar[AdapterEncoding]
     ADAPTER_ENCODING_SAFETENSORS: _ClassVar[AdapterEncoding]
+    ADAPTER_ENCODING_DELTA_ZSTD: _ClassVar[AdapterEncoding]
 ADAPTER_ENCODING_UNSPECIFIED: AdapterEncoding
 ADAPTER_ENCODING_SAFETENSORS: AdapterEncoding
+ADAPTER_ENCODING_DELTA_ZSTD: AdapterEncoding
 
 class AdapterManifest(_message.Message):
-    __slots__ = ("version", "parent_version", "replaces_any", "base_model_digest", "encoding", "payload_bytes", "payload_sha256", "lora", "published_at", "optimizer_steps", "trajectories_consumed")
+    __slots__ = ("version", "parent_version", "replaces_any", "base_model_digest", "encoding", "payload_bytes", "payload_sha256", "lora", "published_at", "optimizer_steps", "trajectories_consumed", "adapter_sha256", "adapter_bytes", "signing_key_id", "expires_at", "signature")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PARENT_VERSION_FIELD_NUMBER: _ClassVar[int]
     REPLACES_ANY_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +32,11 @@ class AdapterManifest(_message.Message):
     PUBLISHED_AT_FIELD_NUMBER: _ClassVar[int]
     OPTIMIZER_STEPS_FIELD_NUMBER: _ClassVar[int]
     TRAJECTORIES_CONSUMED_FIELD_NUMBER: _ClassVar[int]
+    ADAPTER_SHA256_FIELD_NUMBER: _ClassVar[int]
+    ADAPTER_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SIGNING_KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     version: int
     parent_version: int
     replaces_any: bool
@@ -41,7 +48,12 @@ class AdapterManifest(_message.Message):
     published_at: _timestamp_pb2.Timestamp
     optimizer_steps: int
     trajectories_consumed: int
-    def __init__(self, version: _Optional[int] = ..., parent_version: _Optional[int] = ..., replaces_any: _Optional[bool] = ..., base_model_digest: _Optional[str] = ..., encoding: _Optional[_Union[AdapterEncoding, str]] = ..., payload_bytes: _Optional[int] = ..., payload_sha256: _Optional[str] = ..., lora: _Optional[_Union[LoraConfig, _Mapping]] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., optimizer_steps: _Optional[int] = ..., trajectories_consumed: _Optional[int] = ...) -> None: ...
+    adapter_sha256: str
+    adapter_bytes: int
+    signing_key_id: str
+    expires_at: _timestamp_pb2.Timestamp
+    signature: bytes
+    def __init__(self, version: _Optional[int] = ..., parent_version: _Optional[int] = ..., replaces_any: _Optional[bool] = ..., base_model_digest: _Optional[str] = ..., encoding: _Optional[_Union[AdapterEncoding, str]] = ..., payload_bytes: _Optional[int] = ..., payload_sha256: _Optional[str] = ..., lora: _Optional[_Union[LoraConfig, _Mapping]] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., optimizer_steps: _Optional[int] = ..., trajectories_consumed: _Optional[int] = ..., adapter_sha256: _Optional[str] = ..., adapter_bytes: _Optional[int] = ..., signing_key_id: _Optional[str] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class LoraConfig(_message.Message):
     __slots__ = ("r", "lora_alpha", "target_modules")

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63oso/v1/trajectory.proto\x12\x07\x63oso.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaf\x04\n\nTrajectory\x12\x15\n\rtrajectory_id\x18\x01 \x01(\t\x12\x12\n\nruntime_id\x18\x02 \x01(\t\x12\x11\n\ttask_name\x18\x03 \x01(\t\x12\x0c\n\x04goal\x18\x04 \x01(\t\x12\x38\n\x0btask_params\x18\x05 \x03(\x0b\x32#.coso.v1.Trajectory.TaskParamsEntry\x12!\n\x07purpose\x18\x06 \x01(\x0e\x32\x10.coso.v1.Purpose\x12\x0c\n\x04seed\x18\x07 \x01(\x04\x12\x12\n\nstep_limit\x18\x08 \x01(\r\x12!\n\x07verdict\x18\t \x01(\x0e\x32\x10.coso.v1.Verdict\x12\x13\n\x0bvoid_reason\x18\n \x01(\t\x12\x0e\n\x06reward\x18\x0b \x01(\x02\x12\x1c\n\x05steps\x18\x0c \x03(\x0b\x32\r.coso.v1.Step\x12.\n\nstarted_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rdevice_serial\x18\x0e \x01(\t\x12\x13\n\x0btemperature\x18\x0f \x01(\x02\x12\x16\n\x0e\x61\x63tion_grammar\x18\x10 \x01(\t\x12\x19\n\x11\x62\x61se_model_digest\x18\x11 \x01(\t\x12\x18\n\x10tokenizer_digest\x18\x12 \x01(\t\x12\x14\n\x0cquantization\x18\x13 \x01(\t\x1a\x31\n\x0fTaskParamsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xfc\x01\n\x04Step\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12\'\n\nscreenshot\x18\x03 \x01(\x0b\x32\x13.coso.v1.Screenshot\x12\x11\n\ttoken_ids\x18\x04 \x03(\r\x12\x11\n\tlog_probs\x18\x05 \x03(\x02\x12\x11\n\tutterance\x18\x06 \x01(\t\x12\x1f\n\x06\x61\x63tion\x18\x07 \x01(\x0b\x32\x0f.coso.v1.Action\x12\x17\n\x0f\x61\x64\x61pter_version\x18\x08 \x01(\x04\x12\x16\n\x0e\x61\x64\x61pter_digest\x18\t \x01(\t\x12!\n\x07timings\x18\n \x01(\x0b\x32\x10.coso.v1.Timings\"q\n\nScreenshot\x12\x0b\n\x03png\x18\x01 \x01(\x0c\x12\x10\n\x08width_px\x18\x02 \x01(\r\x12\x11\n\theight_px\x18\x03 \x01(\r\x12\x17\n\x0f\x64\x65vice_width_px\x18\x04 \x01(\r\x12\x18\n\x10\x64\x65vice_height_px\x18\x05 \x01(\r\"R\n\x07Timings\x12\x12\n\nobserve_ms\x18\x01 \x01(\x02\x12\x11\n\tdecide_ms\x18\x02 \x01(\x02\x12\x0e\n\x06\x61\x63t_ms\x18\x03 \x01(\x02\x12\x10\n\x08judge_ms\x18\x04 \x01(\x02\"\xaf\x02\n\x06\x41\x63tion\x12\x1b\n\x03tap\x18\x01 \x01(\x0b\x32\x0c.coso.v1.TapH\x00\x12\x1f\n\x05swipe\x18\x02 \x01(\x0b\x32\x0e.coso.v1.SwipeH\x00\x12&\n\ttype_text\x18\x03 \x01(\x0b\x32\x11.coso.v1.TypeTextH\x00\x12&\n\tpress_key\x18\x04 \x01(\x0b\x32\x11.coso.v1.PressKeyH\x00\x12$\n\x08open_app\x18\x05 \x01(\x0b\x32\x10.coso.v1.OpenAppH\x00\x12\x1d\n\x04wait\x18\x06 \x01(\x0b\x32\r.coso.v1.WaitH\x00\x12!\n\x06\x66inish\x18\x07 \x01(\x0b\x32\x0f.coso.v1.FinishH\x00\x12\'\n\tmalformed\x18\x08 \x01(\x0b\x32\x12.coso.v1.MalformedH\x00\x42\x06\n\x04kind\"%\n\x03Tap\x12\x0e\n\x06x_norm\x18\x01 \x01(\x02\x12\x0e\n\x06y_norm\x18\x02 \x01(\x02\"K\n\x05Swipe\x12\x0f\n\x07x0_norm\x18\x01 \x01(\x02\x12\x0f\n\x07y0_norm\x18\x02 \x01(\x02\x12\x0f\n\x07x1_norm\x18\x03 \x01(\x02\x12\x0f\n\x07y1_norm\x18\x04 \x01(\x02\"\x18\n\x08TypeText\x12\x0c\n\x04text\x18\x01 \x01(\t\"u\n\x08PressKey\x12\"\n\x03key\x18\x01 \x01(\x0e\x32\x15.coso.v1.PressKey.Key\"E\n\x03Key\x12\x13\n\x0fKEY_UNSPECIFIED\x10\x00\x12\x0c\n\x08KEY_BACK\x10\x01\x12\x0c\n\x08KEY_HOME\x10\x02\x12\r\n\tKEY_ENTER\x10\x03\"\x17\n\x07OpenApp\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x17\n\x04Wait\x12\x0f\n\x07seconds\x18\x01 \x01(\x02\"\x1b\n\x06\x46inish\x12\x11\n\tsucceeded\x18\x01 \x01(\x08\"\x1b\n\tMalformed\x12\x0e\n\x06reason\x18\x01 \x01(\t*^\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n\x0fVERDICT_SUCCESS\x10\x01\x12\x13\n\x0fVERDICT_FAILURE\x10\x02\x12\x10\n\x0cVERDICT_VOID\x10\x03*M\n\x07Purpose\x12\x17\n\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x13\n\x0fPURPOSE_EXPLORE\x10\x01\x12\x14\n\x10PURPOSE_EVALUATE\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63oso/v1/trajectory.proto\x12\x07\x63oso.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaf\x04\n\nTrajectory\x12\x15\n\rtrajectory_id\x18\x01 \x01(\t\x12\x12\n\nruntime_id\x18\x02 \x01(\t\x12\x11\n\ttask_name\x18\x03 \x01(\t\x12\x0c\n\x04goal\x18\x04 \x01(\t\x12\x38\n\x0btask_params\x18\x05 \x03(\x0b\x32#.coso.v1.Trajectory.TaskParamsEntry\x12!\n\x07purpose\x18\x06 \x01(\x0e\x32\x10.coso.v1.Purpose\x12\x0c\n\x04seed\x18\x07 \x01(\x04\x12\x12\n\nstep_limit\x18\x08 \x01(\r\x12!\n\x07verdict\x18\t \x01(\x0e\x32\x10.coso.v1.Verdict\x12\x13\n\x0bvoid_reason\x18\n \x01(\t\x12\x0e\n\x06reward\x18\x0b \x01(\x02\x12\x1c\n\x05steps\x18\x0c \x03(\x0b\x32\r.coso.v1.Step\x12.\n\nstarted_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rdevice_serial\x18\x0e \x01(\t\x12\x13\n\x0btemperature\x18\x0f \x01(\x02\x12\x16\n\x0e\x61\x63tion_grammar\x18\x10 \x01(\t\x12\x19\n\x11\x62\x61se_model_digest\x18\x11 \x01(\t\x12\x18\n\x10tokenizer_digest\x18\x12 \x01(\t\x12\x14\n\x0cquantization\x18\x13 \x01(\t\x1a\x31\n\x0fTaskParamsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xfc\x01\n\x04Step\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12\'\n\nscreenshot\x18\x03 \x01(\x0b\x32\x13.coso.v1.Screenshot\x12\x11\n\ttoken_ids\x18\x04 \x03(\r\x12\x11\n\tlog_probs\x18\x05 \x03(\x02\x12\x11\n\tutterance\x18\x06 \x01(\t\x12\x1f\n\x06\x61\x63tion\x18\x07 \x01(\x0b\x32\x0f.coso.v1.Action\x12\x17\n\x0f\x61\x64\x61pter_version\x18\x08 \x01(\x04\x12\x16\n\x0e\x61\x64\x61pter_digest\x18\t \x01(\t\x12!\n\x07timings\x18\n \x01(\x0b\x32\x10.coso.v1.Timings\"q\n\nScreenshot\x12\x0b\n\x03png\x18\x01 \x01(\x0c\x12\x10\n\x08width_px\x18\x02 \x01(\r\x12\x11\n\theight_px\x18\x03 \x01(\r\x12\x17\n\x0f\x64\x65vice_width_px\x18\x04 \x01(\r\x12\x18\n\x10\x64\x65vice_height_px\x18\x05 \x01(\r\"R\n\x07Timings\x12\x12\n\nobserve_ms\x18\x01 \x01(\x02\x12\x11\n\tdecide_ms\x18\x02 \x01(\x02\x12\x0e\n\x06\x61\x63t_ms\x18\x03 \x01(\x02\x12\x10\n\x08judge_ms\x18\x04 \x01(\x02\"\xd9\x02\n\x06\x41\x63tion\x12\x1b\n\x03tap\x18\x01 \x01(\x0b\x32\x0c.coso.v1.TapH\x00\x12\x1f\n\x05swipe\x18\x02 \x01(\x0b\x32\x0e.coso.v1.SwipeH\x00\x12&\n\ttype_text\x18\x03 \x01(\x0b\x32\x11.coso.v1.TypeTextH\x00\x12&\n\tpress_key\x18\x04 \x01(\x0b\x32\x11.coso.v1.PressKeyH\x00\x12$\n\x08open_app\x18\x05 \x01(\x0b\x32\x10.coso.v1.OpenAppH\x00\x12\x1d\n\x04wait\x18\x06 \x01(\x0b\x32\r.coso.v1.WaitH\x00\x12!\n\x06\x66inish\x18\x07 \x01(\x0b\x32\x0f.coso.v1.FinishH\x00\x12\'\n\tmalformed\x18\x08 \x01(\x0b\x32\x12.coso.v1.MalformedH\x00\x12(\n\nlong_press\x18\t \x01(\x0b\x32\x12.coso.v1.LongPressH\x00\x42\x06\n\x04kind\"%\n\x03Tap\x12\x0e\n\x06x_norm\x18\x01 \x01(\x02\x12\x0e\n\x06y_norm\x18\x02 \x01(\x02\"+\n\tLongPress\x12\x0e\n\x06x_norm\x18\x01 \x01(\x02\x12\x0e\n\x06y_norm\x18\x02 \x01(\x02\"K\n\x05Swipe\x12\x0f\n\x07x0_norm\x18\x01 \x01(\x02\x12\x0f\n\x07y0_norm\x18\x02 \x01(\x02\x12\x0f\n\x07x1_norm\x18\x03 \x01(\x02\x12\x0f\n\x07y1_norm\x18\x04 \x01(\x02\"\x18\n\x08TypeText\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x86\x01\n\x08PressKey\x12\"\n\x03key\x18\x01 \x01(\x0e\x32\x15.coso.v1.PressKey.Key\"V\n\x03Key\x12\x13\n\x0fKEY_UNSPECIFIED\x10\x00\x12\x0c\n\x08KEY_BACK\x10\x01\x12\x0c\n\x08KEY_HOME\x10\x02\x12\r\n\tKEY_ENTER\x10\x03\x12\x0f\n\x0bKEY_RECENTS\x10\x04\"\x17\n\x07OpenApp\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x17\n\x04Wait\x12\x0f\n\x07seconds\x18\x01 \x01(\x02\"\x1b\n\x06\x46inish\x12\x11\n\tsucceeded\x18\x01 \x01(\x08\"\x1b\n\tMalformed\x12\x0e\n\x06reason\x18\x01 \x01(\t*^\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n\x0fVERDICT_SUCCESS\x10\x01\x12\x13\n\x0fVERDICT_FAILURE\x10\x02\x12\x10\n\x0cVERDICT_VOID\x10\x03*M\n\x07Purpose\x12\x17\n\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x13\n\x0fPURPOSE_EXPLORE\x10\x01\x12\x14\n\x10PURPOSE_EVALUATE\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,10 +34,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TRAJECTORY_TASKPARAMSENTRY']._loaded_options = None
   _globals['_TRAJECTORY_TASKPARAMSENTRY']._serialized_options = b'8\001'
-  _globals['_VERDICT']._serialized_start=1761
-  _globals['_VERDICT']._serialized_end=1855
-  _globals['_PURPOSE']._serialized_start=1857
-  _globals['_PURPOSE']._serialized_end=1934
+  _globals['_VERDICT']._serialized_start=1866
+  _globals['_VERDICT']._serialized_end=1960
+  _globals['_PURPOSE']._serialized_start=1962
+  _globals['_PURPOSE']._serialized_end=2039
   _globals['_TRAJECTORY']._serialized_start=71
   _globals['_TRAJECTORY']._serialized_end=630
   _globals['_TRAJECTORY_TASKPARAMSENTRY']._serialized_start=581
@@ -49,23 +49,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TIMINGS']._serialized_start=1002
   _globals['_TIMINGS']._serialized_end=1084
   _globals['_ACTION']._serialized_start=1087
-  _globals['_ACTION']._serialized_end=1390
-  _globals['_TAP']._serialized_start=1392
-  _globals['_TAP']._serialized_end=1429
-  _globals['_SWIPE']._serialized_start=1431
-  _globals['_SWIPE']._serialized_end=1506
-  _globals['_TYPETEXT']._serialized_start=1508
-  _globals['_TYPETEXT']._serialized_end=1532
-  _globals['_PRESSKEY']._serialized_start=1534
-  _globals['_PRESSKEY']._serialized_end=1651
-  _globals['_PRESSKEY_KEY']._serialized_start=1582
-  _globals['_PRESSKEY_KEY']._serialized_end=1651
-  _globals['_OPENAPP']._serialized_start=1653
-  _globals['_OPENAPP']._serialized_end=1676
-  _globals['_WAIT']._serialized_start=1678
-  _globals['_WAIT']._serialized_end=1701
-  _globals['_FINISH']._serialized_start=1703
-  _globals['_FINISH']._serialized_end=1730
-  _globals['_MALFORMED']._serialized_start=1732
-  _globals['_MALFORMED']._serialized_end=1759
+  _globals['_ACTION']._serialized_end=1432
+  _globals['_TAP']._serialized_start=1434
+  _globals['_TAP']._serialized_end=1471
+  _globals['_LONGPRESS']._serialized_start=1473
+  _globals['_LONGPRESS']._serialized_end=1516
+  _globals['_SWIPE']._serialized_start=1518
+  _globals['_SWIPE']._serialized_end=1593
+  _globals['_TYPETEXT']._serialized_start=1595
+  _globals['_TYPETEXT']._serialized_end=1619
+  _globals['_PRESSKEY']._serialized_start=1622
+  _globals['_PRESSKEY']._serialized_end=1756
+  _globals['_PRESSKEY_KEY']._serialized_start=1670
+  _globals['_PRESSKEY_KEY']._serialized_end=1756
+  _globals['_OPENAPP']._serialized_start=1758
+  _globals['_OPENAPP']._serialized_end=1781
+  _globals['_WAIT']._serialized_start=1783
+  _globals['_WAIT']._serialized_end=1806
+  _globals['_FINISH']._serialized_start=1808
+  _globals['_FINISH']._serialized_end=1835
+  _globals['_MALFORMED']._serialized_start=1837
+  _globals['_MALFORMED']._serialized_end=1864
 # @@protoc_insertion_point(module_scope)

@@ -130,7 +130,7 @@ class Timings(_message.Message):
     def __init__(self, observe_ms: _Optional[float] = ..., decide_ms: _Optional[float] = ..., act_ms: _Optional[float] = ..., judge_ms: _Optional[float] = ...) -> None: ...
 
 class Action(_message.Message):
-    __slots__ = ("tap", "swipe", "type_text", "press_key", "open_app", "wait", "finish", "malformed")
+    __slots__ = ("tap", "swipe", "type_text", "press_key", "open_app", "wait", "finish", "malformed", "long_press")
     TAP_FIELD_NUMBER: _ClassVar[int]
     SWIPE_FIELD_NUMBER: _ClassVar[int]
     TYPE_TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -139,6 +139,7 @@ class Action(_message.Message):
     WAIT_FIELD_NUMBER: _ClassVar[int]
     FINISH_FIELD_NUMBER: _ClassVar[int]
     MALFORMED_FIELD_NUMBER: _ClassVar[int]
+    LONG_PRESS_FIELD_NUMBER: _ClassVar[int]
     tap: Tap
     swipe: Swipe
     type_text: TypeText
@@ -147,9 +148,18 @@ class Action(_message.Message):
     wait: Wait
     finish: Finish
     malformed: Malformed
-    def __init__(self, tap: _Optional[_Union[Tap, _Mapping]] = ..., swipe: _Optional[_Union[Swipe, _Mapping]] = ..., type_text: _Optional[_Union[TypeText, _Mapping]] = ..., press_key: _Optional[_Union[PressKey, _Mapping]] = ..., open_app: _Optional[_Union[OpenApp, _Mapping]] = ..., wait: _Optional[_Union[Wait, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., malformed: _Optional[_Union[Malformed, _Mapping]] = ...) -> None: ...
+    long_press: LongPress
+    def __init__(self, tap: _Optional[_Union[Tap, _Mapping]] = ..., swipe: _Optional[_Union[Swipe, _Mapping]] = ..., type_text: _Optional[_Union[TypeText, _Mapping]] = ..., press_key: _Optional[_Union[PressKey, _Mapping]] = ..., open_app: _Optional[_Union[OpenApp, _Mapping]] = ..., wait: _Optional[_Union[Wait, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., malformed: _Optional[_Union[Malformed, _Mapping]] = ..., long_press: _Optional[_Union[LongPress, _Mapping]] = ...) -> None: ...
 
 class Tap(_message.Message):
+    __slots__ = ("x_norm", "y_norm")
+    X_NORM_FIELD_NUMBER: _ClassVar[int]
+    Y_NORM_FIELD_NUMBER: _ClassVar[int]
+    x_norm: float
+    y_norm: float
+    def __init__(self, x_norm: _Optional[float] = ..., y_norm: _Optional[float] = ...) -> None: ...
+
+class LongPress(_message.Message):
     __slots__ = ("x_norm", "y_norm")
     X_NORM_FIELD_NUMBER: _ClassVar[int]
     Y_NORM_FIELD_NUMBER: _ClassVar[int]
@@ -183,10 +193,12 @@ class PressKey(_message.Message):
         KEY_BACK: _ClassVar[PressKey.Key]
         KEY_HOME: _ClassVar[PressKey.Key]
         KEY_ENTER: _ClassVar[PressKey.Key]
+        KEY_RECENTS: _ClassVar[PressKey.Key]
     KEY_UNSPECIFIED: PressKey.Key
     KEY_BACK: PressKey.Key
     KEY_HOME: PressKey.Key
     KEY_ENTER: PressKey.Key
+    KEY_RECENTS: PressKey.Key
     KEY_FIELD_NUMBER: _ClassVar[int]
     key: PressKey.Key
     def __init__(self, key: _Optional[_Union[PressKey.Key, str]] = ...) -> None: ...

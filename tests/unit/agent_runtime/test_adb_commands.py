@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from agent_runtime.actions import Key
 from agent_runtime.devices import commands
 from agent_runtime.devices.apps import package_of
+from agent_runtime.devices.keyboards import KEYBOARDS, Keyboard, parts_of
 from agent_runtime.errors import DeviceError
 
 NASTY = "'; rm -rf /sdcard; echo $(id) `id` && x | y > z \\ \" # ~ * ? [a] {b} !"
@@ -59,13 +60,24 @@ def test_long_text_is_typed_in_parts() -> None:
     assert [len(part[2]) for part in parts] == [500, 500, 201]
 
 
-def test_unicode_goes_as_base64() -> None:
-    assert base64.b64decode(commands.unicode_text("naïve ☃ $(id)")[-1]).decode() == "naïve ☃ $(id)"
+@pytest.mark.parametrize("keyboard", KEYBOARDS)
+def test_unicode_goes_as_base64_to_one_package_only(keyboard: Keyboard) -> None:
+    command = keyboard.broadcast("naïve ☃ $(id)")
+    assert base64.b64decode(command[-1]).decode() == "naïve ☃ $(id)"
+    assert command[command.index("-p") + 1] == keyboard.ime.partition("/")[0]
 
 
-@pytest.mark.parametrize(("key", "code"), [(Key.BACK, "4"), (Key.HOME, "3"), (Key.ENTER, "66")])
+def test_unicode_is_cut_at_line_ends_and_tabs_and_loses_other_controls() -> None:
+    assert parts_of("é\nü\tñ\x07x" + "ß" * 501) == ["é", "\n", "ü", "\t", "ñ", "x" + "ß" * 499, "ßß"]
+
+
+@pytest.mark.parametrize(("key", "code"), [(Key.BACK, "4"), (Key.HOME, "3"), (Key.ENTER, "66"), (Key.RECENTS, "187")])
 def test_keys(key: Key, code: str) -> None:
     assert commands.key(key) == ["input", "keyevent", code]
+
+
+def test_a_long_press_is_a_swipe_that_stays() -> None:
+    assert commands.long_press(5, 7) == ["input", "swipe", "5", "7", "5", "7", "800"]
 
 
 INSTALLED = {"com.android.settings", "org.example.notes", "com.spotify.music"}

@@ -48,7 +48,7 @@ def script(folder: Path, *lines: str) -> str:
         (("run",), "device"),
         (("dance",), "dance"),
         (("--device", "x", "--quantization", "int3"), "expected one of nf4, int8, none"),
-        (("--device", "x", "--grammar", "xml"), "expected one of json, auto-ui"),
+        (("--device", "x", "--grammar", "xml"), "expected one of auto-ui, json, agentcpm"),
         (("--device", "x", "--suite", "webshop"), "expected one of general"),
         (("--device", "x", "--temperature", "-1"), "--temperature"),
         (("--device", "x", "--episodes", "many"), "--episodes"),

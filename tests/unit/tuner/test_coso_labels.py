@@ -8,6 +8,7 @@ from agent_runtime.actions.vocabulary import (
     Action,
     Finish,
     Key,
+    LongPress,
     Malformed,
     OpenApp,
     PressKey,
@@ -30,6 +31,10 @@ def test_a_tap_has_a_type_and_a_cell_and_nothing_else() -> None:
     assert _named(Tap(0.5, 0.99)) == {"type": 1, "x": 9, "y": 32}
 
 
+def test_a_long_press_is_no_tap() -> None:
+    assert _named(LongPress(0.5, 0.99)) == {"type": 8, "x": 9, "y": 32}
+
+
 def test_a_swipe_keeps_touch_and_lift_apart() -> None:
     assert _named(Swipe(0.0, 0.25, 0.5, 0.75)) == {"type": 2, "x": 1, "y": 9, "lift_x": 9, "lift_y": 25}
 
@@ -47,7 +52,7 @@ def test_waits_fall_between_the_edges(seconds: float, label: int) -> None:
 def test_finish_and_keys_say_which() -> None:
     assert _named(Finish(True))["status"] == 2
     assert _named(Finish(False))["status"] == 1
-    assert len({action_labels(PressKey(key)) for key in Key}) == 3
+    assert len({action_labels(PressKey(key)) for key in Key}) == len(Key)
 
 
 def test_malformed_is_a_class_of_its_own() -> None:

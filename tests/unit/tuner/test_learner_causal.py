@@ -1,4 +1,4 @@
-"""Keeping the action model current: rehearsal, gaps, and the three sources of weights behind one face."""
+"""Keeping the action model current: rehearsal, gaps, calibration, and the sources of weights behind one face."""
 
 import json
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from tuner.coso.counterfactual import ScmWeights
 from tuner.coso.labels import Utterance, action_labels
 from tuner.coso.parser_weights import ParserWeights
 from tuner.coso.rehearsal import Rehearsal
+from tuner.coso.released import PUNCTUATION
 from tuner.learner.causal import (
     NEGLIGIBLE_ENTROPY_NATS,
     ActionModelTrainer,
@@ -42,7 +43,16 @@ def _trainer(seed: int = 0) -> tuple[ActionModel, ActionModelTrainer]:
 
 
 def _weights(source: str) -> CausalWeights:
-    return CausalWeights(ScmWeights(_trainer()[0]), ParserWeights(JSON, _decode), source)
+    model = _trainer()[0]
+    quiet = frozenset(token for mark in PUNCTUATION for token in _encode(mark))
+    scm = ScmWeights.released(model, quiet) if source == "released" else ScmWeights(model)
+    return CausalWeights(scm, ParserWeights(JSON, _decode), source)
+
+
+def _rows(source: str, utterances: Sequence[Utterance], entropies: torch.Tensor) -> torch.Tensor:
+    rows = _weights(source).rows(utterances, entropies, _logits(entropies))
+    assert rows is not None
+    return rows
 
 
 REAL = Rehearsal(JSON, _encode, _decode, 9).utterances(20)
@@ -90,6 +100,38 @@ def test_a_model_that_exploded_is_refused() -> None:
         trainer.update(REAL, epochs=1, least_steps=1, rate=1e-3, seed="a")
 
 
+def test_calibration_is_measured_without_a_draw_or_a_change() -> None:
+    model, trainer = _trainer()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    state = torch.random.get_rng_state()
+    found = trainer.calibration(REAL)
+    assert found.keys() == {"scm_accuracy", "scm_ece", "scm_unseen"}
+    assert found["scm_unseen"] == len(REAL)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+    assert trainer.calibration([]) == {}
+
+
+def test_accuracy_is_the_share_of_whole_actions_read_right() -> None:
+    model, trainer = _trainer()
+    few = []
+    for utterance in REAL[:8]:
+        read = [int(field.argmax()) for field in model(torch.tensor([utterance.token_ids]))]
+        wrong = [*read[:-1], (read[-1] + 1) % 3]  # one field off is a whole action off
+        few.append(Utterance(utterance.token_ids, tuple(wrong if len(few) % 4 == 0 else read)))
+    assert trainer.calibration(few)["scm_accuracy"] == 6 / 8
+
+
+def test_gaps_are_filled_with_the_null_asked_for() -> None:
+    torch.manual_seed(0)
+    model = ActionModel(VOCABULARY, ActionModelSize(1, 16, 2, 32))
+    before = model.embed.weight.detach().clone()
+    trainer = ActionModelTrainer(model, Rehearsal(JSON, _encode, _decode, 0), max_grad_norm=1.0, gap_id=1)
+    trainer.update(REAL, epochs=1, least_steps=3, rate=1e-2, seed="a")
+    moved = (model.embed.weight - before).abs().sum(1) > 0
+    assert (bool(moved[1]), bool(moved[model.null_id])) == (True, False)  # no letter here has the id 1
+
+
 def _entropies(utterances: Sequence[Utterance], value: float) -> torch.Tensor:
     return torch.full((len(utterances), max(len(utterance.token_ids) for utterance in utterances)), value)
 
@@ -98,11 +140,11 @@ def _logits(entropies: torch.Tensor) -> torch.Tensor:
     return torch.zeros(*entropies.shape, VOCABULARY)
 
 
-@pytest.mark.parametrize("source", ["scm", "parser", "uniform"])
+@pytest.mark.parametrize("source", ["scm", "parser", "released", "uniform"])
 def test_rows_are_padded_with_zero_weights(source: str) -> None:
     utterances = WELL_FORMED[:3]  # swapping a token of a malformed text leaves it malformed: no exact weight
     entropies = _entropies(utterances, 1.0)
-    rows = _weights(source).rows(utterances, entropies, _logits(entropies))
+    rows = _rows(source, utterances, entropies)
     assert rows.shape == entropies.shape
     for row, utterance in zip(rows, utterances, strict=True):
         assert row[len(utterance.token_ids) :].abs().sum() == 0
@@ -112,7 +154,20 @@ def test_rows_are_padded_with_zero_weights(source: str) -> None:
 @pytest.mark.parametrize("source", ["scm", "parser"])
 def test_no_weight_is_computed_where_the_policy_is_sure(source: str) -> None:
     entropies = _entropies(REAL[:2], NEGLIGIBLE_ENTROPY_NATS / 2)
-    assert _weights(source).rows(REAL[:2], entropies, _logits(entropies)).abs().sum() == 0
+    assert _rows(source, REAL[:2], entropies).abs().sum() == 0
+
+
+def test_without_an_entropy_term_there_are_no_weights() -> None:
+    entropies = _entropies(REAL[:2], 1.0)
+    assert _weights("none").rows(REAL[:2], entropies, _logits(entropies)) is None
+
+
+def test_released_weights_are_zero_at_punctuation_and_shares_elsewhere() -> None:
+    utterance = WELL_FORMED[0]
+    rows = _rows("released", [utterance], _entropies([utterance], 1.0))[0]
+    quiet = torch.tensor([chr(token) in "".join(PUNCTUATION) for token in utterance.token_ids])
+    assert rows[quiet].abs().sum() == 0
+    assert 0 < rows.max() <= 1
 
 
 def test_an_unknown_source_is_refused() -> None:

@@ -1,0 +1,326 @@
+"""A real tuner front on loopback and a runtime's slot: who holds the parent gets a delta, everyone else the whole."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from coso.v1 import policy_pb2, tuner_pb2, tuner_pb2_grpc
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from agent_runtime.adapter_inbox import AdapterInbox
+from agent_runtime.adapters import ENCODINGS
+from agent_runtime.adapters.deltas import decode_delta
+from agent_runtime.adapters.signatures import ManifestSigner, ManifestVerifier
+from agent_runtime.errors import AdapterError
+from agent_runtime.uplink.client import TunerLink
+from agent_runtime.uplink.spool import Spool
+from tests.wire_world import DEADLINE_SEC, RUNTIME_IDENTITY, LoopThread, ServedTuner, until
+from tuner.adapters.store import DELTA_NAME
+from tuner.ingest.service import TunerService
+
+Tensors = dict[str, NDArray[np.float32]]
+WHOLE, DELTA = ENCODINGS
+SIGNER = ManifestSigner(b"k" * 32)
+
+
+def versions(count: int, by: float = 1e-5) -> list[Tensors]:
+    """Versions of an adapter of 480 KB, each a small step from the one before."""
+    generator = np.random.default_rng(0)
+    adapter = {f"{i}.lora_A.weight": generator.normal(0, 0.02, (16, 1500)).astype(np.float32) for i in range(5)}
+    found = [adapter]
+    while len(found) < count:
+        adapter = {n: (a + generator.normal(0, by, a.shape)).astype(np.float32) for n, a in adapter.items()}
+        found.append(adapter)
+    return found
+
+
+ADAPTERS = versions(6)
+FILES = [save(adapter) for adapter in ADAPTERS]
+
+
+class NumpySlot:
+    """A slot with `agent_runtime.policy.adapter.AdapterSlot`'s rules of versions and digests, without a model."""
+
+    def __init__(self, verifier: ManifestVerifier | None = None) -> None:
+        self.version, self.digest = 0, ""
+        self.tensors: Tensors = {}
+        self.manifests: list[policy_pb2.AdapterManifest] = []
+        self.verifier = verifier
+        self.refuses = 0
+
+    def stage(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> tuple[int, str, bytes]:
+        if self.verifier is not None:
+            self.verifier.verify(manifest, time.time())
+        self.manifests.append(manifest)
+        assert len(payload) == manifest.payload_bytes
+        assert hashlib.sha256(payload).hexdigest() == manifest.payload_sha256
+        if not manifest.replaces_any and manifest.parent_version != self.version:
+            raise AdapterError("Got a version of another parent.")
+        if manifest.encoding == DELTA:
+            payload = decode_delta(self.tensors, payload)
+        if hashlib.sha256(payload).hexdigest() != manifest.adapter_sha256:
+            raise AdapterError("Got another adapter.")
+        if self.refuses:
+            self.refuses -= 1
+            raise AdapterError("Got one that is refused once.")
+        return manifest.version, manifest.adapter_sha256, payload
+
+    def apply(self, staged: tuple[int, str, bytes]) -> None:
+        self.version, self.digest, payload = staged
+        self.tensors = dict(next(adapter for adapter, file in zip(ADAPTERS, FILES, strict=True) if file == payload))
+
+
+class Runtime:
+    """A runtime's end of the link; `take` is a decision loop that waits for one version."""
+
+    def __init__(self, address: str, folder: Path, slot: NumpySlot, encodings: Sequence[Any] = ENCODINGS) -> None:
+        self.slot = slot
+        self.inbox = AdapterInbox(slot)
+        spool = Spool(folder)
+        spool.open()
+        inbox = self.inbox
+        self.link = TunerLink(
+            address, RUNTIME_IDENTITY, folder.name, spool, inbox.receive, inbox.version, inbox.digest, encodings
+        )
+
+    def take(self) -> int:
+        """Wait for a version, put it in place, and return its number."""
+        assert self.inbox.wait_for_version(DEADLINE_SEC)
+        self.inbox.apply_waiting()
+        return self.slot.version
+
+    @property
+    def bytes_received(self) -> int:
+        return self.link.counters.payload_bytes_received
+
+
+@pytest.fixture
+def tuner(tmp_path: Path) -> Iterator[ServedTuner]:
+    thread = LoopThread()
+    served = ServedTuner(thread, tmp_path / "state")
+    yield served
+    served.stop()
+    thread.stop()
+
+
+@pytest.fixture
+def runtime(tuner: ServedTuner, tmp_path: Path) -> Iterator[Callable[..., Runtime]]:
+    made: list[Runtime] = []
+
+    def start(slot: NumpySlot | None = None, **options: Any) -> Runtime:
+        one = Runtime(tuner.address, tmp_path / f"runtime-{len(made)}", slot or NumpySlot(), **options)
+        made.append(one)
+        one.link.start()
+        return one
+
+    yield start
+    for one in made:
+        one.inbox.close()
+        one.link.close(0.0)
+
+
+Start = Callable[..., Runtime]
+
+
+def test_a_runtime_that_follows_gets_deltas_and_ends_up_with_the_same_bytes(tuner: ServedTuner, runtime: Start) -> None:
+    following = runtime()
+    for version in (1, 2, 3):
+        tuner.publish(version, FILES[version - 1])
+        assert following.take() == version
+        assert save(following.slot.tensors) == FILES[version - 1]
+        assert following.slot.digest == hashlib.sha256(FILES[version - 1]).hexdigest()
+    assert [manifest.encoding for manifest in following.slot.manifests] == [WHOLE, DELTA, DELTA]
+    assert following.link.counters.deltas_received == 2
+    sizes = [manifest.payload_bytes for manifest in following.slot.manifests]
+    assert sizes[0] == len(FILES[0])
+    assert all(size * 1.8 < len(FILES[0]) for size in sizes[1:])
+    assert following.bytes_received == sum(sizes)
+
+
+def test_one_that_holds_an_older_version_gets_the_whole(tuner: ServedTuner, runtime: Start) -> None:
+    late = runtime()
+    tuner.publish(1, FILES[0])
+    assert late.take() == 1
+    late.link.close(0.0)
+    for version in (2, 3):
+        tuner.publish(version, FILES[version - 1])
+    again = runtime(late.slot)
+    assert again.take() == 3
+    assert again.bytes_received == len(FILES[2])
+    assert late.slot.manifests[-1].replaces_any
+    assert late.slot.manifests[-1].encoding == WHOLE
+
+
+def test_one_that_comes_back_with_the_parent_gets_the_delta(tuner: ServedTuner, runtime: Start) -> None:
+    first = runtime()
+    tuner.publish(1, FILES[0])
+    assert first.take() == 1
+    first.link.close(0.0)
+    tuner.publish(2, FILES[1])
+    again = runtime(first.slot)
+    assert again.take() == 2
+    assert again.bytes_received < len(FILES[1]) / 1.8
+    assert save(again.slot.tensors) == FILES[1]
+
+
+def test_the_number_of_the_parent_with_other_bytes_gets_the_whole(tuner: ServedTuner, runtime: Start) -> None:
+    slot = NumpySlot()
+    slot.version, slot.digest, slot.tensors = 1, hashlib.sha256(FILES[5]).hexdigest(), ADAPTERS[5]
+    tuner.publish(1, FILES[0])
+    tuner.publish(2, FILES[1])
+    other = runtime(slot)
+    assert other.take() == 2
+    assert slot.manifests[-1].encoding == WHOLE
+    assert save(slot.tensors) == FILES[1]
+
+
+def test_a_runtime_of_the_release_before_gets_whole_payloads_as_before(tuner: ServedTuner, runtime: Start) -> None:
+    old = runtime(encodings=())
+    for version in (1, 2):
+        tuner.publish(version, FILES[version - 1])
+        assert old.take() == version
+    assert old.bytes_received == len(FILES[0]) + len(FILES[1])
+    last = old.slot.manifests[-1]
+    assert (last.encoding, last.parent_version, last.replaces_any) == (WHOLE, 1, False)
+    assert last.payload_sha256 == last.adapter_sha256 == hashlib.sha256(FILES[1]).hexdigest()
+
+
+class OfTheReleaseBefore(TunerService):
+    """A front that knows neither encodings nor digests of whole adapters."""
+
+    async def FollowAdapters(self, request: Any, context: Any) -> Any:  # noqa: N802
+        request.ClearField("encodings")
+        request.ClearField("have_adapter_sha256")
+        async for part in super().FollowAdapters(request, context):
+            if part.WhichOneof("part") == "manifest":
+                part.manifest.ClearField("adapter_sha256")
+                part.manifest.ClearField("adapter_bytes")
+            yield part
+
+
+def test_a_tuner_of_the_release_before_serves_this_runtime(tmp_path: Path) -> None:
+    thread = LoopThread()
+    old = ServedTuner(thread, tmp_path / "old", service=OfTheReleaseBefore)
+    old.publish(1, FILES[0])
+    received: list[policy_pb2.AdapterManifest] = []
+    spool = Spool(tmp_path / "spool")
+    spool.open()
+    link = TunerLink(
+        old.address,
+        RUNTIME_IDENTITY,
+        "new",
+        spool,
+        lambda manifest, payload: received.append(manifest),
+        lambda: received[-1].version if received else 0,
+        lambda: "",
+        ENCODINGS,
+    )
+    link.start()
+    assert until(lambda: len(received) == 1)
+    old.publish(2, FILES[1])
+    assert until(lambda: len(received) == 2)
+    assert [(m.version, m.encoding, m.adapter_sha256) for m in received] == [(1, WHOLE, ""), (2, WHOLE, "")]
+    link.close(0.0)
+    old.stop()
+    thread.stop()
+
+
+def test_a_delta_that_is_refused_comes_again_as_a_whole(tuner: ServedTuner, runtime: Start) -> None:
+    following = runtime()
+    tuner.publish(1, FILES[0])
+    assert following.take() == 1
+    following.slot.refuses = 1
+    tuner.publish(2, FILES[1])
+    assert following.take() == 2
+    assert [manifest.encoding for manifest in following.slot.manifests] == [WHOLE, DELTA, WHOLE]
+    assert following.inbox.refused == 1
+    assert save(following.slot.tensors) == FILES[1]
+
+
+def test_after_a_whole_that_is_refused_the_next_version_still_comes(tuner: ServedTuner, runtime: Start) -> None:
+    following = runtime()
+    following.slot.refuses = 1
+    tuner.publish(1, FILES[0])
+    assert until(lambda: following.inbox.refused == 1)
+    tuner.publish(2, FILES[1])
+    assert following.take() == 2
+    assert following.slot.manifests[-1].replaces_any
+
+
+@pytest.mark.parametrize("damage", ["gone", "truncated", "a bit"])
+def test_a_damaged_delta_is_not_sent(tuner: ServedTuner, runtime: Start, tmp_path: Path, damage: str) -> None:
+    first = runtime()
+    tuner.publish(1, FILES[0])
+    assert first.take() == 1
+    first.link.close(0.0)
+    tuner.publish(2, FILES[1])
+    path = tmp_path / "state" / "adapters" / "00000002" / DELTA_NAME
+    content = bytearray(path.read_bytes())
+    if damage == "gone":
+        path.unlink()
+    else:
+        content[-1] ^= 1
+        path.write_bytes(content[:-1] if damage == "truncated" else content)
+    again = runtime(first.slot)
+    assert again.take() == 2
+    assert first.slot.manifests[-1].encoding == WHOLE
+
+
+def test_noise_and_strangers_have_no_delta(tuner: ServedTuner, tmp_path: Path) -> None:
+    far = {name: array[::-1].copy() for name, array in ADAPTERS[0].items()}
+    for version, payload in enumerate((FILES[0], save(far), b"no adapter at all", FILES[0]), start=1):
+        tuner.publish(version, payload)
+    assert list((tmp_path / "state" / "adapters").glob(f"*/{DELTA_NAME}")) == []
+
+
+def test_every_manifest_that_goes_out_is_signed_for_what_it_carries(tmp_path: Path) -> None:
+    class Signing(TunerService):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, lambda manifest: SIGNER.sign(manifest, time.time()))
+
+    thread = LoopThread()
+    tuner = ServedTuner(thread, tmp_path / "signing", service=Signing)
+    tuner.publish(1, FILES[0])
+    trusting = Runtime(tuner.address, tmp_path / "trusting", NumpySlot(ManifestVerifier(SIGNER.public_key)))
+    doubting = Runtime(
+        tuner.address, tmp_path / "doubting", NumpySlot(ManifestVerifier(ManifestSigner(bytes(32)).public_key))
+    )
+    for one in (trusting, doubting):
+        one.link.start()
+    assert trusting.take() == 1
+    assert until(lambda: doubting.inbox.refused == 1)
+    tuner.publish(2, FILES[1])
+    assert trusting.take() == 2
+    assert [manifest.encoding for manifest in trusting.slot.manifests] == [WHOLE, DELTA]
+    assert doubting.slot.version == 0
+    for one in (trusting, doubting):
+        one.inbox.close()
+        one.link.close(0.0)
+    tuner.stop()
+    thread.stop()
+
+
+def test_what_the_wire_carries_is_the_delta_and_little_more(tuner: ServedTuner) -> None:
+    tuner.publish(1, FILES[0])
+    tuner.publish(2, FILES[1])
+    request = tuner_pb2.FollowAdaptersRequest(
+        have_version=1, encodings=ENCODINGS, have_adapter_sha256=hashlib.sha256(FILES[0]).hexdigest()
+    )
+    with grpc.insecure_channel(tuner.address) as channel:
+        call = tuner_pb2_grpc.TunerServiceStub(channel).FollowAdapters(request, timeout=DEADLINE_SEC)
+        parts = [next(call)]
+        while sum(len(part.chunk.data) for part in parts) < parts[0].manifest.payload_bytes:
+            parts.append(next(call))
+        call.cancel()
+    wire_bytes = sum(part.ByteSize() for part in parts)
+    assert parts[0].manifest.adapter_bytes == len(FILES[1])
+    assert wire_bytes < parts[0].manifest.payload_bytes + 1000
+    assert wire_bytes * 1.8 < len(FILES[1])

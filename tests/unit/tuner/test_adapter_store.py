@@ -1,0 +1,182 @@
+"""The adapter store: versions are published whole, only go up, and are never handed out damaged."""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from coso.v1 import policy_pb2
+
+from tests.wire_world import manifest
+from tuner.adapters.store import MANIFEST_NAME, PAYLOAD_NAME, AdapterStore
+from tuner.errors import StoreError
+
+PAYLOAD = bytes(range(256)) * 8
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "adapters"
+
+
+@pytest.fixture
+def store(folder: Path) -> AdapterStore:
+    return AdapterStore(folder)
+
+
+def publish(store: AdapterStore, *versions: int) -> None:
+    for version in versions:
+        store.publish(manifest(version), payload_of(version))
+
+
+def payload_of(version: int) -> bytes:
+    return PAYLOAD + bytes([version])
+
+
+def latest_version(store: AdapterStore) -> int | None:
+    latest = store.latest()
+    return latest.version if latest is not None else None
+
+
+def test_there_is_nothing_before_the_first_publish(store: AdapterStore, folder: Path) -> None:
+    assert (store.versions(), store.latest()) == ([], None)
+    with pytest.raises(StoreError, match=r"Got version 1, expected one of \[\]"):
+        store.get(1)
+    assert not folder.exists()
+
+
+def test_a_version_comes_back_as_it_was_published(store: AdapterStore, folder: Path) -> None:
+    given = manifest(1)
+    given.lora.CopyFrom(policy_pb2.LoraConfig(r=4, lora_alpha=8.0, target_modules=["q_proj"]))
+    before = int(time.time())
+    published = store.publish(given, PAYLOAD)
+    assert AdapterStore(folder).get(1) == (published, PAYLOAD)
+    assert store.latest() == published
+    assert (published.version, published.lora) == (1, given.lora)
+    assert published.payload_bytes == 2048  # 256 · 8
+    assert published.payload_sha256 == hashlib.sha256(PAYLOAD).hexdigest()
+    assert published.encoding == policy_pb2.ADAPTER_ENCODING_SAFETENSORS
+    assert before <= published.published_at.seconds <= time.time()
+    assert given.payload_bytes == 0  # what was given is left alone
+
+
+def test_versions_may_skip_but_only_go_up(store: AdapterStore) -> None:
+    publish(store, 1, 2, 5, 12)
+    assert (store.versions(), latest_version(store)) == ([1, 2, 5, 12], 12)
+    for version in (12, 11, 3, 0):
+        with pytest.raises(StoreError, match=rf"Got version {version}, expected one above 12: count on from"):
+            store.publish(manifest(version, parent_version=0), b"other")
+    assert store.versions() == [1, 2, 5, 12]
+    assert store.get(12)[1] == payload_of(12)
+
+
+def test_every_version_stays_to_be_had(store: AdapterStore) -> None:
+    publish(store, 1, 2, 3)
+    assert [store.get(version)[1] for version in (1, 2, 3)] == [payload_of(version) for version in (1, 2, 3)]
+    with pytest.raises(StoreError, match=r"Got version 9, expected one of \[1, 2, 3\]"):
+        store.get(9)
+
+
+def test_a_version_exists_only_once_its_manifest_is_there(store: AdapterStore, folder: Path) -> None:
+    publish(store, 1, 2)
+    (folder / "00000002" / MANIFEST_NAME).unlink()  # as after a crash between payload and manifest
+    assert (store.versions(), latest_version(store)) == ([1], 1)
+    store.publish(manifest(2), b"again")
+    assert store.get(2)[1] == b"again"
+
+
+def test_a_full_disk_publishes_nothing(store: AdapterStore, folder: Path) -> None:
+    publish(store, 1)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))  # enough for this payload, not for its manifest
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            store.publish(manifest(2), b"small")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (store.versions(), latest_version(store)) == ([1], 1)
+    assert [path.name for path in (folder / "00000002").iterdir()] == [PAYLOAD_NAME]  # and no temporary file
+    store.publish(manifest(2), b"again")
+    assert store.get(2)[1] == b"again"
+
+
+def test_leftover_temporary_files_are_ignored(store: AdapterStore, folder: Path) -> None:
+    publish(store, 1)
+    (folder / "00000001" / f".{PAYLOAD_NAME}.x7k2").write_bytes(b"half")
+    (folder / "00000001" / f".{MANIFEST_NAME}.q9").write_bytes(b"half")
+    (folder / "00000002").mkdir()
+    (folder / "00000002" / f".{MANIFEST_NAME}.q9").write_bytes(b"half")
+    assert store.versions() == [1]
+    assert store.get(1)[1] == payload_of(1)
+
+
+@pytest.mark.parametrize("name", ["00000002.bak", "2nd", "notes"])
+def test_folders_of_other_names_are_ignored(store: AdapterStore, folder: Path, name: str) -> None:
+    publish(store, 1)
+    shutil.copytree(folder / "00000001", folder / name)
+    assert (store.versions(), latest_version(store)) == ([1], 1)
+
+
+def flip(path: Path, share: float) -> None:
+    content = bytearray(path.read_bytes())
+    content[int(share * len(content))] ^= 1
+    path.write_bytes(content)
+
+
+def tear(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        (PAYLOAD_NAME, lambda path: flip(path, 0.0)),
+        (PAYLOAD_NAME, lambda path: flip(path, 0.999)),
+        (PAYLOAD_NAME, tear),
+        (PAYLOAD_NAME, lambda path: path.write_bytes(b"")),
+        (PAYLOAD_NAME, lambda path: path.unlink()),
+        (MANIFEST_NAME, tear),
+        (MANIFEST_NAME, lambda path: path.write_bytes(b"")),
+        (MANIFEST_NAME, lambda path: path.write_bytes(b"\xff" * 9)),
+    ],
+    ids=["first bit", "last bit", "torn", "empty", "gone", "manifest torn", "manifest empty", "manifest no message"],
+)
+def test_a_damaged_version_is_set_aside_and_the_one_before_is_used(
+    store: AdapterStore, folder: Path, name: str, damage: Callable[[Path], object]
+) -> None:
+    publish(store, 1, 2)
+    damage(folder / "00000002" / name)
+    with pytest.raises(StoreError, match=r"Got version 2 damaged \(.*\): it was moved to .*damaged; older versions"):
+        store.get(2)
+    assert (store.versions(), latest_version(store)) == ([1], 1)
+    assert (folder / "damaged" / "00000002").is_dir()
+
+
+def test_the_latest_version_passes_over_every_damaged_one(store: AdapterStore, folder: Path) -> None:
+    publish(store, 1, 2, 3)
+    for version in (2, 3):
+        tear(folder / f"{version:08d}" / PAYLOAD_NAME)
+    assert latest_version(store) == 1
+    assert sorted(path.name for path in (folder / "damaged").iterdir()) == ["00000002", "00000003"]
+
+
+def test_a_version_damaged_again_is_set_aside_beside_the_first(store: AdapterStore, folder: Path) -> None:
+    publish(store, 1)
+    for payload in (b"first", b"second"):
+        store.publish(manifest(2), payload)
+        tear(folder / "00000002" / PAYLOAD_NAME)
+        assert latest_version(store) == 1
+    kept = sorted(path.read_bytes() for path in (folder / "damaged").rglob(PAYLOAD_NAME))
+    assert kept == [b"fi", b"sec"]  # half of each
+
+
+def test_a_version_under_another_number_is_not_handed_out(store: AdapterStore, folder: Path) -> None:
+    publish(store, 1)
+    shutil.copytree(folder / "00000001", folder / "00000007")
+    assert latest_version(store) == 1
+    assert (folder / "damaged" / "00000007").is_dir()

@@ -1,0 +1,100 @@
+"""Atomic writes: the file is the old one or the new one, and nothing is left lying about."""
+
+from __future__ import annotations
+
+import os
+import resource
+import threading
+from pathlib import Path
+
+import pytest
+
+from tuner.files import fsync_folder, write_atomically
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_written_and_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    for content in (b"first", b"", b"second\x00" * 1000):
+        write_atomically(path, content)
+        assert path.read_bytes() == content
+    assert names(tmp_path) == ["file"]
+
+
+def test_whoever_reads_meanwhile_sees_one_content_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    contents = {bytes([letter]) * 100_000 for letter in b"ab"}
+    write_atomically(path, min(contents))
+    seen: set[bytes] = set()
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.add(path.read_bytes())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(20):
+        write_atomically(path, sorted(contents)[number % 2])
+    done.set()
+    reader.join()
+    assert seen
+    assert seen <= contents
+
+
+def test_a_full_disk_leaves_the_old_content_and_no_temporary_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))  # Python ignores the signal; the write fails
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_atomically(path, bytes(1000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_name_that_is_taken_by_a_folder_is_refused_without_a_trace(tmp_path: Path) -> None:
+    (tmp_path / "file").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_atomically(tmp_path / "file", b"new")
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_atomically(tmp_path / "none" / "file", b"")
+    with pytest.raises(FileNotFoundError):
+        fsync_folder(tmp_path / "none")
+
+
+def test_only_a_folder_can_be_synced_as_one(tmp_path: Path) -> None:
+    fsync_folder(tmp_path)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(NotADirectoryError):
+        fsync_folder(tmp_path / "file")
+
+
+def test_the_file_is_synced_before_it_gets_its_name_and_the_folder_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    real_fsync, real_replace = os.fsync, os.replace
+
+    def fsync(descriptor: int) -> None:
+        done.append("sync folder" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "sync file")
+        real_fsync(descriptor)
+
+    def replace(source: str, target: Path) -> None:
+        done.append("rename")
+        real_replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    write_atomically(tmp_path / "file", b"content")
+    assert done == ["sync file", "rename", "sync folder"]

@@ -1,0 +1,153 @@
+"""Which steps carry the policy term, and with what weight, under each objective and advantage."""
+
+import math
+
+import pytest
+
+from agent_runtime.actions.vocabulary import Tap
+from agent_runtime.trajectory import (
+    NO_ADAPTER_DIGEST,
+    Decision,
+    PolicyIdentity,
+    Purpose,
+    Screenshot,
+    Step,
+    Timings,
+    Trajectory,
+    Verdict,
+)
+from agent_runtime.uplink.codec import trajectory_to_message
+from tuner.config import AdvantageKind, Objective
+from tuner.coso.advantage import SUCCESS_FLOOR
+from tuner.ingest.ledger import StoredTrajectory
+from tuner.learner.experience import GROUP_SIZE, Experience, Sampler, trainable_steps
+
+
+def _step(index: int, token: int) -> Step:
+    decision = Decision("text", (1, token, index), (-0.5, -0.25, -0.125), 0, NO_ADAPTER_DIGEST)
+    return Step(index, "Goal: go", Screenshot(b"png", 4, 4, 4, 4), decision, Tap(0.5, 0.5), Timings())
+
+
+def _stored(
+    sequence: int,
+    succeeded: bool = True,
+    steps: int = 1,
+    params: dict[str, str] | None = None,
+    task: str = "task",
+    token: int = 2,
+) -> StoredTrajectory:
+    trajectory = Trajectory(
+        trajectory_id=str(sequence),
+        runtime_id="r",
+        task_name=task,
+        goal="go",
+        task_params=params or {},
+        purpose=Purpose.EXPLORE,
+        seed=0,
+        step_limit=8,
+        verdict=Verdict.SUCCESS if succeeded else Verdict.FAILURE,
+        void_reason="",
+        reward=1.0 if succeeded else 0.0,
+        steps=tuple(_step(index, token) for index in range(steps)),
+        started_at_unix_sec=0.0,
+        device_serial="emulator-5554",
+        temperature=1.0,
+        identity=PolicyIdentity("base", "tokenizer", "none", "json"),
+    )
+    return StoredTrajectory(sequence, trajectory_to_message(trajectory))
+
+
+def _experience(objective: Objective, advantage: AdvantageKind = "baseline", discount: float = 0.5) -> Experience:
+    return Experience(capacity=100, discount=discount, objective=objective, advantage=advantage)
+
+
+def _weights(experience: Experience) -> tuple[list[float], list[float]]:
+    carrying, riding = experience.candidates()
+    return [candidate.weight for candidate in carrying], [candidate.weight for candidate in riding]
+
+
+def test_a_step_knows_its_group_and_the_log_prob_of_every_token() -> None:
+    step = trainable_steps(_stored(1, params={"b": "2", "a": "1"}))[0]
+    assert step.group == ("task", (("a", "1"), ("b", "2")))
+    assert step.behaviour_log_probs == pytest.approx((-0.5, -0.25, -0.125))
+    assert step.behaviour_log_prob == pytest.approx(sum(step.behaviour_log_probs))
+
+
+def test_ppo_takes_signed_advantages_of_every_outcome() -> None:
+    experience = _experience("ppo")
+    experience.take([_stored(1, True, steps=2), _stored(2, False, steps=2)])
+    # baseline 1/2; λ = 1/2: 0.5 − 0.5 rides along, 1 − 0.5; the failure −0.5 twice
+    assert _weights(experience) == ([0.5, -0.5, -0.5], [0.0])
+
+
+def test_ppo_looks_at_the_new_episodes_alone() -> None:
+    experience = _experience("ppo")
+    experience.take([_stored(1), _stored(2, False)])
+    experience.take([_stored(3), _stored(4, False)])
+    assert {candidate.sample.key[0] for candidate in experience.candidates()[0]} == {3, 4}
+
+
+def test_ppo_draws_every_step_alike() -> None:
+    experience = _experience("ppo")
+    experience.take([_stored(1), _stored(2, False)])
+    assert {candidate.priority for candidate in experience.candidates()[0]} == {1.0}
+    drawn = Sampler(experience, max_uses=4, failure_share=0.0, seed="s")
+    assert sorted(candidate.sample.key[0] for _ in range(4) for candidate in drawn.batch(2)) == [1] * 4 + [2] * 4
+    assert drawn.batch(2) == []
+
+
+def test_ppo_without_a_difference_has_nothing_to_draw() -> None:
+    experience = _experience("ppo", "group")
+    experience.take([_stored(1), _stored(2)])
+    assert _weights(experience) == ([], [0.0, 0.0])
+    assert Sampler(experience, 4, 0.5, "s").batch(2) == []
+
+
+def test_a_group_is_the_same_task_with_the_same_parameters() -> None:
+    experience = _experience("ppo", "group")
+    one, two = {"name": "one"}, {"name": "two"}
+    outcomes = [(True, one), (False, one), (True, two), (True, two), (False, None)]
+    experience.take([_stored(n, won, steps=n % 2 + 1, params=params) for n, (won, params) in enumerate(outcomes)])
+    carrying = {candidate.sample.key: candidate.weight for candidate in experience.candidates()[0]}
+    # "one": mean 1/2, deviation 1/2; "two" is all alike and the last one alone: nothing to compare
+    assert carrying == {(0, 0): 1.0, (1, 0): -1.0, (1, 1): -1.0}
+
+
+def test_a_group_reaches_back_into_the_replay_as_far_as_its_size() -> None:
+    experience = _experience("ppo", "group")
+    experience.recall([_stored(n, False) for n in range(100, 200)])
+    experience.take([_stored(300, True)])
+    # one success among 16: mean 1/16, variance 1/16 · 15/16: (15/16) / (√15/16) = √15
+    assert _weights(experience)[0] == pytest.approx([math.sqrt(GROUP_SIZE - 1)])
+
+
+def test_awr_with_groups_has_weights_in_its_own_bounds() -> None:
+    experience = Experience(100, 0.5, negative_ceiling=0.25, objective="awr", advantage="group")
+    experience.take([_stored(1), _stored(2, False), _stored(3, False), _stored(4, params={"another": "one"})])
+    # √2 is cut at 1; alone in its group: the floor; the failures −1/√2 are held at the ceiling
+    assert _weights(experience) == ([1.0, SUCCESS_FLOOR], [-0.25, -0.25])
+
+
+def test_cloning_weighs_every_step_of_a_success_one() -> None:
+    experience = _experience("bc")
+    experience.take([_stored(1, True, steps=3), _stored(2, False, steps=2)])
+    assert _weights(experience) == ([1.0] * 3, [0.0] * 2)
+
+
+def test_utterances_are_unseen_until_an_older_episode_holds_them() -> None:
+    experience = _experience("awr")
+    experience.take([_stored(1, token=5), _stored(2, token=6), _stored(3, token=5)])
+    assert [utterance.token_ids[1] for utterance in experience.unseen_utterances(9)] == [5, 6]
+    assert len(experience.unseen_utterances(1)) == 1
+    experience.take([_stored(4, token=6), _stored(5, token=7)])
+    assert [utterance.token_ids[1] for utterance in experience.unseen_utterances(9)] == [7]
+
+
+def test_recalling_gives_the_same_candidates_as_never_having_stopped() -> None:
+    undisturbed, resumed = (_experience("ppo", "group") for _ in range(2))
+    undisturbed.take([_stored(1), _stored(2, False)])
+    resumed.recall([_stored(1), _stored(2, False)])
+    resumed.baseline.load(undisturbed.baseline.state())
+    for experience in (undisturbed, resumed):
+        experience.take([_stored(3), _stored(4, False)])
+    assert resumed.candidates() == undisturbed.candidates()

@@ -1,0 +1,119 @@
+"""The learner's settings: what contradicts itself is refused, and the command line repeats no default."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from typer.testing import CliRunner
+
+from tuner import cli
+from tuner.config import LearnerConfig
+
+FLAG_OF = {"action_grammar": "grammar"}
+OF_THE_SERVICE = {"state", "model", "base_model_digest"}
+
+
+def _config(**settings: Any) -> LearnerConfig:
+    return LearnerConfig(state=Path("s"), model=Path("m"), base_model_digest="d", **settings)
+
+
+def test_the_defaults_are_causal_awr_with_the_action_models_weights() -> None:
+    config = _config()
+    assert (config.objective, config.advantage, config.entropy, config.weight_source) == (
+        "awr",
+        "baseline",
+        "causal",
+        "scm",
+    )
+    assert (config.thought_scaling, config.scm_null, config.scm_window) == (1.0, "mask", 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "weights"),
+    [
+        ({}, "scm"),
+        ({"weight_source": "parser"}, "parser"),
+        ({"weight_source": "released"}, "released"),
+        ({"weight_source": "uniform"}, "uniform"),  # the older name
+        ({"entropy": "uniform"}, "uniform"),
+        ({"entropy": "uniform", "weight_source": "uniform"}, "uniform"),
+        ({"entropy": "none"}, "none"),
+        ({"entropy": "none", "weight_source": "parser"}, "none"),
+    ],
+)
+def test_entropy_and_weight_source_give_one_answer(settings: dict[str, Any], weights: str) -> None:
+    assert _config(**settings).bonus_weights == weights
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"entropy": "none", "weight_source": "uniform"}, "contradict"),
+        ({"objective": "bc", "advantage": "group"}, "takes no advantage"),
+        ({"objective": "a2c"}, "objective"),
+        ({"clip_range": 1.0}, "clip_range"),
+        ({"clip_range": 0.0}, "clip_range"),
+        ({"thought_scaling": 1.5}, "thought_scaling"),
+        ({"scm_null": "zero"}, "scm_null"),
+    ],
+)
+def test_what_cannot_be_is_refused(settings: dict[str, Any], word: str) -> None:
+    with pytest.raises(ValidationError, match=word):
+        _config(**settings)
+
+
+def test_settings_survive_the_way_to_the_learner_process() -> None:
+    config = _config(objective="ppo", advantage="group", thought_scaling=0.2, weight_source="released")
+    assert LearnerConfig.model_validate_json(config.model_dump_json()) == config
+
+
+def test_every_flag_of_serve_has_the_default_of_the_setting() -> None:
+    flags = inspect.signature(cli.serve).parameters
+    shared = [name for name in LearnerConfig.model_fields if FLAG_OF.get(name, name) in flags]
+    assert {"objective", "advantage", "entropy", "weight_source", "clip_range", "thought_scaling"} <= set(shared)
+    for name in set(shared) - OF_THE_SERVICE:
+        assert flags[FLAG_OF.get(name, name)].default == LearnerConfig.model_fields[name].default
+
+
+def _served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *flags: str) -> tuple[LearnerConfig | None, str]:
+    """Run ``tuner serve`` up to the point where it would start the learner; return its settings and what it said."""
+    (tmp_path / "config.json").write_text("{}")
+    asked: list[LearnerConfig] = []
+
+    def command(config: LearnerConfig) -> list[str]:
+        asked.append(config)
+        raise ValueError("far enough")
+
+    monkeypatch.setattr("tuner.supervisor.learner_command", command)
+    monkeypatch.setattr("agent_runtime.policy.identity.resolve_checkpoint", lambda _: tmp_path)
+    for name in ("base_model_digest", "tokenizer_digest"):
+        monkeypatch.setattr(f"agent_runtime.policy.identity.{name}", lambda _: "d" * 64)
+    result = CliRunner().invoke(cli.app, ["serve", "--state", str(tmp_path / "state"), *flags])
+    return (asked[0] if asked else None), result.output
+
+
+def test_flags_reach_the_learner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = "--objective ppo --advantage group --clip-range 0.2 --thought-scaling 0.5 --entropy uniform --scm-null pad"
+    config, _ = _served(tmp_path, monkeypatch, *flags.split(), "--scm-window", "4", "--weight-source", "released")
+    assert config is not None
+    assert (config.objective, config.advantage, config.clip_range, config.thought_scaling) == ("ppo", "group", 0.2, 0.5)
+    assert (config.entropy, config.scm_null, config.scm_window, config.weight_source) == (
+        "uniform",
+        "pad",
+        4,
+        "released",
+    )
+
+
+def test_without_flags_the_learner_gets_its_own_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, _ = _served(tmp_path, monkeypatch)
+    plain = LearnerConfig(state=tmp_path / "state", model=tmp_path, base_model_digest="d" * 64)
+    assert config == plain
+
+
+def test_a_contradiction_is_said_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, said = _served(tmp_path, monkeypatch, "--entropy", "none", "--weight-source", "uniform")
+    assert config is None
+    assert "entropy none and weight_source uniform contradict each other" in said

@@ -1,0 +1,118 @@
+"""Who earned the outcome: advantages of steps and of tokens. Pure functions; learns no value and keeps no replay.
+
+R is episodes, H steps of an episode, T tokens of a step. Rows are padded on the right; what lies under padding
+never counts. Values come from the caller: the learner of this package has no learned critic, so GAE and BAD are
+here for those who have one, and the group-relative advantage is what it uses in their place.
+"""
+
+from collections.abc import Hashable, Sequence
+
+import torch
+from torch import Tensor
+
+
+def gae(
+    rewards: Tensor, values: Tensor, last_values: Tensor, mask: Tensor, discount: float, gae_lambda: float
+) -> Tensor:
+    """Return the generalised advantage of every step [R, H], 0 at padding (GAE, arXiv 1506.02438, Eq. 16).
+
+        δ_h = r_h + γ V_{h+1} − V_h          A_h = δ_h + γλ A_{h+1}
+
+    ``rewards``, ``values`` and ``mask`` [R, H]; ``last_values`` [R] is V behind the last step of each row: 0 where
+    the episode ended there, the critic's word where it was cut off.
+    """
+    assert rewards.ndim == 2
+    assert values.shape == mask.shape == rewards.shape
+    assert last_values.shape == rewards.shape[:1]
+    seen = mask.bool()
+    following = torch.zeros_like(last_values)  # A_{h+1}
+    next_values = last_values
+    found = torch.zeros_like(values)
+    for step in reversed(range(rewards.shape[1])):
+        here = seen[:, step]
+        delta = rewards[:, step] + discount * next_values - values[:, step]
+        following = torch.where(here, delta + discount * gae_lambda * following, following)
+        next_values = torch.where(here, values[:, step], next_values)
+        found[:, step] = torch.where(here, following, 0.0)
+    return found
+
+
+def bad_targets(rewards: Tensor, values: Tensor, last_value: Tensor, mask: Tensor, discount: float) -> Tensor:
+    """Return what each V(s_h, y_<j) of one episode is moved towards, [H, T] (BAD, arXiv 2405.15821).
+
+        V(tok_j) ← V(tok_{j+1})                           inside an action: no reward, no discount
+        V(tok_last) ← r_h + γ V(first token of h + 1)     only the last token looks beyond the action
+
+    ``rewards`` [H]; ``values`` [H, T] before each token is written; ``last_value`` [] behind the last action;
+    ``mask`` [H, T] is 1 at tokens, at least one in each step. 0 at padding.
+    """
+    assert rewards.ndim == 1
+    assert values.ndim == 2
+    assert len(values) == len(rewards)
+    assert mask.shape == values.shape
+    assert last_value.ndim == 0
+    seen = mask.bool()
+    last = _last_tokens(seen)
+    beyond = torch.cat((values[1:, 0], last_value.reshape(1)))  # V(first token of h + 1) [H]
+    inside = torch.cat((values[:, 1:], torch.zeros_like(values[:, :1])), 1)
+    targets = torch.where(last, (rewards + discount * beyond).unsqueeze(1), inside)
+    return torch.where(seen, targets, 0.0)
+
+
+def bad_advantages(
+    rewards: Tensor, values: Tensor, last_value: Tensor, mask: Tensor, discount: float, gae_lambda: float
+) -> Tensor:
+    """Return the advantage of every token of one episode [H, T]: GAE along its tokens, γ at the action's end only.
+
+        δ = ``bad_targets`` − V
+        A_{h,j} = δ_{h,j} + λ A_{h,j+1}                  inside an action
+        A_{h,last} = δ_{h,last} + γλ A_{h+1,1}           at its end
+
+    Arguments as ``bad_targets``; the recursion is that of POAD's released buffer (morning9393/ADRL).
+    """
+    deltas = bad_targets(rewards, values, last_value, mask, discount) - values
+    seen = mask.bool()
+    last = _last_tokens(seen)
+    found = torch.zeros_like(values)
+    following = torch.zeros_like(last_value)
+    for step in reversed(range(values.shape[0])):
+        for place in reversed(range(values.shape[1])):
+            if seen[step, place]:
+                fading = discount * gae_lambda if last[step, place] else gae_lambda
+                following = deltas[step, place] + fading * following
+                found[step, place] = following
+    return found
+
+
+def _last_tokens(seen: Tensor) -> Tensor:
+    """Return [H, T], True at the last token of each step; every step must have one."""
+    lengths = seen.sum(1)
+    assert bool((lengths > 0).all())
+    assert torch.equal(seen, torch.arange(seen.shape[1], device=seen.device) < lengths.unsqueeze(1))
+    return torch.arange(seen.shape[1], device=seen.device) == (lengths - 1).unsqueeze(1)
+
+
+def group_advantage(reward: float, members: Sequence[float]) -> float:
+    """Return (r − mean) / std of an episode among its group (GRPO, arXiv 2402.03300, section 4.1.2).
+
+    ``members`` are the rewards of episodes of the same task with the same parameters, its own among them; std is
+    the population's, without a constant added. A group of one, or one whose rewards are all equal, says nothing
+    about which behaviour was better: 0.
+    """
+    if not members:
+        raise ValueError("Got a group of nobody, expected the episode itself at least.")
+    if min(members) == max(members):
+        return 0.0
+    mean = sum(members) / len(members)
+    spread = (sum((member - mean) ** 2 for member in members) / len(members)) ** 0.5
+    return (reward - mean) / spread if spread > 0 else 0.0
+
+
+def group_advantages(rewards: Sequence[float], groups: Sequence[Hashable]) -> list[float]:
+    """Return ``group_advantage`` of every episode; ``groups`` names each one's task and parameters."""
+    if len(rewards) != len(groups):
+        raise ValueError(f"Got {len(rewards)} rewards and {len(groups)} groups, expected as many of both.")
+    members: dict[Hashable, list[float]] = {}
+    for reward, group in zip(rewards, groups, strict=True):
+        members.setdefault(group, []).append(reward)
+    return [group_advantage(reward, members[group]) for reward, group in zip(rewards, groups, strict=True)]

@@ -1,0 +1,115 @@
+"""The loss of a batch of scored steps under the objective asked for. Runs no model and moves no weight.
+
+    awr   −mean(ρ·w·log π(y|s)),  ρ = min(ceiling, π/π_behaviour) a constant
+    ppo   −mean(min(ρ·A, clip(ρ, 1 ± ε)·A)),  ρ = π/π_behaviour with gradient, A signed
+    bc    −mean(1[kept]·log π(y|s))
+
+each with log π = λ Σ log p(thought) + Σ log p(action), minus α times the entropy term. What w, A and kept are is
+``experience``'s business; log π_behaviour are the log-probs stored with the trajectory. Advantages are not
+standardised over the batch, and there is no value loss: this learner has no learned critic.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tuner.config import LearnerConfig
+from tuner.coso.objectives import (
+    CosoLoss,
+    bc_loss,
+    coso_loss,
+    importance_ratio,
+    ppo_loss,
+    sequence_log_probs,
+    thought_scaled,
+    truncated_importance,
+    with_entropy,
+)
+from tuner.learner.experience import Candidate
+
+ThoughtMaskOf = Callable[[tuple[int, ...]], Sequence[bool]]
+"""Says of every token of an utterance whether it is thought."""
+
+
+@dataclass(frozen=True)
+class BatchLoss:
+    """The loss and, without gradient and all [B]: log π(y|s), the ratio ρ, and whether it lay outside 1 ± ε."""
+
+    loss: CosoLoss
+    log_probs: Tensor
+    importance: Tensor
+    clipped: Tensor
+
+
+class PolicyLoss:
+    """The objective of ``config``; ``thought_mask_of`` is asked only where λ is not 1."""
+
+    def __init__(self, config: LearnerConfig, thought_mask_of: ThoughtMaskOf) -> None:
+        self._objective = config.objective
+        self._alpha = config.entropy_alpha
+        self._ceiling = config.importance_ceiling
+        self._clip_range = config.clip_range
+        self._scaling = config.thought_scaling
+        self._thought_mask_of = thought_mask_of
+
+    def of(
+        self, rows: Sequence[Candidate], log_probs: Tensor, entropies: Tensor, causal: Tensor | None, mask: Tensor
+    ) -> BatchLoss:
+        """Return the loss of ``rows``, whose tokens have these log-probs and entropies [B, T] now.
+
+        ``causal`` [B, T] weighs the entropies, None for no entropy term; ``mask`` [B, T] is 1 at tokens.
+        """
+        assert log_probs.ndim == 2
+        assert entropies.shape == mask.shape == log_probs.shape
+        assert len(rows) == len(log_probs)
+        weights = log_probs.new_tensor([row.weight for row in rows])
+        scaled = self._scaled(rows, log_probs)
+        if self._objective == "ppo":
+            return self._ppo(rows, log_probs, scaled, weights, entropies, causal, mask)
+        sequences = sequence_log_probs(log_probs, mask)
+        behaviour = sequences.new_tensor([row.sample.behaviour_log_prob for row in rows])
+        importance = truncated_importance(sequences, behaviour, self._ceiling)
+        if self._objective == "bc":
+            policy = bc_loss(scaled, weights > 0, mask)
+            loss = with_entropy(policy, entropies, causal, mask, self._alpha)
+        else:
+            loss = coso_loss(scaled, importance * weights, entropies, causal, mask, self._alpha)
+        return BatchLoss(loss, sequences.detach(), importance, torch.zeros_like(importance))
+
+    def _ppo(
+        self,
+        rows: Sequence[Candidate],
+        log_probs: Tensor,
+        scaled: Tensor,
+        advantages: Tensor,
+        entropies: Tensor,
+        causal: Tensor | None,
+        mask: Tensor,
+    ) -> BatchLoss:
+        now = sequence_log_probs(scaled, mask)
+        old = sequence_log_probs(self._scaled(rows, _behaviour(rows, log_probs)), mask)
+        policy = ppo_loss(now, old, advantages, self._clip_range)
+        loss = with_entropy(policy, entropies, causal, mask, self._alpha)
+        ratio = importance_ratio(now, old).detach()
+        clipped = ((ratio - 1).abs() > self._clip_range).to(ratio)
+        return BatchLoss(loss, sequence_log_probs(log_probs, mask).detach(), ratio, clipped)
+
+    def _scaled(self, rows: Sequence[Candidate], log_probs: Tensor) -> Tensor:
+        if self._scaling == 1:
+            return log_probs
+        thought = torch.zeros(log_probs.shape, dtype=torch.bool)
+        for place, row in enumerate(rows):
+            token_ids = row.sample.utterance.token_ids
+            thought[place, : len(token_ids)] = torch.tensor(self._thought_mask_of(token_ids), dtype=torch.bool)
+        return thought_scaled(log_probs, thought.to(log_probs.device), self._scaling)
+
+
+def _behaviour(rows: Sequence[Candidate], like: Tensor) -> Tensor:
+    """Return the log-probs stored with the trajectory [B, T], 0 at padding."""
+    stored = torch.zeros_like(like)
+    for place, row in enumerate(rows):
+        log_probs = row.sample.behaviour_log_probs
+        stored[place, : len(log_probs)] = stored.new_tensor(log_probs)
+    return stored
