@@ -37,7 +37,7 @@ LEARNING_RATE: Final = 1e-4
 LORA_R, LORA_ALPHA = 16, 32.0
 TARGET_MODULES: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 BATCH, UTTERANCES, PICTURES = 4, 64, 16
-AGES: Final = (100, 400)
+AGES: Final = (200, 1000)
 """Optimizer steps before the first push."""
 BARS: Final = {1: 2.0, 20: 1.5}
 """By optimizer steps a push: how many times smaller than the whole adapter."""

@@ -159,6 +159,32 @@ def export(
     typer.echo(f"version {exported.version}, {exported.payload_bytes:,} bytes, in {exported.folder}")
 
 
+@app.command()
+def rollback(
+    version: Annotated[int, typer.Argument(min=1, help="The version to return to.")],
+    address: Annotated[str, typer.Option(help="host:port of a running tuner.")] = "127.0.0.1:50051",
+    timeout: Annotated[float, typer.Option(min=1.0, help="Seconds to wait: an update in progress ends first.")] = 600.0,
+) -> None:
+    """Publish an older version's tensors as a new version, from which learning goes on."""
+    _keep_grpc_quiet()
+    import grpc
+    from coso.v1 import tuner_pb2, tuner_pb2_grpc
+
+    with grpc.insecure_channel(address) as channel:
+        stub = tuner_pb2_grpc.TunerServiceStub(channel)
+        try:
+            latest = stub.GetStatus(tuner_pb2.GetStatusRequest(), timeout=STATUS_DEADLINE_SEC).latest_version
+            request = tuner_pb2.RollbackAdapterRequest(version=version, latest_version=latest)
+            answer = stub.RollbackAdapter(request, timeout=timeout)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
+                _fail(error.details())
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                _fail(f"Got no answer from {address} in time, expected a new version: see `tuner status` later.")
+            _fail(f"Got {error.code().name} from {address}, expected a tuner: start one with `tuner serve`.")
+    typer.echo(f"version {answer.new_version} has the tensors of version {version}; {latest} was the latest before")
+
+
 keys_app = typer.Typer(no_args_is_help=True, help="The key that manifests are signed with.")
 app.add_typer(keys_app, name="keys")
 

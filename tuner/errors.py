@@ -4,7 +4,8 @@ TunerServiceError        one sentence: what was got, what was expected, what to 
 ├── ConfigError          an option, a path or a port that cannot be used as given (exit code 2)
 ├── LedgerError          the ledger cannot be opened or written: nothing is acknowledged
 ├── StoreError           an adapter version that is missing, or whose bytes are not what was published
-└── LearnerError         the learner cannot go on from its state
+├── LearnerError         the learner cannot go on from its state
+└── RollbackError        a rollback that was asked for and not done
 """
 
 
@@ -26,3 +27,7 @@ class StoreError(TunerServiceError):
 
 class LearnerError(TunerServiceError):
     """The learner cannot go on."""
+
+
+class RollbackError(TunerServiceError):
+    """A rollback was not done."""

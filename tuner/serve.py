@@ -36,7 +36,7 @@ def prepare_state_folder(state: Path) -> None:
         ) from error
 
 
-def _sign(state: Path) -> Sign | None:
+def signing(state: Path) -> Sign | None:
     """Return what signs manifests as they go out; None where the state folder has no key."""
     signer = load_signer(state)
     return None if signer is None else lambda manifest: signer.sign(manifest, time.time())
@@ -52,7 +52,7 @@ async def serve(
         LedgerError: the ledger cannot be opened.
     """
     prepare_state_folder(state)
-    sign = _sign(state)
+    sign = signing(state)
     ledger = Ledger(state)
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()

@@ -1,8 +1,11 @@
 """Runs the learner as a child process and speaks with it in JSON lines. Learns nothing itself.
 
     to its stdin      {"event": "trajectory_stored"} · {"event": "stop"}
+                      {"event": "rollback", "request": …, "version": …, "latest_version": …}
     from its stdout   {"event": "state", "state": …, "message": …} · {"event": "published", "version": …}
                       {"event": "metrics", "metrics": {…}} · {"event": "consumed", "count": …}
+                      {"event": "rolled_back", "request": …, "version": …}
+                      {"event": "rollback_refused", "request": …, "message": …}
 
 A learner that dies is started again after a delay that doubles each time, up to a minute.
 """
@@ -77,7 +80,9 @@ class Supervisor:
         assert process.stdout is not None, "the pipe was asked for"
         async for line in process.stdout:
             self._heard(line)
-        return await process.wait(), self.view.publications > before
+        exit_code = await process.wait()
+        self.view.learner_ended()
+        return exit_code, self.view.publications > before
 
     def _heard(self, line: bytes) -> None:
         try:
@@ -90,6 +95,10 @@ class Supervisor:
                 self._note(state, str(rest.get("message", "")))
             case {"event": "published"}:
                 self.view.published()
+            case {"event": "rolled_back", "request": int(request), "version": int(version)}:
+                self.view.rolled_back(request, version)
+            case {"event": "rollback_refused", "request": int(request), "message": str(message)}:
+                self.view.rollback_refused(request, message)
             case {"event": "metrics", "metrics": dict(metrics)} if all(map(_is_number, metrics.values())):
                 self.view.metrics = {str(name): float(value) for name, value in metrics.items()}
 

@@ -550,9 +550,8 @@ def test_an_emulator_that_ends_at_once_is_told_with_its_last_words(run: Run, too
     assert "PANIC: no such AVD" in ran.err
 
 
-def test_a_virtual_phone_is_booted_saved_and_left_alone_by_a_second_one(
-    run: Run, tools: Path, tmp_path: Path, adb_server: Any
-) -> None:
+@pytest.mark.usefixtures("ended")
+def test_a_virtual_phone_is_booted_saved_and_left_alone_by_a_second_one(run: Run, tools: Path, adb_server: Any) -> None:
     port = free_port()
     (tools / "adb").symlink_to(adbutils.adb_path())
     phone = f"{sys.executable} -m device_scripts.virtual_phone --port $(($4 + 1)) --adb-server-port {adb_server.port}"

@@ -101,13 +101,14 @@ def card(
     """Return the model card as Markdown."""
     head = ["---", "library_name: peft", "tags: [lora, coso, gui-agent, android]"]
     head += [f"base_model: {json.dumps(base_model)}"] if base_model else []
+    lora = manifest.lora
     facts = {
         "base model": f"`{base_model}`" if base_model else "not named; see its digest",
         "base model sha256 (configuration and weights)": f"`{manifest.base_model_digest}`",
         "adapter sha256": f"`{manifest.payload_sha256}`",
         "version": f"{manifest.version}, made from {manifest.parent_version}",
         "published": manifest.published_at.ToJsonString(),
-        "LoRA": f"rank {manifest.lora.r}, alpha {manifest.lora.lora_alpha:g}, on {', '.join(manifest.lora.target_modules)}",
+        "LoRA": f"rank {lora.r}, alpha {lora.lora_alpha:g}, on {', '.join(lora.target_modules)}",
         "optimizer steps so far": f"{manifest.optimizer_steps}",
         "episodes learned from so far": f"{manifest.trajectories_consumed}",
         "software": f"coso-phone {__version__}",
@@ -142,17 +143,16 @@ def _cell(value: object) -> str:
 
 def _figures(state: Path, version: int) -> dict[str, float]:
     """Return the metrics of the update that published the version; empty where they are gone."""
-    found: dict[str, float] = {}
     for name in METRICS_NAMES:
         path = state / name
         for line in path.read_text("utf-8", "replace").splitlines() if path.is_file() else ():
             try:
                 figures = json.loads(line)
-                if figures["version"] == version and figures.get("optimizer_steps"):
-                    found = {str(key): float(value) for key, value in figures.items()} if not found else found
+                if figures["version"] == version:  # the first of them: later updates without a good step keep it
+                    return {str(key): float(value) for key, value in figures.items()}
             except (ValueError, KeyError, TypeError, AttributeError):
                 continue  # a line torn by a crash
-    return found
+    return {}
 
 
 def _settings(state: Path) -> dict[str, Any]:

@@ -19,8 +19,6 @@ REPLACEMENT = "\ufffd"
 _WHITESPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
 _STRING_REST = re.compile(r'(?:[^"\\]|\\.)*', re.DOTALL)
-_PLAN = re.compile(r"\s*Action Plan:")
-_DECISION = "Action Decision:"
 
 
 def json_thought(text: str) -> Span:
@@ -60,18 +58,42 @@ def _skip(text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def auto_ui_thought(text: str) -> Span:
-    """Return the characters of Auto-UI's plan: after "Action Plan:", before the first "Action Decision:"."""
-    plan = _PLAN.match(text)
-    if plan is None:
-        return NOWHERE
-    decision = text.find(_DECISION, plan.end())
-    if decision < 0:
-        return plan.end(), len(text)
-    return plan.end(), plan.end() + len(text[plan.end() : decision].rstrip().removesuffix(";").rstrip())
+def marked_thought(opens: str, closes: str, mark: str = "") -> Callable[[str], Span]:
+    """Return a rule for texts whose action stands behind a marker: the thought is what comes before it.
+
+    The word that ``opens`` the thought may be missing, and is no part of it; it ends before the first match of
+    ``closes``, a regular expression, and before the ``mark`` and white space in front of that. A text without
+    the marker is a thought broken off, if it was opened.
+    """
+    start_of = re.compile(rf"\s*{re.escape(opens)}")
+    marker = re.compile(closes)
+
+    def thought(text: str) -> Span:
+        opened = start_of.match(text)
+        start = opened.end() if opened else 0
+        end = marker.search(text, start)
+        if end is None:
+            return (start, len(text)) if opened else NOWHERE
+        return start, start + len(text[start : end.start()].rstrip().removesuffix(mark).rstrip())
+
+    return thought
 
 
-THOUGHT_SPANS: dict[str, Callable[[str], Span]] = {"json": json_thought, "auto-ui": auto_ui_thought}
+_TOOL_CALL = marked_thought("Thought:", "<tool_call>")
+_ACTION_WORD = marked_thought("Thought:", "Action:")
+THOUGHT_SPANS: dict[str, Callable[[str], Span]] = {
+    "agentcpm": json_thought,
+    "android-world": marked_thought("Reason:", r"Action:|\{"),
+    "auto-ui": marked_thought("Action Plan:", "Action Decision:", ";"),
+    "autoglm": marked_thought("<think>", r"</think>|<answer>|do\(|finish\("),
+    "cogagent": marked_thought("Action:", "Grounded Operation:"),
+    "json": json_thought,
+    "qwen-mobile-use": _TOOL_CALL,
+    "qwen2.5-mobile-use": _TOOL_CALL,
+    "ui-tars": _ACTION_WORD,
+    "ui-tars-1.5": _ACTION_WORD,
+}
+"""One rule for each grammar; where a text can be read in two ways, the shorter thought."""
 
 
 def thought_span(grammar_name: str, text: str) -> Span:

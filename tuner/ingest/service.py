@@ -15,7 +15,7 @@ from grpc_status import rpc_status
 
 from tuner import __version__
 from tuner.adapters.store import AdapterStore
-from tuner.errors import LedgerError
+from tuner.errors import LedgerError, RollbackError
 from tuner.ingest.identity import Identity
 from tuner.ingest.learner_view import LearnerView
 from tuner.ingest.ledger import Ledger, StoreOutcome
@@ -30,7 +30,7 @@ Result = TypeVar("Result")
 
 
 class TunerService(tuner_pb2_grpc.TunerServiceServicer):
-    """The four calls. All ledger work happens on ``executor``, one thread, which also opened the ledger."""
+    """The five calls. All ledger work happens on ``executor``, one thread, which also opened the ledger."""
 
     def __init__(
         self,
@@ -106,6 +106,22 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
                 for part in _parts(outgoing, payload if delta is None else delta):
                     yield part
             await self._learner.wait_for_publication(after=seen)
+
+    async def RollbackAdapter(  # noqa: N802
+        self, request: tuner_pb2.RollbackAdapterRequest, context: _Context
+    ) -> tuner_pb2.RollbackAdapterResponse:
+        """Have the learner return to an older version."""
+        latest = self._store.latest() or policy_pb2.AdapterManifest()
+        if request.latest_version != latest.version:
+            sentence = (
+                f"Got {request.latest_version} as the latest version, expected {latest.version}: look and ask again."
+            )
+            await _refuse(context, code_pb2.FAILED_PRECONDITION, sentence, "NOT_LATEST")
+        try:
+            new_version = await self._learner.roll_back(request.version, request.latest_version)
+        except RollbackError as error:
+            await _refuse(context, code_pb2.FAILED_PRECONDITION, str(error), "NOT_ROLLED_BACK")
+        return tuner_pb2.RollbackAdapterResponse(new_version=new_version)
 
     async def GetStatus(  # noqa: N802
         self, request: tuner_pb2.GetStatusRequest, context: _Context

@@ -15,17 +15,18 @@ from torch import Tensor
 
 from tuner.adapters.store import AdapterStore
 from tuner.config import LearnerConfig
-from tuner.errors import LearnerError
+from tuner.errors import LearnerError, RollbackError, StoreError
 from tuner.ingest.ledger import Ledger, StoredTrajectory
 from tuner.learner.causal import PRETRAINING_RATE
 from tuner.learner.checkpoint import Checkpoint, CheckpointFolder
 from tuner.learner.experience import Experience, Sampler
 from tuner.learner.finite import NotFiniteError
 from tuner.learner.intake import Intake
-from tuner.learner.mailbox import Mailbox
+from tuner.learner.mailbox import Mailbox, RollbackWish
 from tuner.learner.policy_update import StepFigures
 from tuner.learner.progress import Progress, manifest_of
 from tuner.learner.records import WeightRecord, append_metrics, append_weight_records
+from tuner.learner.rollback import payload_to_return_to, record_rollback
 from tuner.learner.student import Student
 
 SCM_UTTERANCES = 256
@@ -69,6 +70,10 @@ class Learner:
         """Learn until the mailbox asks to stop."""
         self.resume()
         while not self._mailbox.stop_requested:
+            wish = self._mailbox.next_rollback()
+            if wish is not None:
+                self.roll_back(wish)
+                continue
             batch = self._intake.next_batch(self._progress.update + 1)
             if not batch:
                 self._mailbox.state("waiting", f"for {self._config.trajectories_per_update} new trajectories")
@@ -123,6 +128,20 @@ class Learner:
         if not self._mailbox.stop_requested:
             self._commit(batch, outcome, time.monotonic() - started_sec)
 
+    def roll_back(self, wish: RollbackWish) -> None:
+        """Commit an older version's tensors as a new version, or say why not."""
+        try:
+            expected = manifest_of(self._config, self._progress)
+            payload = payload_to_return_to(self._store, wish, expected)
+        except (StoreError, RollbackError) as error:
+            self._mailbox.rollback_refused(wish.request, str(error))
+            return
+        self._student.return_to(load(payload))
+        self._experience.log_probs.clear()
+        self._progress = self._progress.rolled_back(max(self._store.versions()), wish.version)
+        self._save_and_publish()
+        self._mailbox.rolled_back(wish.request, self._progress.version)
+
     def _learn(self) -> Outcome:
         seed = f"{self._config.seed}/{self._progress.update + 1}"
         unseen = self._experience.unseen_utterances(SCM_UNSEEN_UTTERANCES)
@@ -165,12 +184,16 @@ class Learner:
     def _commit(self, batch: Sequence[StoredTrajectory], outcome: Outcome, seconds: float) -> None:
         sequences = [stored.sequence for stored in batch]
         self._progress = self._progress.after(sequences, len(outcome.steps))
+        self._save_and_publish()
+        self._mailbox.consumed(len(batch))
+        self._report(batch, outcome, seconds)
+
+    def _save_and_publish(self) -> None:
+        """Make what the progress says true: the checkpoint first, then what follows from it."""
         tensors = {**self._student.tensors(), **self._log_prob_tensors()}
         state = {"progress": self._progress.plain(), "baseline": self._experience.baseline.state()}
         self._checkpoints.save(self._progress.update, tensors, state)
         self._publish_and_mark(_adapter_payload(tensors))
-        self._mailbox.consumed(len(batch))
-        self._report(batch, outcome, seconds)
 
     def _publish_and_mark(self, payload: bytes) -> None:
         """Bring the store and the ledger up to the checkpoint; doing it twice changes nothing."""
@@ -178,6 +201,8 @@ class Learner:
         if version > max(self._store.versions(), default=0):
             self._store.publish(manifest_of(self._config, self._progress), payload)
             self._mailbox.published(version)
+        if self._progress.rolled_back_to:
+            record_rollback(self._config.state, self._progress.rolled_back_to, version - 1, version)
         self._ledger.mark_consumed(self._progress.batch, version)
 
     def _report(self, batch: Sequence[StoredTrajectory], outcome: Outcome, seconds: float) -> None:

@@ -1,16 +1,27 @@
 """JSON lines in and out: what the front tells the learner, and what the learner answers. Decides nothing.
 
-in    {"event": "trajectory_stored"} · {"event": "stop"} · end of input counts as a stop
-out   state · published · metrics · consumed (see ``tuner.supervisor``)
+in    {"event": "trajectory_stored"} · {"event": "rollback", "request": …, "version": …, "latest_version": …}
+      {"event": "stop"} · end of input counts as a stop
+out   state · published · metrics · consumed · rolled_back · rollback_refused (see ``tuner.supervisor``)
 """
 
 import json
 import queue
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TextIO
 
 STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackWish:
+    """An operator's wish to use an older version's tensors; ``request`` names it in the answer."""
+
+    request: int
+    version: int
+    latest_version: int
 
 
 class Mailbox:
@@ -20,6 +31,7 @@ class Mailbox:
         self._incoming = incoming
         self._outgoing = outgoing
         self._events: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._wishes: queue.SimpleQueue[RollbackWish] = queue.SimpleQueue()
         self._stopping = threading.Event()
 
     def start(self) -> None:
@@ -30,6 +42,13 @@ class Mailbox:
     def stop_requested(self) -> bool:
         """True once a stop was read or the input ended."""
         return self._stopping.is_set()
+
+    def next_rollback(self) -> RollbackWish | None:
+        """Return the oldest wish not yet returned, None when there is none."""
+        try:
+            return self._wishes.get_nowait()
+        except queue.Empty:
+            return None
 
     def wait(self) -> None:
         """Return once something was read since the last call; several events count as one."""
@@ -47,6 +66,14 @@ class Mailbox:
         """Say that the store holds a new version."""
         self._tell({"event": "published", "version": version})
 
+    def rolled_back(self, request: int, version: int) -> None:
+        """Say that a wish was fulfilled as this new version."""
+        self._tell({"event": "rolled_back", "request": request, "version": version})
+
+    def rollback_refused(self, request: int, message: str) -> None:
+        """Say in a sentence why a wish was not fulfilled."""
+        self._tell({"event": "rollback_refused", "request": request, "message": message})
+
     def consumed(self, count: int) -> None:
         """Say how many trajectories an update used."""
         self._tell({"event": "consumed", "count": count})
@@ -61,18 +88,26 @@ class Mailbox:
 
     def _read(self) -> None:
         for line in self._incoming:
-            event = _event_name(line)
-            if event == STOP:
-                break
-            self._events.put(event)
+            event = _event(line)
+            match event:
+                case {"event": "stop"}:
+                    break
+                case {
+                    "event": "rollback",
+                    "request": int(request),
+                    "version": int(version),
+                    "latest_version": int(latest),
+                }:
+                    self._wishes.put(RollbackWish(request, version, latest))
+            self._events.put(str(event.get("event", "")))
         self._stopping.set()
         self._events.put(STOP)
 
 
-def _event_name(line: str) -> str:
-    """Return the event's name, or "" for a line that is no event: it then only wakes the loop."""
+def _event(line: str) -> dict[str, object]:
+    """Return the event, or an empty one for a line that is none: it then only wakes the loop."""
     try:
         event = json.loads(line)
     except ValueError:
-        return ""
-    return str(event.get("event", "")) if isinstance(event, dict) else ""
+        return {}
+    return event if isinstance(event, dict) else {}

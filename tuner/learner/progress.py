@@ -24,6 +24,8 @@ class Progress:
     optimizer_steps: int
     trajectories_consumed: int
     batch: tuple[int, ...]
+    rolled_back_to: int = 0
+    """The version whose tensors ``version`` has again; 0 when it was learned."""
 
     @classmethod
     def first(cls, config: LearnerConfig, version: int = 0) -> Progress:
@@ -49,7 +51,12 @@ class Progress:
             optimizer_steps=self.optimizer_steps + good_steps,
             trajectories_consumed=self.trajectories_consumed + len(batch),
             batch=tuple(batch),
+            rolled_back_to=0 if good_steps else self.rolled_back_to,
         )
+
+    def rolled_back(self, latest: int, to_version: int) -> Progress:
+        """Return the state after the tensors of ``to_version`` came back as a version above ``latest``."""
+        return replace(self, update=self.update + 1, version=latest + 1, batch=(), rolled_back_to=to_version)
 
     def at_least(self, version: int) -> Progress:
         """Return the same, counting versions on from ``version`` where a newer one is out already."""
@@ -67,4 +74,5 @@ def manifest_of(config: LearnerConfig, progress: Progress) -> policy_pb2.Adapter
         ),
         optimizer_steps=progress.optimizer_steps,
         trajectories_consumed=progress.trajectories_consumed,
+        rolled_back_to=progress.rolled_back_to,
     )

@@ -20,7 +20,7 @@ from tuner.coso.nulls import ConstantNull, NeighbourNull, Nulls
 from tuner.coso.parser_weights import ParserWeights
 from tuner.coso.rehearsal import Rehearsal
 from tuner.coso.released import PUNCTUATION
-from tuner.coso.spans import thought_mask
+from tuner.coso.spans import THOUGHT_SPANS, thought_mask
 from tuner.errors import LearnerError
 from tuner.learner.causal import ActionModelTrainer, CausalWeights, numbers_in, whole_coordinates
 from tuner.learner.checkpoint import optimizer_state, optimizer_tensors
@@ -46,6 +46,11 @@ class Student:
         self.weights = CausalWeights(
             self._scm_weights(config, null_id), ParserWeights(grammar, self._text.decode), config.bonus_weights
         )
+        if config.thought_scaling != 1 and grammar.name not in THOUGHT_SPANS:
+            raise LearnerError(
+                f"Got thought_scaling {config.thought_scaling:g} with the grammar {grammar.name}, whose thoughts are "
+                "not told from its actions: leave it at 1."
+            )
         thoughts = lru_cache(THOUGHT_MASKS_KEPT)(lambda ids: thought_mask(ids, self._text.decode, grammar.name))
         self.policy = PolicyUpdater(
             self._peft,
@@ -85,6 +90,12 @@ class Student:
         for name, live in adapter_tensors(self._peft).items():
             live.copy_(tensors[name])
 
+    def return_to(self, adapter: Mapping[str, Tensor]) -> None:
+        """Take over older LoRA tensors; the moments of their optimizer, which belong to the newer ones, are dropped."""
+        self.load_adapter(adapter)
+        self.policy.optimizer.state.clear()
+        self.weights.forget()
+
     @torch.no_grad()
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over what ``tensors`` returned, value for value."""
@@ -102,7 +113,7 @@ def load_student(config: LearnerConfig, device: str = "cpu") -> Student:
 
     Raises:
         PolicyError, UsageError: the checkpoint cannot be used.
-        LearnerError: its tokenizer has no token that ``scm_null`` names.
+        LearnerError: its tokenizer has no token that ``scm_null`` names, or λ is set for a grammar without spans.
     """
     loaded = load_model(Path(config.model), config.quantization, device)
     return Student(config, loaded, agent_defaults(Path(config.model)))

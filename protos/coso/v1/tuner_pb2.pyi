@@ -78,6 +78,20 @@ class FollowAdaptersResponse(_message.Message):
     chunk: _policy_pb2.AdapterChunk
     def __init__(self, manifest: _Optional[_Union[_policy_pb2.AdapterManifest, _Mapping]] = ..., chunk: _Optional[_Union[_policy_pb2.AdapterChunk, _Mapping]] = ...) -> None: ...
 
+class RollbackAdapterRequest(_message.Message):
+    __slots__ = ("version", "latest_version")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LATEST_VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    latest_version: int
+    def __init__(self, version: _Optional[int] = ..., latest_version: _Optional[int] = ...) -> None: ...
+
+class RollbackAdapterResponse(_message.Message):
+    __slots__ = ("new_version",)
+    NEW_VERSION_FIELD_NUMBER: _ClassVar[int]
+    new_version: int
+    def __init__(self, new_version: _Optional[int] = ...) -> None: ...
+
 class GetStatusRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

@@ -54,6 +54,11 @@ class TunerServiceStub:
                 request_serializer=coso_dot_v1_dot_tuner__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=coso_dot_v1_dot_tuner__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
+        self.RollbackAdapter = channel.unary_unary(
+                '/coso.v1.TunerService/RollbackAdapter',
+                request_serializer=coso_dot_v1_dot_tuner__pb2.RollbackAdapterRequest.SerializeToString,
+                response_deserializer=coso_dot_v1_dot_tuner__pb2.RollbackAdapterResponse.FromString,
+                _registered_method=True)
 
 
 class TunerServiceServicer:
@@ -87,6 +92,14 @@ class TunerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RollbackAdapter(self, request, context):
+        """Publishes an older version's tensors as a new version, once the update in progress is over; learning goes on from
+        them. Answered when it is published. Refused with FAILED_PRECONDITION and a sentence when nothing was done.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TunerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -109,6 +122,11 @@ def add_TunerServiceServicer_to_server(servicer, server):
                     servicer.GetStatus,
                     request_deserializer=coso_dot_v1_dot_tuner__pb2.GetStatusRequest.FromString,
                     response_serializer=coso_dot_v1_dot_tuner__pb2.GetStatusResponse.SerializeToString,
+            ),
+            'RollbackAdapter': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollbackAdapter,
+                    request_deserializer=coso_dot_v1_dot_tuner__pb2.RollbackAdapterRequest.FromString,
+                    response_serializer=coso_dot_v1_dot_tuner__pb2.RollbackAdapterResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -219,6 +237,33 @@ class TunerService:
             '/coso.v1.TunerService/GetStatus',
             coso_dot_v1_dot_tuner__pb2.GetStatusRequest.SerializeToString,
             coso_dot_v1_dot_tuner__pb2.GetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollbackAdapter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coso.v1.TunerService/RollbackAdapter',
+            coso_dot_v1_dot_tuner__pb2.RollbackAdapterRequest.SerializeToString,
+            coso_dot_v1_dot_tuner__pb2.RollbackAdapterResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,10 @@ class TunerServiceStub:
     FollowAdapters: _grpc.UnaryStreamMultiCallable[_tuner_pb2.FollowAdaptersRequest, _tuner_pb2.FollowAdaptersResponse]
     """Every version newer than the caller's, as it appears: a manifest, then its chunks."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_tuner_pb2.GetStatusRequest, _tuner_pb2.GetStatusResponse]
+    RollbackAdapter: _grpc.UnaryUnaryMultiCallable[_tuner_pb2.RollbackAdapterRequest, _tuner_pb2.RollbackAdapterResponse]
+    """Publishes an older version's tensors as a new version, once the update in progress is over; learning goes on from
+    them. Answered when it is published. Refused with FAILED_PRECONDITION and a sentence when nothing was done.
+    """
 
 @_typing.type_check_only
 class TunerServiceAsyncStub(TunerServiceStub):
@@ -53,6 +57,10 @@ class TunerServiceAsyncStub(TunerServiceStub):
     FollowAdapters: _aio.UnaryStreamMultiCallable[_tuner_pb2.FollowAdaptersRequest, _tuner_pb2.FollowAdaptersResponse]  # type: ignore[assignment]
     """Every version newer than the caller's, as it appears: a manifest, then its chunks."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_tuner_pb2.GetStatusRequest, _tuner_pb2.GetStatusResponse]  # type: ignore[assignment]
+    RollbackAdapter: _aio.UnaryUnaryMultiCallable[_tuner_pb2.RollbackAdapterRequest, _tuner_pb2.RollbackAdapterResponse]  # type: ignore[assignment]
+    """Publishes an older version's tensors as a new version, once the update in progress is over; learning goes on from
+    them. Answered when it is published. Refused with FAILED_PRECONDITION and a sentence when nothing was done.
+    """
 
 class TunerServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -87,5 +95,15 @@ class TunerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _tuner_pb2.GetStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_tuner_pb2.GetStatusResponse, _abc.Awaitable[_tuner_pb2.GetStatusResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def RollbackAdapter(
+        self,
+        request: _tuner_pb2.RollbackAdapterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tuner_pb2.RollbackAdapterResponse, _abc.Awaitable[_tuner_pb2.RollbackAdapterResponse]]:
+        """Publishes an older version's tensors as a new version, once the update in progress is over; learning goes on from
+        them. Answered when it is published. Refused with FAILED_PRECONDITION and a sentence when nothing was done.
+        """
 
 def add_TunerServiceServicer_to_server(servicer: TunerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

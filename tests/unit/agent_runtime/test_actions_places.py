@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_runtime.actions import GRAMMAR_NAMES, GRAMMARS, PIXEL_GRAMMARS, LongPress, Malformed, grammar_named
+from agent_runtime.actions import GRAMMAR_NAMES, GRAMMARS, PIXEL_GRAMMARS, Malformed, grammar_named
 from agent_runtime.actions.places import STROKE_NORM, Space, scroll, stroke, way_of
 from agent_runtime.errors import UsageError
 from tests.grammar_world import EXAMPLES, NORM, needs_examples, reason_of, recorded
@@ -78,20 +78,3 @@ def _is_malformed(action: object) -> bool:
         reason_of(action)
         return True
     return False
-
-
-# --- a long press in the grammars that were there before
-
-
-def test_the_json_grammar_has_a_long_press_and_the_key_of_running_apps() -> None:
-    grammar = grammar_named("json")
-    assert grammar.parse('{"action":"long_press","x":250,"y":500}') == LongPress(0.2505, 0.5005)
-    assert '"action":"long_press","x":250,"y":500' in grammar.render(LongPress(0.25, 0.5))
-    assert "takes ['x', 'y']" in reason_of(grammar.parse('{"action":"long_press","x":250}'))
-    assert '"action":"long_press"' in grammar.instruction
-    assert "recents" in grammar.instruction
-
-
-def test_auto_ui_has_no_long_press() -> None:
-    with pytest.raises(ValueError, match="has no text for LongPress"):
-        grammar_named("auto-ui").render(LongPress(0.5, 0.5))

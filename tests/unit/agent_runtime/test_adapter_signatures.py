@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from coso.v1 import policy_pb2
 from google.protobuf.internal import encoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from agent_runtime import session
 from agent_runtime.adapters import signatures
 from agent_runtime.adapters.signatures import ManifestSigner, ManifestVerifier, read_key, signed_bytes, write_key
 from agent_runtime.errors import AdapterError, UsageError
+from tuner import serve
 from tuner.adapters.keys import KEY_NAME, PUBLIC_KEY_NAME, load_signer, make_signing_key
+from tuner.cli import app
 from tuner.errors import ConfigError
 
 Manifest = policy_pb2.AdapterManifest
@@ -131,6 +138,7 @@ CHANGES: dict[str, Callable[[Manifest], object]] = {
     "no lora": lambda m: m.ClearField("lora"),
     "published": lambda m: m.published_at.FromSeconds(NOW + 1),
     "steps": lambda m: setattr(m, "optimizer_steps", 1),
+    "rolled back": lambda m: setattr(m, "rolled_back_to", 3),
     "consumed": lambda m: setattr(m, "trajectories_consumed", 1),
     "expiry": lambda m: m.expires_at.FromSeconds(NOW + 300 * DAY_SEC),
     "no expiry": lambda m: m.ClearField("expires_at"),
@@ -230,3 +238,44 @@ def test_a_public_key_that_is_none_is_one_sentence(text: str) -> None:
         read_key(text)
     assert "expected base64 of 32 bytes or a file with it" in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+# --- the command lines
+
+
+def test_init_prints_the_public_key_alone_and_exits_2_where_there_is_one(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["keys", "init", "--state", str(tmp_path / "state")])
+    assert done.exit_code == 0
+    assert read_key(done.stdout.strip()) == read_key(str(tmp_path / "state" / PUBLIC_KEY_NAME))
+    assert len(done.stdout.splitlines()) == 1
+    (tmp_path / "copy.pub").write_text(done.stdout)
+    assert read_key(str(tmp_path / "copy.pub")) == read_key(done.stdout.strip())
+    again = CliRunner().invoke(app, ["keys", "init", "--state", str(tmp_path / "state")])
+    assert (again.exit_code, again.stdout) == (2, "")
+    assert again.stderr.startswith("tuner: Got ")
+
+
+def test_a_tuner_with_a_key_signs_and_one_without_does_not(tmp_path: Path) -> None:
+    assert serve.signing(tmp_path) is None
+    signer = make_signing_key(tmp_path)
+    sign = serve.signing(tmp_path)
+    assert sign is not None
+    made = manifest()
+    sign(made)
+    ManifestVerifier(signer.public_key).verify(made, time.time())
+
+
+@pytest.mark.parametrize("key", ["nonsense", "nowhere.pub"])
+def test_a_runtime_given_what_is_no_key_says_so_in_a_sentence(key: str, tmp_path: Path) -> None:
+    options = session.Options(**_options(tmp_path), tuner_key=key)
+    with pytest.raises(UsageError, match="expected base64 of 32 bytes or a file with it"):
+        session._policy(options)
+
+
+def _options(folder: Path) -> dict[str, Any]:
+    required = {
+        field.name: None
+        for field in dataclasses.fields(session.Options)
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    }
+    return {**required, "policy": "scripted:nowhere", "spool": folder}

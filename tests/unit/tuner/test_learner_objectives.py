@@ -15,6 +15,7 @@ from torch import Tensor
 from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
 from tuner.config import LearnerConfig
 from tuner.coso.labels import Utterance
+from tuner.coso.spans import THOUGHT_SPANS
 from tuner.errors import LearnerError
 from tuner.ingest.ledger import Ledger
 from tuner.learner.experience import Candidate, StepSample
@@ -152,6 +153,15 @@ def test_no_bonus_is_a_bonus_of_alpha_zero_to_the_bit(tmp_path: Path, checkpoint
 def test_a_null_that_the_tokenizer_does_not_have_is_refused(tmp_path: Path, checkpoint: Path) -> None:
     with pytest.raises(LearnerError, match="no such token"):
         load_student(learner_config(tmp_path / "state", checkpoint, scm_null="unk"))
+
+
+def test_lambda_is_refused_for_a_grammar_whose_thoughts_are_not_told(
+    tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(THOUGHT_SPANS, "json")
+    with pytest.raises(LearnerError, match="leave it at 1"):
+        load_student(learner_config(tmp_path / "state", checkpoint, thought_scaling=0.5))
+    load_student(learner_config(tmp_path / "state", checkpoint))
 
 
 def test_calibration_is_reported_of_what_was_never_trained_on(tmp_path: Path, checkpoint: Path, world: World) -> None:
