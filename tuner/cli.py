@@ -178,7 +178,7 @@ def rollback(
             answer = stub.RollbackAdapter(request, timeout=timeout)
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
-                _fail(error.details())
+                _fail(error.details() or "Got no reason, expected one: see `tuner status`.")
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 _fail(f"Got no answer from {address} in time, expected a new version: see `tuner status` later.")
             _fail(f"Got {error.code().name} from {address}, expected a tuner: start one with `tuner serve`.")

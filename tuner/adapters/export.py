@@ -101,12 +101,13 @@ def card(
     """Return the model card as Markdown."""
     head = ["---", "library_name: peft", "tags: [lora, coso, gui-agent, android]"]
     head += [f"base_model: {json.dumps(base_model)}"] if base_model else []
-    lora = manifest.lora
+    lora, again = manifest.lora, manifest.rolled_back_to
     facts = {
         "base model": f"`{base_model}`" if base_model else "not named; see its digest",
         "base model sha256 (configuration and weights)": f"`{manifest.base_model_digest}`",
         "adapter sha256": f"`{manifest.payload_sha256}`",
-        "version": f"{manifest.version}, made from {manifest.parent_version}",
+        "version": f"{manifest.version}, "
+        + (f"version {again} again" if again else f"made from {manifest.parent_version}"),
         "published": manifest.published_at.ToJsonString(),
         "LoRA": f"rank {lora.r}, alpha {lora.lora_alpha:g}, on {', '.join(lora.target_modules)}",
         "optimizer steps so far": f"{manifest.optimizer_steps}",

@@ -37,7 +37,8 @@ class LearnerView:
         if self.state not in AT_WORK:
             raise RollbackError(f"Got a learner that is {self.state}, expected one at work: see `tuner status`.")
         request = next(self._requests)
-        answer = self._rollbacks[request] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._rollbacks[request] = answer
         facts = {"request": request, "version": version, "latest_version": latest_version}
         self._tell_learner({"event": "rollback", **facts})
         try:

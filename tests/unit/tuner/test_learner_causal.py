@@ -114,7 +114,7 @@ def test_calibration_is_measured_without_a_draw_or_a_change() -> None:
 
 def test_accuracy_is_the_share_of_whole_actions_read_right() -> None:
     model, trainer = _trainer()
-    few = []
+    few: list[Utterance] = []
     for utterance in REAL[:8]:
         read = [int(field.argmax()) for field in model(torch.tensor([utterance.token_ids]))]
         wrong = [*read[:-1], (read[-1] + 1) % 3]  # one field off is a whole action off
