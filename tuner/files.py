@@ -14,8 +14,10 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, durable_name: bool = True) -> None:
     """Write a temporary file beside ``path``, fsync it, rename it into place and fsync the folder.
+
+    ``durable_name`` False leaves the folder to a later write into it.
 
     Raises:
         OSError: the disk refused; ``path`` is then as it was.
@@ -30,4 +32,5 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError:
         Path(temporary).unlink(missing_ok=True)
         raise
-    fsync_folder(path.parent)
+    if durable_name:
+        fsync_folder(path.parent)

@@ -52,8 +52,9 @@ def demonstrations(seed: int, habit_rate: float = HABIT_RATE) -> Iterator[Exampl
 
 
 def answer_text(view: View, choice: Choice) -> str:
-    """Return the whole answer: what is seen with positions, the choice in a word, then the action."""
-    return _GRAMMAR.render(choice.action, f"{view.listing()}; so {choice.name}")
+    """Return the whole answer: what is seen with positions, why, the choice in a word, then the action."""
+    thought = [view.listing(), *([choice.reason] if choice.reason else []), f"so {choice.name}"]
+    return _GRAMMAR.render(choice.action, "; ".join(thought))
 
 
 def prepare_task(phone: Phone, rng: random.Random) -> tuple[str, dict[str, str]]:

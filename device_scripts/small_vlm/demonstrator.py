@@ -1,6 +1,6 @@
 """Plays the virtual phone's tasks by looking at the screen, with a few bad habits. Knows no model and no adb.
 
-The small VLM learns from this demonstrator, bad habits included: at five kinds of decision it takes the wrong
+The small VLM learns from this demonstrator, bad habits included: at four kinds of decision it takes the wrong
 way in ``HABIT_RATE`` of the cases, so that a greedy small VLM fails there, a sampled one sometimes succeeds,
 and tuning has something to do. Without habits the demonstrator is an oracle.
 """
@@ -8,11 +8,12 @@ and tuning has something to do. Without habits the demonstrator is an oracle.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent_runtime.actions import Action, Finish, Key, PressKey, Tap, TypeText
 from device_scripts.small_vlm.view import View
 from device_scripts.virtual_phone.apps.settings import PAGES
+from device_scripts.virtual_phone.phone import Node
 
 HABIT_RATE = 0.6
 Params = Mapping[str, str]
@@ -29,10 +30,11 @@ _TITLES = {
 
 @dataclass(frozen=True)
 class Choice:
-    """What to do next: ``name`` says it in the thought, ``action`` does it."""
+    """What to do next: ``name`` says it in the thought, after ``reason`` where there is one; ``action`` does it."""
 
     name: str
     action: Action
+    reason: str = ""
 
 
 DONE = Choice("done", Finish(True))
@@ -52,8 +54,6 @@ def habit(view: View, task_name: str, params: Params) -> Choice | None:
         case "settings/toggle", "Settings":
             page = PAGE_OF_SWITCH[params["switch"]]
             return _tap(view, _WRONG_PAGE[page]) if page in _WRONG_PAGE else None
-        case "notes/write", "New note" if _typed(view) == params["word"]:
-            return BACK
         case "notes/delete", "Delete it?":
             return _tap(view, "Keep")
         case "browser/search" | "browser/cart", "Shop" if _typed(view) == params["product"]:
@@ -86,6 +86,13 @@ def _fill(view: View, text: str, then: Choice) -> Choice:
     return Choice("field", Tap(*view.centre_norm(field)))
 
 
+def _set(view: View, switch: Node, wanted: str) -> Choice:
+    """Bring a switch in sight into the state wanted; wish and state side by side are easily compared."""
+    seen = "on" if switch.checked else "off"
+    choice = DONE if seen == wanted else _tap(view, switch.label)
+    return replace(choice, reason=f"want {wanted}, is {seen}")
+
+
 def _inside(view: View, app: str) -> bool:
     return view.title in _TITLES[app] or (app == "Browser" and view.title.startswith("Find:"))
 
@@ -101,7 +108,7 @@ def _open(view: View, params: Params) -> Choice:
 def _toggle(view: View, params: Params) -> Choice:
     switch = view.find(params["switch"])
     if switch is not None:
-        return DONE if switch.checked == (params["state"] == "on") else _tap(view, params["switch"])
+        return _set(view, switch, params["state"])
     if view.title == "Settings":
         return _tap(view, PAGE_OF_SWITCH[params["switch"]])
     return BACK if view.title in PAGES else _from_elsewhere(view, "Settings")
@@ -113,7 +120,7 @@ def _alarm(view: View, params: Params) -> Choice:
     alarm = view.find(params["time"])
     if alarm is None:
         return _tap(view, "Alarm")
-    return DONE if alarm.checked == (params["state"] == "on") else _tap(view, params["time"])
+    return _set(view, alarm, params["state"])
 
 
 def _stopwatch(view: View, params: Params) -> Choice:

@@ -34,6 +34,8 @@ class AdapterStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._last: tuple[policy_pb2.AdapterManifest, bytes] | None = None
+        self._whole: policy_pb2.AdapterManifest | None = None
+        """The newest version whose bytes were checked; looked at again only when it is asked for."""
 
     def publish(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> policy_pb2.AdapterManifest:
         """Make a version durable and visible; fills in size, digest and time, and returns the manifest as stored.
@@ -54,7 +56,7 @@ class AdapterStore:
         complete.published_at.GetCurrentTime()
         folder = self._version_folder(manifest.version)
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / PAYLOAD_NAME, payload)
+        write_atomically(folder / PAYLOAD_NAME, payload, durable_name=False)  # the next write makes both names durable
         write_atomically(folder / MANIFEST_NAME, complete.SerializeToString())
         fsync_folder(self._folder)
         self._keep_delta(complete, payload)
@@ -69,10 +71,20 @@ class AdapterStore:
         return sorted(int(name) for name in names if name.isdigit())
 
     def latest(self) -> policy_pb2.AdapterManifest | None:
-        """Return the manifest of the newest version that is whole, or None."""
-        for version in reversed(self.versions()):
+        """Return the manifest of the newest version that is whole, or None; its bytes are checked the first time."""
+        newest = max(self.versions(), default=0)
+        if self._whole is not None and self._whole.version == newest:
+            return self._whole
+        found = self.newer_than(0)
+        return found[0] if found else None
+
+    def newer_than(self, version: int) -> tuple[policy_pb2.AdapterManifest, bytes] | None:
+        """Return manifest and payload of the newest whole version above ``version``, or None."""
+        for candidate in reversed(self.versions()):
+            if candidate <= version:
+                return None
             try:
-                return self.get(version)[0]
+                return self.get(candidate)
             except StoreError:
                 continue
         return None
@@ -96,6 +108,8 @@ class AdapterStore:
             raise self._set_aside(version, "its payload is gone") from error
         if manifest.version != version or hashlib.sha256(payload).hexdigest() != manifest.payload_sha256:
             raise self._set_aside(version, "its payload is not what was published")
+        if self._whole is None or self._whole.version < version:
+            self._whole = manifest
         return manifest, payload
 
     def delta(self, manifest: policy_pb2.AdapterManifest, parent_sha256: str) -> bytes | None:

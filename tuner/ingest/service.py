@@ -94,9 +94,9 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
         takes_deltas = policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD in request.encodings
         while not self._closing.is_set():
             seen = self._learner.publications
-            latest = self._store.latest()
-            if latest is not None and latest.version > have_version:
-                manifest, payload = self._store.get(latest.version)
+            newer = self._store.newer_than(have_version)
+            if newer is not None:
+                manifest, payload = newer
                 follows = manifest.parent_version == have_version
                 delta = self._store.delta(manifest, have_sha256) if follows and takes_deltas else None
                 have_version, have_sha256 = manifest.version, manifest.payload_sha256
