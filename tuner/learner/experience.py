@@ -17,6 +17,7 @@ learned critic: GAE, BAD and DigiRL's filters (``credit``, ``filters``) are func
 import heapq
 import math
 import random
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ from tuner.ingest.ledger import StoredTrajectory
 
 SURPRISE_FLOOR = 0.05
 FRESH_FACTOR = 2.0
+_NO_BOUND = sys.maxsize
 FAILURES_KEPT = 32
 """Failed trajectories kept for their entropy; older ones show screens the policy has moved on from."""
 GROUP_SIZE = 16
@@ -67,8 +69,11 @@ class Candidate:
     priority: float
 
 
-def trainable_steps(stored: StoredTrajectory) -> list[StepSample]:
-    """Return the steps to learn from: none for void, evaluation, unreadable or non-finite trajectories."""
+def trainable_steps(stored: StoredTrajectory, vocabulary_size: int = _NO_BOUND) -> list[StepSample]:
+    """Return the steps to learn from: none for void, evaluation, unreadable or non-finite trajectories.
+
+    Nor for one that holds a token beyond the tokenizer's ``vocabulary_size``.
+    """
     try:
         trajectory = trajectory_from_message(stored.message)
     except ValueError:
@@ -77,6 +82,8 @@ def trainable_steps(stored: StoredTrajectory) -> list[StepSample]:
         return []
     reward = trajectory.reward if trajectory.verdict is Verdict.SUCCESS else 0.0
     log_probs = [log_prob for step in trajectory.steps for log_prob in step.decision.log_probs]
+    if any(token_id >= vocabulary_size for step in trajectory.steps for token_id in step.decision.token_ids):
+        return []
     if not (0 <= reward <= 1 and all(math.isfinite(log_prob) and log_prob <= 1e-3 for log_prob in log_probs)):
         return []
     return _samples(stored.sequence, trajectory, reward)
@@ -114,6 +121,7 @@ class Experience:
         negative_ceiling: float = 0.0,
         objective: Objective = "awr",
         advantage: AdvantageKind = "baseline",
+        vocabulary_size: int = _NO_BOUND,
     ) -> None:
         self.baseline = SuccessBaseline()
         self.log_probs: dict[tuple[int, int], float] = {}
@@ -123,20 +131,21 @@ class Experience:
         self._negative_ceiling = negative_ceiling
         self._objective = objective
         self._advantage = advantage
+        self._vocabulary_size = vocabulary_size
         self._steps: dict[int, list[StepSample]] = {}  # by sequence, in order of arrival
         self._fresh: set[int] = set()
 
     def recall(self, replay: Iterable[StoredTrajectory]) -> None:
         """Take in trajectories of earlier updates, oldest first, without counting their outcomes again."""
         for stored in replay:
-            self._steps[stored.sequence] = trainable_steps(stored)
+            self._steps[stored.sequence] = trainable_steps(stored, self._vocabulary_size)
         self._trim()
 
     def take(self, batch: Sequence[StoredTrajectory]) -> None:
         """Take in new trajectories and their outcomes; they are the fresh ones until the next call."""
         self._fresh = {stored.sequence for stored in batch}
         for stored in batch:
-            steps = self._steps[stored.sequence] = trainable_steps(stored)
+            steps = self._steps[stored.sequence] = trainable_steps(stored, self._vocabulary_size)
             if steps:
                 self.baseline.update(steps[0].task_name, steps[0].reward)
         self._trim()

@@ -13,13 +13,15 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
+from agent_runtime.errors import PolicyError
+from agent_runtime.policy.prompt import picture_from_png
 from tuner.adapters.store import AdapterStore
 from tuner.config import LearnerConfig
 from tuner.errors import LearnerError, RollbackError, StoreError
 from tuner.ingest.ledger import Ledger, StoredTrajectory
 from tuner.learner.causal import PRETRAINING_RATE
 from tuner.learner.checkpoint import Checkpoint, CheckpointFolder
-from tuner.learner.experience import Experience, Sampler
+from tuner.learner.experience import Experience, Sampler, StepSample
 from tuner.learner.finite import NotFiniteError
 from tuner.learner.intake import Intake
 from tuner.learner.mailbox import Mailbox, RollbackWish
@@ -57,7 +59,12 @@ class Learner:
         self._checkpoints = CheckpointFolder(config.state / "learner")
         self._intake = Intake(ledger, config.state / "learner" / "batch.json", config.trajectories_per_update)
         self._experience = Experience(
-            config.replay_capacity, config.discount, config.negative_ceiling, config.objective, config.advantage
+            config.replay_capacity,
+            config.discount,
+            config.negative_ceiling,
+            config.objective,
+            config.advantage,
+            student.vocabulary_size,
         )
         self._progress = Progress.first(config)
 
@@ -151,9 +158,13 @@ class Learner:
         steps: list[StepFigures] = []
         refused = 0
         for _ in range(self._config.optimizer_steps_per_update):
-            batch = sampler.batch(self._config.batch_size)
-            if not batch or self._mailbox.stop_requested:
+            drawn = sampler.batch(self._config.batch_size)
+            if not drawn or self._mailbox.stop_requested:
                 break
+            batch = [candidate for candidate in drawn if can_be_shown(candidate.sample)]
+            if not batch:
+                refused += 1
+                continue
             try:
                 figures = self._student.policy.step(batch)
             except NotFiniteError:
@@ -249,6 +260,15 @@ class Learner:
                 f"Got a checkpoint of {self._progress.settings}, expected one of {expected}: "
                 "use the settings it was made with, or another state folder."
             )
+
+
+def can_be_shown(sample: StepSample) -> bool:
+    """Tell whether the step's picture decodes; the front looks only at its ends, and one bad picture stops nobody."""
+    try:
+        picture_from_png(sample.screenshot_png)
+    except PolicyError:
+        return False
+    return True
 
 
 def _adapter_payload(tensors: dict[str, Tensor]) -> bytes:

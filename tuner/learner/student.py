@@ -35,6 +35,7 @@ class Student:
 
     def __init__(self, config: LearnerConfig, loaded: LoadedModel, defaults: AgentDefaults) -> None:
         self._text = _Text(loaded)
+        self.vocabulary_size = len(loaded.encoder.tokenizer)
         grammar = grammar_named(config.action_grammar, defaults.image_size_px)
         prompts = PromptBuilder(loaded.encoder, grammar, defaults.prompt_style)
         self._peft = attach_lora(loaded.model, config.lora_r, config.lora_alpha, config.target_modules, config.seed)

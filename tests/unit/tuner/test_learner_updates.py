@@ -210,6 +210,24 @@ def test_a_gradient_that_is_not_finite_moves_nothing(
     assert running.events("metrics")[-1]["metrics"]["refused_steps"] == 3.0
 
 
+def test_a_picture_that_does_not_decode_and_a_token_nobody_has_stop_nobody(
+    tmp_path: Path, checkpoint: Path, world: World
+) -> None:
+    running = Running(learner_config(tmp_path / "state", checkpoint))
+    world.store(running.ledger, 0, MIXED[:2])
+    broken = trajectory_to_message(world.trajectory(10, REWARDED))
+    png = bytearray(broken.steps[0].screenshot.png)
+    png[len(png) // 2] ^= 0xFF
+    broken.steps[0].screenshot.png = bytes(png)
+    foreign = trajectory_to_message(world.trajectory(11, REWARDED))
+    foreign.steps[0].token_ids[0] = 1 << 20
+    for message in (broken, foreign):
+        running.ledger.store(message)
+    running.update()
+    assert running.ledger.waiting(10) == []
+    assert running.store.versions() == [1]
+
+
 def test_a_stop_during_an_update_leaves_it_for_the_next_start(tmp_path: Path, checkpoint: Path, world: World) -> None:
     running = Running(learner_config(tmp_path / "state", checkpoint))
     world.store(running.ledger, 0, MIXED)
