@@ -55,7 +55,7 @@ def _learning_curve(figures: Figures) -> bytes:
         if version != last:
             axes.axvline(count, color="#999", linewidth=0.4, zorder=0)
     axes.set(xlabel="exploring episode (thin lines: a new adapter)", ylabel="success", ylim=(-0.03, 1.05))
-    axes.legend(loc="lower right", frameon=False)
+    axes.legend(loc="upper left", ncols=2, frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
