@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from agent_runtime.actions import GRAMMAR_NAMES
 from agent_runtime.errors import AgentRuntimeError, UsageError
 from agent_runtime.sessions import commands as session_commands
+from agent_runtime.sessions import transfer_commands
 
 BAD_INPUT_EXIT_CODE = 2
 NO_DEVICE_LEFT_EXIT_CODE = 1
@@ -27,6 +28,7 @@ _QUANTIZATIONS = ("nf4", "int8", "none")
 _USAGE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 """click's UsageError; typer brings a click of its own or not, depending on its version, and exports only this child."""
 _FOLDER_OF_SPOOL = Path("runs/spool")
+_FOLDER_OF_VOTES = Path("runs/judge-cache")
 
 
 class RunByDefault(TyperGroup):
@@ -53,6 +55,7 @@ def _group() -> None:
 
 
 session_commands.register(app)
+transfer_commands.register(app)
 
 
 @app.command()
@@ -72,6 +75,14 @@ def run(
     ] = None,
     suite: Annotated[str, typer.Option(help="Suite the tasks are drawn from.")] = "general",
     tasks: Annotated[Path | None, typer.Option(help='JSON list of {"name", "params"} to use instead.')] = None,
+    goals: Annotated[Path | None, typer.Option(help="Text file of goals, one a line, for a judge to judge.")] = None,
+    judge_url: Annotated[
+        str | None, typer.Option(help="OpenAI-compatible endpoint, such as https://host/v1; its key: JUDGE_API_KEY.")
+    ] = None,
+    judge_model: Annotated[str | None, typer.Option(help="Model that judges the last screen.")] = None,
+    judge_votes: Annotated[int, typer.Option(min=1, max=9, help="Votes; more than half must agree.")] = 3,
+    judge_cache: Annotated[Path, typer.Option(help="Folder where votes are kept.")] = _FOLDER_OF_VOTES,
+    goal_step_limit: Annotated[int, typer.Option(min=1, max=1000, help="Steps for a goal of the list.")] = 10,
     episodes: Annotated[int | None, typer.Option(min=0, help="Episodes to explore; 10 without --minutes.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.0, help="Minutes to explore.")] = None,
     temperature: Annotated[float, typer.Option(min=0.0, max=10.0, help="Of sampling; 0 is greedy.")] = 1.0,
@@ -93,6 +104,7 @@ def run(
     seed: Annotated[int, typer.Option(min=0, help="Decides tasks and sampling.")] = 0,
 ) -> None:
     """Run episodes on one device until done, or until SIGINT or SIGTERM ends it after the current step."""
+    from agent_runtime.judged_goals import chosen_goals
     from agent_runtime.session import Options, run_session
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -125,6 +137,14 @@ def run(
             summary=summary,
             seed=seed,
             tuner_key=tuner_key,
+            goals=chosen_goals(
+                goals,
+                judge_url,
+                judge_model,
+                judge_votes=judge_votes,
+                step_limit=goal_step_limit,
+                cache=judge_cache,
+            ),
         )
         result = run_session(options, stop_on_signals())
     except (AgentRuntimeError, OSError) as error:

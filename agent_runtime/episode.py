@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from agent_runtime.actions import Finish, Grammar, Malformed
 from agent_runtime.devices import Device
-from agent_runtime.errors import AgentRuntimeError, DeviceError, PolicyError, TaskError
+from agent_runtime.errors import AgentRuntimeError, DeviceError, JudgeError, PolicyError, TaskError
 from agent_runtime.observe import screenshot_of
 from agent_runtime.policy.base import Policy
 from agent_runtime.tasks import Task
@@ -49,10 +49,12 @@ class _Progress:
 
 
 def run_episode(device: Device, policy: Policy, grammar: Grammar, task: Task, config: EpisodeConfig) -> Trajectory:
-    """Run one episode and return its record; never raises for a fault of the device, the task or the policy.
+    """Run one episode and return its record; never raises for a fault of the device, the task, its judge or the
+    policy.
 
-    SUCCESS, reward 1: the agent announced success within the limit and the task's probe agrees. FAILURE, reward 0:
-    anything else the agent did. VOID: something that is not the agent's doing ended it, named in ``void_reason``.
+    SUCCESS, reward 1: the agent announced success within the limit and the task's probe or judge agrees. FAILURE,
+    reward 0: anything else the agent did. VOID: something that is not the agent's doing ended it, named in
+    ``void_reason``.
     """
     start = _start(task, config)
     config.on_start(start)
@@ -63,7 +65,7 @@ def run_episode(device: Device, policy: Policy, grammar: Grammar, task: Task, co
         _act(device, policy, grammar, task, config, progress)
         if _judge(device, task, progress):
             verdict = Verdict.SUCCESS
-    except (DeviceError, TaskError, PolicyError, StoppedError) as fault:
+    except (DeviceError, TaskError, JudgeError, PolicyError, StoppedError) as fault:
         verdict, reason = Verdict.VOID, f"{type(fault).__name__}: {fault}"
     _tear_down(device, task)
     return Trajectory(

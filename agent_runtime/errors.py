@@ -8,6 +8,7 @@ AgentRuntimeError            one sentence: what was got, what was expected, what
 ├── PolicyError              the checkpoint cannot be loaded or cannot answer
 │   └── AdapterError         an adapter that must not be applied
 ├── TaskError                set-up or probe of a task failed: the episode is void
+├── JudgeError               no verdict came from a judge, or it abstained: the episode is void
 ├── SessionError             a recording that cannot be written, or is not what was written
 └── TunerError               the tuner cannot be reached, or refuses
     └── TunerRefusedError    it answered, and the answer is no: sending again cannot help
@@ -44,6 +45,10 @@ class AdapterError(PolicyError):
 
 class TaskError(AgentRuntimeError):
     """A task's set-up or probe could not be carried out."""
+
+
+class JudgeError(AgentRuntimeError):
+    """A judge could not be asked, did not answer in its grammar, or abstained."""
 
 
 class SessionError(AgentRuntimeError):

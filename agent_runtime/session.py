@@ -14,6 +14,7 @@ from agent_runtime.adapter_inbox import AdapterInbox
 from agent_runtime.adapters import ENCODINGS
 from agent_runtime.devices.adb import open_device
 from agent_runtime.errors import TunerError, TunerRefusedError, UsageError
+from agent_runtime.judged_goals import JudgedGoals, judged_tasks
 from agent_runtime.policy.base import Policy
 from agent_runtime.policy.scripted import ScriptedPolicy
 from agent_runtime.records import Records
@@ -64,6 +65,7 @@ class Options:
     summary: Path | None
     seed: int
     tuner_key: str | None = None
+    goals: JudgedGoals | None = None
 
 
 def run_session(options: Options, should_stop: Callable[[], bool]) -> RunResult:
@@ -74,7 +76,7 @@ def run_session(options: Options, should_stop: Callable[[], bool]) -> RunResult:
     """
     redaction = chosen_redaction(options.record, options.redact_text, options.redact_regions)
     suite = suite_named(options.suite)
-    fixed = tasks_from_file(options.tasks, suite) if options.tasks is not None else []
+    fixed = _fixed(options, suite)
     records = Records(options.records, options.save_screens)
     records.open()
     reporter = Reporter()
@@ -125,6 +127,15 @@ def _listeners(records: Records, link: "_Uplink", reporter: Reporter, recorder: 
     if recorder is None:
         return Hooks(on_episode=on_episode)
     return Hooks(on_episode=on_episode, on_start=recorder.episode_started, on_step=recorder.step_taken)
+
+
+def _fixed(options: Options, suite: list[TaskTemplate]) -> list[Task]:
+    """Return the tasks of a file, of a list of goals, or none: then they are drawn from the suite."""
+    if options.tasks is not None and options.goals is not None:
+        raise UsageError("Got both --tasks and --goals, expected at most one of them: choose.")
+    if options.goals is not None:
+        return judged_tasks(options.goals)
+    return tasks_from_file(options.tasks, suite) if options.tasks is not None else []
 
 
 def _source(suite: list[TaskTemplate], fixed: list[Task]) -> Callable[[random.Random], Task]:

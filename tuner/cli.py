@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, NoReturn
@@ -37,6 +38,9 @@ _DEFAULT = SimpleNamespace(**{name: field.default for name, field in LearnerConf
 def serve(
     state: Annotated[Path, typer.Option(help="Folder for the ledger, the adapters and the learner's checkpoint.")],
     listen: Annotated[str, typer.Option(help="host:port; port 0 takes a free one.")] = "127.0.0.1:50051",
+    page: Annotated[
+        str | None, typer.Option(help="host:port of a page to watch by, on loopback only; none by default.")
+    ] = None,
     model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
     quantization: Annotated[Quantization, typer.Option(help="How the base weights are held.")] = _DEFAULT.quantization,
     grammar: Annotated[str, typer.Option(help="Action grammar the runtimes speak.")] = _DEFAULT.action_grammar,
@@ -79,6 +83,7 @@ def serve(
     from agent_runtime.actions import grammar_named
     from agent_runtime.policy.identity import agent_defaults, base_model_digest, resolve_checkpoint, tokenizer_digest
     from tuner.ingest.identity import Identity
+    from tuner.serve import Watching
     from tuner.serve import serve as run_service
     from tuner.supervisor import learner_command
 
@@ -111,10 +116,9 @@ def serve(
             num_threads=num_threads,
             seed=seed,
         )
-        host = listen.rpartition(":")[0]
-        asyncio.run(
-            run_service(listen, state, identity, learner_command(config), lambda port: _announce(f"{host}:{port}"))
-        )
+        announce = partial(_announce, listen.rpartition(":")[0])
+        watching = None if page is None else Watching(page, lambda url: typer.echo(f"page on {url}"))
+        asyncio.run(run_service(listen, state, identity, learner_command(config), announce, watching))
     except (TunerServiceError, AgentRuntimeError) as error:
         _fail(str(error))
     except ValueError as error:  # pydantic's ValidationError
@@ -221,8 +225,8 @@ def _keep_grpc_quiet() -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
-def _announce(address: str) -> None:
-    typer.echo(f"listening on {address}")
+def _announce(host: str, port: int) -> None:
+    typer.echo(f"listening on {host}:{port}")
 
 
 def _first_line(error: ValueError) -> str:

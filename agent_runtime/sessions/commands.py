@@ -42,7 +42,7 @@ def replay(
     ] = False,
 ) -> None:
     """Decide a recorded session again: exit code 0 when every decision is identical, 1 when one differs."""
-    with _bad_input_is_a_sentence():
+    with bad_input_is_a_sentence():
         from agent_runtime.sessions.reader import open_session
         from agent_runtime.sessions.replay import replay_against, replay_exactly
 
@@ -51,14 +51,14 @@ def replay(
         session = open_session(folder)
         _tell_of_its_end(session)
         if against:
-            policy, grammar = _load(session, model, quantization, None)
+            policy, grammar = load_for(session, model, quantization, None)
             _put_in_place(policy, adapter, adapters)
             _tell_against(session, replay_against(session, policy, grammar))
             return
         _refuse_what_cannot_be_exact(session, adapter, adapters)
-        policy, grammar = _load(session, model, quantization, session.info.identity.action_grammar)
+        policy, grammar = load_for(session, model, quantization, session.info.identity.action_grammar)
         _tell_what_is_not_as_recorded(session, policy)
-        report = replay_exactly(session, policy, grammar, _adapter_source(policy, adapter, adapters))
+        report = replay_exactly(session, policy, grammar, adapter_source(policy, adapter, adapters))
     _tell_exact(report)
     if report.identical < report.compared:
         raise typer.Exit(DIFFERENT_EXIT_CODE)
@@ -73,7 +73,7 @@ def inspect(
     model: _MODEL = "small-vlm",
 ) -> None:
     """Write a session as one HTML page: screens, actions, answers and what each token was worth."""
-    with _bad_input_is_a_sentence():
+    with bad_input_is_a_sentence():
         from agent_runtime.sessions.page import write_page
         from agent_runtime.sessions.reader import open_session
         from agent_runtime.sessions.tokens import TokenTexts, read_weights
@@ -88,7 +88,8 @@ def inspect(
 
 
 @contextmanager
-def _bad_input_is_a_sentence() -> Iterator[None]:
+def bad_input_is_a_sentence() -> Iterator[None]:
+    """Say what is wrong in one sentence and end with exit code 2."""
     try:
         yield
     except (AgentRuntimeError, OSError) as error:
@@ -96,7 +97,14 @@ def _bad_input_is_a_sentence() -> Iterator[None]:
         raise typer.Exit(BAD_INPUT_EXIT_CODE) from None
 
 
-def _load(session: "Session", model: str, quantization: str | None, grammar: str | None) -> "tuple[VlmPolicy, Grammar]":
+def load_for(
+    session: "Session", model: str, quantization: str | None, grammar: str | None
+) -> "tuple[VlmPolicy, Grammar]":
+    """Return a policy for the session and its grammar; the recorded quantization where none is named.
+
+    Raises:
+        AgentRuntimeError: it cannot be loaded.
+    """
     from agent_runtime.actions import grammar_named
     from agent_runtime.policy.identity import resolve_checkpoint
 
@@ -116,7 +124,12 @@ def _put_in_place(policy: "VlmPolicy", adapter: Path | None, adapters: Path | No
         policy.stage_and_apply(*read_version(adapter))
 
 
-def _adapter_source(policy: "VlmPolicy", adapter: Path | None, adapters: Path | None) -> "UseAdapter":
+def adapter_source(policy: "VlmPolicy", adapter: Path | None, adapters: Path | None) -> "UseAdapter":
+    """Return what puts a step's adapter in place: one version for all, a tuner's folder of them, or none.
+
+    Raises:
+        AgentRuntimeError: there is no adapter there, or it does not fit.
+    """
     from agent_runtime.sessions.adapters import StoredAdapters
     from agent_runtime.sessions.replay import only_the_base_model
 
@@ -132,9 +145,9 @@ def _adapter_source(policy: "VlmPolicy", adapter: Path | None, adapters: Path | 
 
 def _refuse_what_cannot_be_exact(session: "Session", adapter: Path | None, adapters: Path | None) -> None:
     """Refuse before a model is loaded, which takes long."""
-    from agent_runtime.sessions.course import refuse_redacted
+    from agent_runtime.sessions.course import refuse_inexact
 
-    refuse_redacted(session)
+    refuse_inexact(session)
     steps = [step for _, step in session.steps()]
     if not steps:
         raise SessionError(f"Got {session.folder} without a step, expected at least one: there is nothing to replay.")

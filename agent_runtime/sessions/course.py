@@ -41,6 +41,16 @@ def refuse_redacted(session: Session) -> None:
         )
 
 
+def refuse_inexact(session: Session) -> None:
+    """Raise ``SessionError`` for a session that holds no decisions to repeat: it was redacted, or imported."""
+    refuse_redacted(session)
+    if session.info.imported is not None:
+        raise SessionError(
+            f"Got {session.folder}, which was imported ({session.info.imported.kind}), expected a recorded run: no "
+            "policy decided in it, so nothing can be replayed exactly; hold a policy against it with --against."
+        )
+
+
 class _RecordedTemplate(TaskTemplate):
     """Stands for whatever template the episode's task was of."""
 

@@ -64,6 +64,14 @@ class Fields:
         """Return a list, each item read by ``read``."""
         return tuple(read(value) for value in self._list(name))
 
+    def any_of(self, name: str) -> object:
+        """Return whatever stands there."""
+        return self._get(name)
+
+    def has(self, name: str) -> bool:
+        """Say whether there is such a field."""
+        return name in self._plain
+
     def inner(self, name: str) -> "Fields":
         """Return an object's fields."""
         return Fields(self._get(name))

@@ -76,7 +76,9 @@ def _facts(session: Session) -> Mapping[str, str]:
         "episodes": f"{len(session.episodes)} ({counts})" if counts else str(len(session.episodes)),
         "steps": str(sum(len(episode.steps) for episode in session.episodes)),
         "device": f"{info.device_serial}, {size}" + (f", {info.device_fingerprint}" if info.device_fingerprint else ""),
-        "policy": f"model {info.identity.base_model_digest[:12]}, {info.identity.quantization}, "
+        "policy": f"none: imported from {info.imported.kind} {info.imported.source}"
+        if info.imported is not None
+        else f"model {info.identity.base_model_digest[:12]}, {info.identity.quantization}, "
         f"grammar {info.identity.action_grammar}",
         "run": f"seed {info.seed}, temperature {info.temperature:g}",
     }

@@ -40,6 +40,14 @@ class Redaction:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a session was imported from: the kind of source, as `agent-runtime import` names it, and its path."""
+
+    kind: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class SessionInfo:
     """What holds for a whole session; ``seed`` and ``temperature`` are the run's, an episode has its own."""
 
@@ -54,6 +62,8 @@ class SessionInfo:
     software: dict[str, str]
     """Versions of what decided and recorded, by the package's name."""
     redaction: Redaction = Redaction()
+    imported: Origin | None = None
+    """None for a run of this runtime; else no policy of ours decided, and ``identity`` names none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from agent_runtime.actions import Action, Grammar, Malformed
 from agent_runtime.policy.base import Policy
-from agent_runtime.sessions.course import refuse_redacted
+from agent_runtime.sessions.course import refuse_inexact
 from agent_runtime.sessions.matching import AITW_TEXT, RULES
 from agent_runtime.sessions.pictures import fitted
 from agent_runtime.sessions.reader import screen_png
@@ -70,10 +70,10 @@ def replay_exactly(
     """Decide every recorded step again; one is identical when its utterance and its token ids are.
 
     Raises:
-        SessionError: the session was redacted, or a screen is not what was recorded.
+        SessionError: the session was redacted or imported, or a screen is not what was recorded.
         PolicyError: the policy cannot answer.
     """
-    refuse_redacted(session)
+    refuse_inexact(session)
     report = ExactReport()
     for episode, step in session.steps():
         recorded = step.decision

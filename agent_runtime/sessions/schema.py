@@ -22,6 +22,7 @@ from agent_runtime.sessions.recording import (
     FORMAT_NAME,
     FORMAT_VERSION,
     EpisodeEnd,
+    Origin,
     RecordedStep,
     Redaction,
     Region,
@@ -75,6 +76,7 @@ def info_record(info: SessionInfo) -> Json:
         "temperature": info.temperature,
         "redaction": {"text": info.redaction.text, "regions": [asdict(region) for region in info.redaction.regions]},
         "software": info.software,
+        **({} if info.imported is None else {"imported": asdict(info.imported)}),
     }
 
 
@@ -84,6 +86,7 @@ def info_from_record(fields: Fields) -> SessionInfo:
     if (name, version) != (FORMAT_NAME, FORMAT_VERSION):
         raise ValueError(f"its format is {name!r:.80} {version}, not {FORMAT_NAME!r} {FORMAT_VERSION}")
     device, policy, redaction = fields.inner("device"), fields.inner("policy"), fields.inner("redaction")
+    imported = fields.inner("imported") if fields.has("imported") else None
     return SessionInfo(
         runtime_id=fields.text("runtime_id"),
         started_at_unix_sec=fields.number("started_at_unix_sec"),
@@ -100,6 +103,7 @@ def info_from_record(fields: Fields) -> SessionInfo:
         temperature=fields.number("temperature"),
         software=fields.texts("software"),
         redaction=Redaction(redaction.truth("text"), redaction.each("regions", _region)),
+        imported=None if imported is None else Origin(imported.text("kind"), imported.text("source")),
     )
 
 

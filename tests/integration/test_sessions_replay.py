@@ -229,3 +229,29 @@ def test_the_page_takes_the_checkpoints_tokens(tiny: Path, with_adapters: Path, 
     code, _, err = run("inspect", with_adapters / "session", "--model", tiny, "--output", page)
     assert (code, err) == (0, "")
     assert '<p class="cells"' not in page.read_text("utf-8")
+
+
+def test_the_pytest_plugin_replays_a_checkpoint_under_its_adapters(tiny: Path, with_adapters: Path) -> None:
+    options = ["--sessions", with_adapters / "session", "--session-model", tiny]
+    command = [sys.executable, "-m", "pytest", "-p", "agent_runtime.sessions.pytest_plugin", "-rA"]
+    command += ["-c", os.devnull, "-p", "no:cacheprovider", "--import-mode=importlib"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'protos'}",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
+
+    def ended_with(*more: object) -> str:
+        done = subprocess.run(
+            [*command, *map(str, (*options, *more, with_adapters / "session"))],
+            cwd=with_adapters,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert "3 passed" in ended_with("--session-adapters", with_adapters / "adapters")
+    assert "1 passed, 2 skipped" in ended_with()

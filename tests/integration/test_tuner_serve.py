@@ -141,7 +141,8 @@ def test_it_is_healthy_and_says_what_it_serves(serve: Callable[[], Serving]) -> 
     }
     described = reflected.FindFileContainingSymbol("coso.v1.TunerService")
     methods = [method.name for method in described.service[0].method]
-    assert methods == ["RegisterRuntime", "SubmitTrajectories", "FollowAdapters", "GetStatus"]
+    expected = ["RegisterRuntime", "SubmitTrajectories", "FollowAdapters", "GetStatus", "RollbackAdapter"]
+    assert methods == expected
 
 
 def test_a_status_says_how_it_stands(serve: Callable[[], Serving], model: Path) -> None:

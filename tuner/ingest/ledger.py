@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS trajectories (
     message BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS waiting ON trajectories (consumed_by_version, sequence);
+CREATE INDEX IF NOT EXISTS kinds ON trajectories (purpose, verdict, consumed_by_version);
 CREATE TABLE IF NOT EXISTS runtimes (
     id TEXT PRIMARY KEY,
     registered_at_unix_sec REAL NOT NULL

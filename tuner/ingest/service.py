@@ -24,6 +24,11 @@ from tuner.ingest.validate import broken_bound
 CHUNK_BYTES = 256 << 10
 ERROR_DOMAIN = "coso.v1"
 _Outcome = tuner_pb2.SubmitOutcome
+_WORDS = {
+    _Outcome.SUBMIT_OUTCOME_STORED: "stored",
+    _Outcome.SUBMIT_OUTCOME_DUPLICATE: "duplicate",
+    _Outcome.SUBMIT_OUTCOME_REFUSED: "refused",
+}
 _Context = grpc.aio.ServicerContext[Any, Any]
 Sign = Callable[[policy_pb2.AdapterManifest], None]
 Result = TypeVar("Result")
@@ -47,6 +52,8 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
         self._learner = learner
         self._executor = executor
         self._sign = sign
+        self.submissions = {"stored": 0, "duplicate": 0, "refused": 0}
+        """Trajectories answered so far, by outcome."""
         self._started_sec = time.monotonic()
         self._closing = asyncio.Event()
 
@@ -82,6 +89,7 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
                 outcome, reason = await self._store_one(trajectory, context)
             else:
                 outcome = _Outcome.SUBMIT_OUTCOME_REFUSED
+            self.submissions[_WORDS[outcome]] += 1
             yield tuner_pb2.SubmitTrajectoriesResponse(
                 trajectory_id=trajectory.trajectory_id, outcome=outcome, reason=reason
             )

@@ -1,0 +1,147 @@
+"""Routes of the page: GET and HEAD, safe headers on every answer. Opens no port and runs no query on the event loop.
+
+/                                the overview
+/episodes/SEQUENCE               one episode; its number in the ledger, as ids are the runtime's to choose
+/episodes/SEQUENCE/screens/N.png the screenshot of its step N
+/metrics                         Prometheus text
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from coso.v1 import policy_pb2
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tuner.errors import LedgerError
+from tuner.page.address import is_local_name
+from tuner.page.exposition import CONTENT_TYPE, prometheus_text
+from tuner.page.learning import latest_manifests
+from tuner.page.reader import LedgerReader
+from tuner.page.standing import Standing, Watched
+from tuner.page.views import Views
+
+SAFE_HEADERS = {
+    "content-security-policy": "default-src 'none'; img-src 'self'; style-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
+_LONGEST_SEQUENCE = 18  # digits; what is longer is above what SQLite counts to
+_NOT_THERE = "There is nothing here: the episode is not in the ledger, or it is too large to open.\n"
+Result = TypeVar("Result")
+
+
+class PageApp:
+    """The routes' endpoints; everything that reads runs in ``executor``, one thread."""
+
+    def __init__(self, state: Path, watched: Watched, executor: ThreadPoolExecutor) -> None:
+        self.reader = LedgerReader(state)
+        self._state = state
+        self._watched = watched
+        self._executor = executor
+        self._views = Views(state, self.reader)
+        self._style = (Path(__file__).parent / "templates" / "page.css").read_text("utf-8")
+
+    def asgi(self) -> ASGIApp:
+        """Return the application for a server to run."""
+        routes = [
+            Route("/", self._overview),
+            Route("/page.css", self._stylesheet),
+            Route("/metrics", self._metrics),
+            Route("/episodes/{sequence}", self._episode),
+            Route("/episodes/{sequence}/screens/{index}.png", self._screen),
+        ]
+        handlers = {LedgerError: _unavailable, OSError: _unavailable}
+        return _Guarded(Starlette(routes=routes, exception_handlers=handlers))
+
+    async def _overview(self, request: Request) -> Response:
+        standing = self._watched.now()
+        return _page(await self._in_thread(lambda: self._views.overview(standing)))
+
+    async def _episode(self, request: Request) -> Response:
+        sequence = _number(request.path_params["sequence"])
+        if sequence is None:
+            return PlainTextResponse(_NOT_THERE, 404)
+        return _page(await self._in_thread(lambda: self._views.episode(sequence)))
+
+    async def _screen(self, request: Request) -> Response:
+        sequence, index = _number(request.path_params["sequence"]), _number(request.path_params["index"])
+        png = None
+        if sequence is not None and index is not None:
+            png = await self._in_thread(lambda: self._png(sequence, index))
+        if png is None:
+            return PlainTextResponse(_NOT_THERE, 404)
+        return Response(png, media_type="image/png", headers={"cache-control": "private, max-age=86400, immutable"})
+
+    async def _metrics(self, request: Request) -> Response:
+        standing = self._watched.now()
+        return Response(
+            await self._in_thread(lambda: self._prometheus(standing)), headers={"content-type": CONTENT_TYPE}
+        )
+
+    async def _stylesheet(self, request: Request) -> Response:
+        return Response(self._style, media_type="text/css")
+
+    def _png(self, sequence: int, index: int) -> bytes | None:
+        message = self.reader.episode(sequence)
+        if message is None or index >= len(message.steps):
+            return None
+        return message.steps[index].screenshot.png
+
+    def _prometheus(self, standing: Standing) -> bytes:
+        manifests = latest_manifests(self._state)
+        latest = manifests[0] if manifests else policy_pb2.AdapterManifest()
+        return prometheus_text(standing, self.reader.counts(), latest)
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+
+class _Guarded:
+    """Puts the safe headers on every answer, refusals and faults included, and knows only this machine's names."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(SAFE_HEADERS)
+                headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        hosts = [value.decode("latin-1") for name, value in scope.get("headers", ()) if name == b"host"]
+        if len(hosts) == 1 and is_local_name(hosts[0]):
+            await self._inner(scope, receive, send_safely)
+        else:
+            refusal = PlainTextResponse("Got another name for this machine, expected localhost.\n", 421)
+            await refusal(scope, receive, send_safely)
+
+
+def _page(html: str | None) -> Response:
+    if html is None:
+        return PlainTextResponse(_NOT_THERE, 404)
+    return Response(html.encode("utf-8", "replace"), media_type="text/html")
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    return PlainTextResponse(f"{error}\n", 503)
+
+
+def _number(text: str) -> int | None:
+    if text.isascii() and text.isdigit() and len(text) <= _LONGEST_SEQUENCE:
+        return int(text)
+    return None
