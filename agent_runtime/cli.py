@@ -73,6 +73,9 @@ def run(
     tuner_key: Annotated[
         str | None, typer.Option(help="Public key (base64 or a file): only adapters signed by its owner are taken.")
     ] = None,
+    tls: Annotated[
+        Path | None, typer.Option(help="Folder of `tuner keys issue`: certificate and key to call the tuner with.")
+    ] = None,
     suite: Annotated[str, typer.Option(help="Suite the tasks are drawn from.")] = "general",
     tasks: Annotated[Path | None, typer.Option(help='JSON list of {"name", "params"} to use instead.')] = None,
     goals: Annotated[Path | None, typer.Option(help="Text file of goals, one a line, for a judge to judge.")] = None,
@@ -137,6 +140,7 @@ def run(
             summary=summary,
             seed=seed,
             tuner_key=tuner_key,
+            tls=tls,
             goals=chosen_goals(
                 goals,
                 judge_url,

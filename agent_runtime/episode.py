@@ -49,22 +49,24 @@ class _Progress:
 
 
 def run_episode(device: Device, policy: Policy, grammar: Grammar, task: Task, config: EpisodeConfig) -> Trajectory:
-    """Run one episode and return its record; never raises for a fault of the device, the task, its judge or the
-    policy.
+    """Run one episode and return its record; never raises for a fault of device, task, judge or policy.
 
     SUCCESS, reward 1: the agent announced success within the limit and the task's probe or judge agrees. FAILURE,
-    reward 0: anything else the agent did. VOID: something that is not the agent's doing ended it, named in
-    ``void_reason``.
+    reward 0: anything else the agent did. VOID: something that is not the agent's doing ended it, or struck it without
+    its succeeding; named in ``void_reason``.
     """
     start = _start(task, config)
     config.on_start(start)
     progress = _Progress()
     verdict, reason = Verdict.FAILURE, ""
     try:
+        device.begin_episode()
         task.initialize(device)
         _act(device, policy, grammar, task, config, progress)
         if _judge(device, task, progress):
             verdict = Verdict.SUCCESS
+        elif excuses := device.excuses():
+            verdict, reason = Verdict.VOID, f"DeviceFault: {', '.join(excuses)} struck an episode that did not succeed"
     except (DeviceError, TaskError, JudgeError, PolicyError, StoppedError) as fault:
         verdict, reason = Verdict.VOID, f"{type(fault).__name__}: {fault}"
     _tear_down(device, task)

@@ -4,7 +4,9 @@ AgentRuntimeError            one sentence: what was got, what was expected, what
 ├── UsageError               the person or file asked for something that cannot be (exit code 2)
 ├── DeviceError              the device or the way to it failed: the episode is void
 │   ├── DeviceNotFoundError  no such serial, or it is offline or unauthorized
-│   └── BadFrameError        a screenshot that is empty, truncated or of the wrong size
+│   ├── BadFrameError        a screenshot that is truncated or of the wrong size
+│   │   └── EmptyFrameError  one without a single byte
+│   └── DeviceFaultError     a fault with a name that could not be recovered from
 ├── PolicyError              the checkpoint cannot be loaded or cannot answer
 │   └── AdapterError         an adapter that must not be applied
 ├── TaskError                set-up or probe of a task failed: the episode is void
@@ -33,6 +35,14 @@ class DeviceNotFoundError(DeviceError):
 
 class BadFrameError(DeviceError):
     """A screenshot that does not hold the pixels it promises."""
+
+
+class EmptyFrameError(BadFrameError):
+    """A screenshot of no bytes at all."""
+
+
+class DeviceFaultError(DeviceError):
+    """A named fault that recovery did not get the better of; the text begins with the name."""
 
 
 class PolicyError(AgentRuntimeError):

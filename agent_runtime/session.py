@@ -13,6 +13,7 @@ from agent_runtime.actions import grammar_named
 from agent_runtime.adapter_inbox import AdapterInbox
 from agent_runtime.adapters import ENCODINGS
 from agent_runtime.devices.adb import open_device
+from agent_runtime.devices.recovery import RecoveringDevice
 from agent_runtime.errors import TunerError, TunerRefusedError, UsageError
 from agent_runtime.judged_goals import JudgedGoals, judged_tasks
 from agent_runtime.policy.base import Policy
@@ -27,6 +28,7 @@ from agent_runtime.trajectory import Trajectory
 from agent_runtime.uplink.client import TunerLink
 from agent_runtime.uplink.codec import trajectory_to_message
 from agent_runtime.uplink.spool import Spool
+from agent_runtime.uplink.tls import ClientTls, client_tls
 
 if TYPE_CHECKING:
     from agent_runtime.adapters.signatures import ManifestVerifier
@@ -65,6 +67,7 @@ class Options:
     summary: Path | None
     seed: int
     tuner_key: str | None = None
+    tls: Path | None = None
     goals: JudgedGoals | None = None
 
 
@@ -77,14 +80,16 @@ def run_session(options: Options, should_stop: Callable[[], bool]) -> RunResult:
     redaction = chosen_redaction(options.record, options.redact_text, options.redact_regions)
     suite = suite_named(options.suite)
     fixed = _fixed(options, suite)
+    tls = client_tls(options.tls, options.tuner)
     records = Records(options.records, options.save_screens)
     records.open()
     reporter = Reporter()
     reporter.open()
     with ExitStack() as stack:
-        device = stack.enter_context(open_device(options.device, options.adb_server_host, options.adb_server_port))
+        opened = stack.enter_context(open_device(options.device, options.adb_server_host, options.adb_server_port))
+        device = RecoveringDevice(opened)
         policy, inbox = _policy(options)
-        link = _Uplink(options, policy, inbox, reporter)
+        link = _Uplink(options, policy, inbox, reporter, tls)
         link.open()
         stack.callback(link.close)
         recorder = None
@@ -188,8 +193,17 @@ def _scripted(options: Options) -> ScriptedPolicy:
 class _Uplink:
     """The link to the tuner, or nothing where no tuner was named."""
 
-    def __init__(self, options: Options, policy: Policy, inbox: AdapterInbox | None, reporter: Reporter) -> None:
-        self.runtime_id = f"{socket.gethostname()}/{options.device}"[:128]
+    def __init__(
+        self,
+        options: Options,
+        policy: Policy,
+        inbox: AdapterInbox | None,
+        reporter: Reporter,
+        tls: ClientTls | None,
+    ) -> None:
+        name = socket.gethostname() if tls is None else tls.name
+        self.runtime_id = f"{name}/{options.device}"[:128]
+        self._tls = tls
         self._address = options.tuner
         self._spool = Spool(options.spool)
         self._identity = policy.identity
@@ -223,7 +237,9 @@ class _Uplink:
 
     def _new_link(self, address: str) -> TunerLink:
         if self._inbox is None:
-            return TunerLink(address, self._identity, self.runtime_id, self._spool, lambda manifest, payload: None)
+            return TunerLink(
+                address, self._identity, self.runtime_id, self._spool, lambda manifest, payload: None, tls=self._tls
+            )
         return TunerLink(
             address,
             self._identity,
@@ -233,6 +249,7 @@ class _Uplink:
             self._inbox.version,
             self._inbox.digest,
             ENCODINGS,
+            self._tls,
         )
 
     def submit(self, trajectory: Trajectory) -> None:

@@ -35,7 +35,7 @@ from agent_runtime.trajectory import (
     Trajectory,
     Verdict,
 )
-from agent_runtime.uplink.client import MAX_MESSAGE_BYTES
+from agent_runtime.uplink.channel import MAX_MESSAGE_BYTES
 from agent_runtime.uplink.codec import trajectory_to_message
 from benchmarks.front import identity_of, running_front, write_checkpoint
 from benchmarks.measures import Measure, in_turn, json_option, report

@@ -76,7 +76,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "agent_runtime.policy",
         "agent_runtime.errors",
         "agent_runtime.trajectory",
+        "agent_runtime.uplink.channel",
         "agent_runtime.uplink.codec",
+        "agent_runtime.uplink.tls",
     ),
     "tuner.coso": ("tuner.coso", "tuner.errors", "agent_runtime.actions"),
     "tuner.ingest": (
@@ -88,6 +90,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "coso",
         "agent_runtime.actions",
         "agent_runtime.errors",
+        "agent_runtime.uplink.tls",
     ),
     "tuner.page": (
         "tuner.page",
@@ -131,8 +134,10 @@ TORCH_FREE = (
     "agent_runtime.tasks",
     "agent_runtime.uplink.client",
     "tuner.adapters.store",
+    "tuner.certificates.folder",
     "tuner.cli",
     "tuner.config",
+    "tuner.ingest.gate",
     "tuner.ingest.ledger",
     "tuner.ingest.server",
     "tuner.page.server",

@@ -8,7 +8,7 @@ import os
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,9 +23,13 @@ from tuner.config import (
     WeightSource,
 )
 from tuner.errors import TunerServiceError
+from tuner.keys_commands import fail, keys_app
 
-BAD_INPUT_EXIT_CODE = 2
+if TYPE_CHECKING:
+    import grpc
+
 STATUS_DEADLINE_SEC = 5.0
+_TLS_HELP = "Folder of `tuner keys issue`, where the tuner serves with --tls."
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Stores trajectories, learns, publishes adapters.")
 
@@ -38,6 +42,12 @@ _DEFAULT = SimpleNamespace(**{name: field.default for name, field in LearnerConf
 def serve(
     state: Annotated[Path, typer.Option(help="Folder for the ledger, the adapters and the learner's checkpoint.")],
     listen: Annotated[str, typer.Option(help="host:port; port 0 takes a free one.")] = "127.0.0.1:50051",
+    tls: Annotated[
+        bool, typer.Option("--tls", help="Let in only those with a certificate of `tuner keys issue`.")
+    ] = False,
+    submits_per_second: Annotated[
+        float, typer.Option(min=0.01, help="Trajectories a caller may send, over TLS; four seconds' worth at once.")
+    ] = 64.0,
     page: Annotated[
         str | None, typer.Option(help="host:port of a page to watch by, on loopback only; none by default.")
     ] = None,
@@ -118,16 +128,18 @@ def serve(
         )
         announce = partial(_announce, listen.rpartition(":")[0])
         watching = None if page is None else Watching(page, lambda url: typer.echo(f"page on {url}"))
-        asyncio.run(run_service(listen, state, identity, learner_command(config), announce, watching))
+        rate = submits_per_second if tls else None
+        asyncio.run(run_service(listen, state, identity, learner_command(config), announce, watching, rate))
     except (TunerServiceError, AgentRuntimeError) as error:
-        _fail(str(error))
+        fail(str(error))
     except ValueError as error:  # pydantic's ValidationError
-        _fail(f"Got settings that cannot be: {_first_line(error)}; see tuner serve --help.")
+        fail(f"Got settings that cannot be: {_first_line(error)}; see tuner serve --help.")
 
 
 @app.command()
 def status(
     address: Annotated[str, typer.Option(help="host:port of a running tuner.")] = "127.0.0.1:50051",
+    tls: Annotated[Path | None, typer.Option(help=_TLS_HELP)] = None,
 ) -> None:
     """Print how a running tuner stands."""
     _keep_grpc_quiet()
@@ -136,13 +148,13 @@ def status(
 
     from tuner.status_table import print_status
 
-    with grpc.insecure_channel(address) as channel:
+    with _channel(address, tls) as channel:
         try:
             answer = tuner_pb2_grpc.TunerServiceStub(channel).GetStatus(
                 tuner_pb2.GetStatusRequest(), timeout=STATUS_DEADLINE_SEC
             )
         except grpc.RpcError as error:
-            _fail(f"Got {error.code().name} from {address}, expected a tuner: start one with `tuner serve`.")
+            fail(_no_answer(error, address, tls))
     print_status(address, answer)
 
 
@@ -159,7 +171,7 @@ def export(
     try:
         exported = export_version(state, version, output, base_model)
     except TunerServiceError as error:
-        _fail(str(error))
+        fail(str(error))
     typer.echo(f"version {exported.version}, {exported.payload_bytes:,} bytes, in {exported.folder}")
 
 
@@ -167,6 +179,7 @@ def export(
 def rollback(
     version: Annotated[int, typer.Argument(min=1, help="The version to return to.")],
     address: Annotated[str, typer.Option(help="host:port of a running tuner.")] = "127.0.0.1:50051",
+    tls: Annotated[Path | None, typer.Option(help=_TLS_HELP)] = None,
     timeout: Annotated[float, typer.Option(min=1.0, help="Seconds to wait: an update in progress ends first.")] = 600.0,
 ) -> None:
     """Publish an older version's tensors as a new version, from which learning goes on."""
@@ -174,7 +187,7 @@ def rollback(
     import grpc
     from coso.v1 import tuner_pb2, tuner_pb2_grpc
 
-    with grpc.insecure_channel(address) as channel:
+    with _channel(address, tls) as channel:
         stub = tuner_pb2_grpc.TunerServiceStub(channel)
         try:
             latest = stub.GetStatus(tuner_pb2.GetStatusRequest(), timeout=STATUS_DEADLINE_SEC).latest_version
@@ -182,37 +195,14 @@ def rollback(
             answer = stub.RollbackAdapter(request, timeout=timeout)
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
-                _fail(error.details() or "Got no reason, expected one: see `tuner status`.")
+                fail(error.details() or "Got no reason, expected one: see `tuner status`.")
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-                _fail(f"Got no answer from {address} in time, expected a new version: see `tuner status` later.")
-            _fail(f"Got {error.code().name} from {address}, expected a tuner: start one with `tuner serve`.")
+                fail(f"Got no answer from {address} in time, expected a new version: see `tuner status` later.")
+            fail(_no_answer(error, address, tls))
     typer.echo(f"version {answer.new_version} has the tensors of version {version}; {latest} was the latest before")
 
 
-keys_app = typer.Typer(no_args_is_help=True, help="The key that manifests are signed with.")
 app.add_typer(keys_app, name="keys")
-
-
-@keys_app.callback()
-def _keys() -> None:
-    """The key that manifests are signed with."""
-
-
-@keys_app.command()
-def init(
-    state: Annotated[Path, typer.Option(help="Folder of the tuner that is to sign.")],
-) -> None:
-    """Make a signing key, which the next `tuner serve` uses, and print its public half for --tuner-key."""
-    from tuner.adapters.keys import PUBLIC_KEY_NAME, make_signing_key
-
-    try:
-        signer = make_signing_key(state)
-    except TunerServiceError as error:
-        _fail(str(error))
-    typer.echo((state / PUBLIC_KEY_NAME).read_text().strip())
-    typer.echo(
-        f"key {signer.key_id}; agent-runtime run --tuner-key takes the line above or a copy of the file", err=True
-    )
 
 
 def main() -> None:
@@ -225,6 +215,25 @@ def _keep_grpc_quiet() -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
+def _channel(address: str, tls: Path | None) -> grpc.Channel:
+    from agent_runtime.uplink.channel import open_channel
+    from agent_runtime.uplink.tls import load_client_tls
+
+    try:
+        return open_channel(address, None if tls is None else load_client_tls(tls))
+    except AgentRuntimeError as error:
+        fail(str(error))
+
+
+def _no_answer(error: grpc.RpcError, address: str, tls: Path | None) -> str:
+    """Return the tuner's own sentence where it refused us, and otherwise what may be the matter."""
+    code = error.code().name
+    if code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
+        return error.details() or code
+    way = "" if tls is None else ", whose certificate and ours one CA signed"
+    return f"Got {code} from {address}, expected a tuner{way}: start one with `tuner serve`."
+
+
 def _announce(host: str, port: int) -> None:
     typer.echo(f"listening on {host}:{port}")
 
@@ -235,11 +244,6 @@ def _first_line(error: ValueError) -> str:
         return str(error).splitlines()[0]
     first = errors()[0]
     return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
-
-
-def _fail(sentence: str) -> NoReturn:
-    typer.echo(f"tuner: {sentence}", err=True)
-    raise typer.Exit(BAD_INPUT_EXIT_CODE)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 from tuner import __version__
 from tuner.adapters.keys import load_signer
 from tuner.adapters.store import AdapterStore
 from tuner.errors import ConfigError
+from tuner.folder_lock import folder_locked
 from tuner.ingest.identity import Identity
 from tuner.ingest.ledger import Ledger
 from tuner.ingest.server import Front
@@ -23,6 +25,9 @@ from tuner.ingest.service import Sign, TunerService
 from tuner.page.address import loopback_socket, url_of
 from tuner.page.standing import Watched
 from tuner.supervisor import Supervisor
+
+BURST_SEC = 4.0
+"""For how many seconds' worth a caller may submit at once."""
 
 
 def prepare_state_folder(state: Path) -> None:
@@ -48,6 +53,30 @@ def signing(state: Path) -> Sign | None:
     return None if signer is None else lambda manifest: signer.sign(manifest, time.time())
 
 
+def _front(service: TunerService, state: Path, tls_submits_per_second: float | None) -> Front:
+    """Return a front for loopback, or one for those with a certificate of the state folder's CA, each so fast.
+
+    Raises:
+        ConfigError: the state folder's CA or certificate cannot be used.
+    """
+    if tls_submits_per_second is None:
+        return Front(service)
+    import grpc  # these here, as they need cryptography, which a front without TLS does without
+
+    from tuner.certificates.folder import load_server
+    from tuner.certificates.revocations import Revocations
+    from tuner.ingest.gate import Gate
+    from tuner.ingest.peers import Peers
+    from tuner.ingest.submit_rate import SubmitRate
+
+    files = load_server(state, datetime.now(timezone.utc))
+    credentials = grpc.ssl_server_credentials(
+        [(files.own.key, files.own.certificate)], files.ca_certificate, require_client_auth=True
+    )
+    rate = SubmitRate(tls_submits_per_second, max(1, round(BURST_SEC * tls_submits_per_second)))
+    return Front(service, credentials, [Gate(Peers(Revocations(files.revoked)), rate)])
+
+
 @dataclass(frozen=True, slots=True)
 class Watching:
     """Where the page is to be; ``on_ready`` is told its address for a browser."""
@@ -63,31 +92,36 @@ async def serve(
     learner_command: Sequence[str],
     on_ready: Callable[[int], None],
     page: Watching | None = None,
+    tls_submits_per_second: float | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; ``on_ready`` is told the port once calls are answered.
 
+    With ``tls_submits_per_second`` only callers with a certificate of the state folder's CA are let in.
+
     Raises:
-        ConfigError: an address, the state folder or the signing key in it cannot be used.
+        ConfigError: an address, the state folder, a key or a certificate in it cannot be used, or another tuner has it.
         LedgerError: the ledger cannot be opened.
     """
     page_socket = None if page is None else loopback_socket(page.listen)
     prepare_state_folder(state)
-    sign = signing(state)
     ledger = Ledger(state)
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
-    with ThreadPoolExecutor(1, thread_name_prefix="ledger") as executor:
-        await loop.run_in_executor(executor, ledger.open)
+    lock = folder_locked(state, "one that no other tuner serves: stop that one, or choose another with --state.")
+    with lock, ThreadPoolExecutor(1, thread_name_prefix="ledger") as executor:
         supervisor = Supervisor(learner_command, state / "learner.log")
-        service = TunerService(ledger, AdapterStore(state / "adapters"), identity, supervisor.view, executor, sign)
-        watched = Watched(__version__, identity, supervisor.view, service.submissions)
-        front = Front(service)
+        store = AdapterStore(state / "adapters")
+        service = TunerService(ledger, store, identity, supervisor.view, executor, signing(state))
+        front = _front(service, state, tls_submits_per_second)
+        await loop.run_in_executor(executor, ledger.open)
         port = await front.start(listen)
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_number, stopped.set)
         learning = asyncio.create_task(supervisor.run())
         on_ready(port)
-        async with _page(page, page_socket, state, watched):
+        async with _page(
+            page, page_socket, state, Watched(__version__, identity, supervisor.view, service.submissions)
+        ):
             await stopped.wait()
         await front.stop()
         await supervisor.stop()

@@ -22,7 +22,7 @@ from agent_runtime.devices import commands, parsers
 from agent_runtime.devices.apps import package_of
 from agent_runtime.devices.base import BYTES_PER_PIXEL, Device, Frame, ShellResult
 from agent_runtime.devices.keyboards import UnicodeTyper
-from agent_runtime.devices.stream import ShellStream
+from agent_runtime.devices.stream import ShellStream, StreamBrokenError
 from agent_runtime.errors import DeviceError, DeviceNotFoundError
 
 DEFAULT_HOST = "127.0.0.1"
@@ -51,6 +51,8 @@ class AdbDevice(Device):
         self._wm_size_px = (0, 0)
         self._frame_size_px: tuple[int, int] | None = None
         self._was_open = False
+        self._absences = 0
+        self.command_timeout_sec = COMMAND_TIMEOUT_SEC
         self._typer = UnicodeTyper(serial, self.shell, self._input)
 
     def open(self) -> None:
@@ -67,6 +69,16 @@ class AdbDevice(Device):
         self._wm_size_px = size
         self._was_open = True
 
+    @property
+    def breaks(self) -> int:
+        """See ``Device``."""
+        return self._stream.breaks
+
+    @property
+    def absences(self) -> int:
+        """See ``Device``."""
+        return self._absences
+
     def screen_size_px(self) -> tuple[int, int]:
         """See ``Device``: `wm size`, turned as the last frame was."""
         width_px, height_px = self._wm_size_px
@@ -80,7 +92,7 @@ class AdbDevice(Device):
         width_px, height_px = self._wm_size_px
         expected_bytes = width_px * height_px * BYTES_PER_PIXEL
         line = "screencap 2>/dev/null </dev/null"
-        reply = self._stream.run(line, COMMAND_TIMEOUT_SEC, repeatable=True, expected_bytes=expected_bytes)
+        reply = self._stream.run(line, self.command_timeout_sec, repeatable=True, expected_bytes=expected_bytes)
         frame = Frame(*parsers.raw_screencap(reply.body))
         self._frame_size_px = (frame.width_px, frame.height_px)
         return frame
@@ -107,7 +119,7 @@ class AdbDevice(Device):
             case OpenApp(name):
                 self._open_app(name)
             case Wait(seconds):
-                self._run(["sleep", f"{seconds:.3f}"], repeatable=True, timeout_sec=COMMAND_TIMEOUT_SEC + seconds)
+                self._run(["sleep", f"{seconds:.3f}"], repeatable=True, more_sec=seconds)
             case Finish() | Malformed():
                 pass
 
@@ -115,7 +127,8 @@ class AdbDevice(Device):
         """See ``Device``."""
         self._stream.close()
 
-    def _run(self, args: Sequence[str], *, repeatable: bool, timeout_sec: float = COMMAND_TIMEOUT_SEC) -> ShellResult:
+    def _run(self, args: Sequence[str], *, repeatable: bool, more_sec: float = 0.0) -> ShellResult:
+        timeout_sec = self.command_timeout_sec + more_sec
         reply = self._stream.run(commands.command_line(args), timeout_sec, repeatable=repeatable)
         return ShellResult(str(reply.body, "utf-8", "replace"), reply.exit_code)
 
@@ -158,15 +171,24 @@ class AdbDevice(Device):
         """Open a stream to a service of the device, waiting a little for a device that was there before."""
         try:
             if self._was_open:
+                self._absences += not self._is_ready()
                 self._client.wait_for(self.serial, state="device", timeout=RETURN_TIMEOUT_SEC)
             connection = self._client.device(self.serial).open_transport(timeout=CONNECT_TIMEOUT_SEC)
             connection.send_command(service)
             connection.check_okay()
         except (adbutils.AdbError, OSError, EOFError) as error:
             self._look_it_up()
-            raise DeviceError(f"{self.serial} does not open a shell ({error}): reconnect or restart it.") from error
+            raise StreamBrokenError(
+                f"{self.serial} does not open a shell ({error}): reconnect or restart it."
+            ) from error
         stream: socket.socket = connection.conn
         return stream
+
+    def _is_ready(self) -> bool:
+        try:
+            return str(self._client.device(self.serial).get_state()) == "device"
+        except adbutils.AdbError:
+            return False
 
     def _look_it_up(self) -> None:
         """Raise DeviceNotFoundError unless the server shows the device as ready."""

@@ -68,6 +68,23 @@ class Device(ABC):
 
     serial: str
 
+    @property
+    def breaks(self) -> int:
+        """How often the way to it broke and was mended without a word."""
+        return 0
+
+    @property
+    def absences(self) -> int:
+        """How often it was not there when it was to be reached, and came back."""
+        return 0
+
+    def begin_episode(self) -> None:  # noqa: B027  # a plain device has nothing to forget
+        """An episode begins: whatever went wrong before it does not count for it."""
+
+    def excuses(self) -> tuple[str, ...]:
+        """Return the names of faults since then for which an agent that failed is not to blame."""
+        return ()
+
     @abstractmethod
     def screen_size_px(self) -> tuple[int, int]:
         """Return (width, height) of the space that taps are given in, in the current rotation."""

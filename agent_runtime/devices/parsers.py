@@ -8,7 +8,7 @@ import struct
 from collections.abc import Mapping
 from xml.etree import ElementTree
 
-from agent_runtime.errors import BadFrameError
+from agent_runtime.errors import BadFrameError, EmptyFrameError
 
 _SIZE = re.compile(r"^(Physical|Override) size:\s*(\d+)x(\d+)\s*$", re.MULTILINE)
 _RECORD = r"(?:Window|ActivityRecord)\{\S+ u\d+ ([\w.]+)/([\w.$]+)"
@@ -164,6 +164,8 @@ def raw_screencap(reply: memoryview) -> tuple[memoryview, int, int]:
     Raises:
         BadFrameError: empty, truncated, of an absurd size, or not 32 bits a pixel.
     """
+    if not len(reply):
+        raise EmptyFrameError("Got a screenshot of 0 bytes, expected a header and pixels: look again.")
     if len(reply) < HEADER_BYTES[0]:
         raise BadFrameError(f"Got a screenshot of {len(reply)} bytes, expected a header and pixels: look again.")
     width_px, height_px, pixel_format = _HEADER.unpack_from(reply)

@@ -36,6 +36,10 @@ class StreamBrokenError(DeviceError):
     """The stream ended before the reply did; whether the line took effect is unknown."""
 
 
+class StreamSilentError(DeviceError):
+    """No complete reply came in time; whether the line took effect is unknown."""
+
+
 class ShellStream:
     """A shell on a device. ``connect(service)`` opens a stream to that service and raises ``DeviceError``."""
 
@@ -46,6 +50,8 @@ class ShellStream:
         self._expected_bytes = _SMALL_REPLY_BYTES
         self._socket: socket.socket | None = None
         self.one_stream_per_command = False
+        self.breaks = 0
+        """How often the stream ended without being asked to."""
 
     def run(self, line: str, timeout_sec: float, *, repeatable: bool, expected_bytes: int = 0) -> Reply:
         """Run one line and return its output, both streams merged as the line says.
@@ -56,12 +62,14 @@ class ShellStream:
 
         Raises:
             StreamBrokenError: the stream broke (a repeatable line was tried a second time).
-            DeviceError: no complete reply within ``timeout_sec``, or no stream could be opened.
+            StreamSilentError: no complete reply within ``timeout_sec``.
+            DeviceError: no stream could be opened.
         """
         self._expected_bytes = expected_bytes + _SMALL_REPLY_BYTES
         try:
             return self._run_once(line, timeout_sec)
         except StreamBrokenError:
+            self.breaks += 1
             if not repeatable:
                 raise
         return self._run_once(line, timeout_sec)
@@ -74,7 +82,9 @@ class ShellStream:
 
     def _run_once(self, line: str, timeout_sec: float) -> Reply:
         try:
-            if not self.one_stream_per_command and (self._socket is None or _has_ended(self._socket)):
+            has_ended = self._socket is not None and not self.one_stream_per_command and _has_ended(self._socket)
+            self.breaks += has_ended
+            if not self.one_stream_per_command and (self._socket is None or has_ended):
                 self._open_long_lived()
             framed = f"{line}; echo {self._token} $?"
             if self.one_stream_per_command:
@@ -84,7 +94,7 @@ class ShellStream:
             return self._exchange(f"{framed}\n".encode() if framed else b"", time.monotonic() + timeout_sec)
         except TimeoutError:
             self._start_over()
-            raise DeviceError(
+            raise StreamSilentError(
                 f"Got no complete answer to {line.split(maxsplit=1)[0]!r} within {timeout_sec:g} s, expected one: "
                 "see whether the device still responds, then reconnect it."
             ) from None

@@ -20,17 +20,23 @@ from coso.v1 import policy_pb2, trajectory_pb2, tuner_pb2, tuner_pb2_grpc
 from agent_runtime import __version__
 from agent_runtime.errors import TunerError, TunerRefusedError
 from agent_runtime.trajectory import PolicyIdentity
+from agent_runtime.uplink.channel import (
+    FINAL_CODES,
+    FIRST_RETRY_SEC,
+    LONGEST_RETRY_SEC,
+    MAX_MESSAGE_BYTES,
+    asked_to_wait_sec,
+    open_channel,
+)
 from agent_runtime.uplink.spool import Spool
+from agent_runtime.uplink.tls import ClientTls
 
-MAX_MESSAGE_BYTES = 64 << 20
 _ENVELOPE_BYTES = 16
 """More than a request adds around its trajectory: a tag and a length."""
 CALL_DEADLINE_SEC = 20.0
 UPLOAD_DEADLINE_SEC = 120.0
 UPLOAD_BATCH = 32
-FIRST_RETRY_SEC = 0.2
-LONGEST_RETRY_SEC = 5.0
-_FINAL_CODES = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED)
+_CLOSED_CODES = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 _LOG = logging.getLogger(__name__)
 OnAdapter = Callable[[policy_pb2.AdapterManifest, bytes], bool | None]
 """Takes a version; False when it will not be used."""
@@ -61,6 +67,7 @@ class TunerLink:
         have_version: Callable[[], int] = lambda: 0,
         have_digest: Callable[[], str] = lambda: "",
         encodings: Sequence[policy_pb2.AdapterEncoding] = (),
+        tls: ClientTls | None = None,
     ) -> None:
         self.counters = LinkCounters()
         self._address = address
@@ -71,6 +78,7 @@ class TunerLink:
         self._have_version = have_version
         self._have_digest = have_digest
         self._encodings = encodings
+        self._tls = tls
         self._wants_whole = False
         self._changed = threading.Condition()
         self._registered = False
@@ -83,16 +91,7 @@ class TunerLink:
 
     def start(self) -> None:
         """Begin to connect; returns at once."""
-        self._channel = grpc.insecure_channel(
-            self._address,
-            options=[
-                ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-                ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-                ("grpc.keepalive_time_ms", 30_000),
-                ("grpc.initial_reconnect_backoff_ms", round(1e3 * FIRST_RETRY_SEC)),
-                ("grpc.max_reconnect_backoff_ms", round(1e3 * LONGEST_RETRY_SEC)),
-            ],
-        )
+        self._channel = open_channel(self._address, self._tls)
         stub = tuner_pb2_grpc.TunerServiceStub(self._channel)
         for name, loop in (("uplink-send", self._send_loop), ("uplink-follow", self._follow_loop)):
             thread = threading.Thread(target=loop, args=(stub,), name=name, daemon=True)
@@ -154,11 +153,11 @@ class TunerLink:
                 self._send_waiting(stub)
                 retry_sec = FIRST_RETRY_SEC
             except grpc.RpcError as error:
-                if error.code() in _FINAL_CODES:
+                if error.code() in FINAL_CODES:
                     self._note_refusal(error.details() or error.code().name)
                     return
                 _LOG.info("tuner at %s: %s", self._address, error.code())
-                retry_sec = self._pause(retry_sec)
+                retry_sec = self._pause(retry_sec, asked_to_wait_sec(error))
                 continue
             except TunerError as error:
                 _LOG.warning("tuner at %s: %s", self._address, error)
@@ -204,6 +203,10 @@ class TunerLink:
                     return
                 if trajectory.ByteSize() + _ENVELOPE_BYTES > MAX_MESSAGE_BYTES:
                     self._refuse(path, trajectory.trajectory_id, f"it has more than {MAX_MESSAGE_BYTES} bytes")
+                    continue
+                if self._tls is not None and not self._tls.owns(trajectory.runtime_id):
+                    reason = f"{trajectory.runtime_id} made it, and the certificate is for {self._tls.name}"
+                    self._refuse(path, trajectory.trajectory_id, reason)
                     continue
                 sent.append((path, trajectory.trajectory_id))
                 yield tuner_pb2.SubmitTrajectoriesRequest(trajectory=trajectory)
@@ -251,6 +254,9 @@ class TunerLink:
                 self._follow_once(stub)
                 retry_sec = FIRST_RETRY_SEC
             except grpc.RpcError as error:
+                if error.code() in _CLOSED_CODES:
+                    self._note_refusal(error.details() or error.code().name)
+                    return
                 if not self._stopping:
                     _LOG.info("following adapters of %s: %s", self._address, error.code())
             except TunerError as error:
@@ -300,13 +306,15 @@ class TunerLink:
         if is_delta or manifest.parent_version != self._have_version():  # the stream takes us to be where we are not
             raise TunerError(f"Got version {manifest.version} for another one than that in use: following again.")
 
-    def _pause(self, seconds: float) -> float:
+    def _pause(self, seconds: float, at_least_sec: float = 0.0) -> float:
         """Wait so long, less when the link is closed; return how long to wait the next time."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping, seconds)
+            self._changed.wait_for(lambda: self._stopping, max(seconds, at_least_sec))
         return min(2 * seconds, LONGEST_RETRY_SEC)
 
     def _note_refusal(self, sentence: str) -> None:
+        if self._registered:  # otherwise wait_registered says so
+            _LOG.warning("the tuner at %s refuses this runtime now: %s", self._address, sentence)
         with self._changed:
             self._refusal = sentence
             self._changed.notify_all()

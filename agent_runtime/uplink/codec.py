@@ -41,6 +41,8 @@ _KEYS = {
     Key.ENTER: pb.PressKey.KEY_ENTER,
     Key.RECENTS: pb.PressKey.KEY_RECENTS,
 }
+MAX_VOID_REASON_LENGTH = 4096
+"""What a tuner takes (tuner/ingest/validate.py); an error that says more is cut there."""
 _VERDICT_OF = {number: verdict for verdict, number in _VERDICTS.items()}
 _PURPOSE_OF = {number: purpose for purpose, number in _PURPOSES.items()}
 _KEY_OF = {number: key for key, number in _KEYS.items()}
@@ -58,7 +60,7 @@ def trajectory_to_message(trajectory: Trajectory) -> pb.Trajectory:
         seed=trajectory.seed,
         step_limit=trajectory.step_limit,
         verdict=_VERDICTS[trajectory.verdict],
-        void_reason=trajectory.void_reason,
+        void_reason=trajectory.void_reason[:MAX_VOID_REASON_LENGTH],
         reward=trajectory.reward,
         steps=[_step_to_message(step) for step in trajectory.steps],
         device_serial=trajectory.device_serial,

@@ -25,8 +25,8 @@ NOISE_RATE = 0.15
 MAX_STEPS = 10
 TASK_SHARES = {
     "apps/open": 2.0,
-    "settings/toggle": 3.0,
-    "clock/alarm": 3.0,
+    "settings/toggle": 5.0,
+    "clock/alarm": 6.0,
     "clock/stopwatch": 1.0,
     "notes/write": 2.0,
     "notes/delete": 2.5,

@@ -16,6 +16,8 @@ from device_scripts.virtual_phone.adb_wire.auth import TOKEN_BYTES
 from device_scripts.virtual_phone.adb_wire.connection import Authentication
 from device_scripts.virtual_phone.device import PRODUCT, build_device
 from device_scripts.virtual_phone.errors import LaunchError
+from device_scripts.virtual_phone.faults import FaultSchedule, read_schedule
+from device_scripts.virtual_phone.faulty_phone import FaultyPhone
 from device_scripts.virtual_phone.phone import Phone
 from device_scripts.virtual_phone.server import (
     LOOPBACK,
@@ -49,12 +51,17 @@ def serve(
         int | None, typer.Option(help="Ask the adb server on this port to look for the phone at once.")
     ] = None,
     require_auth: Annotated[bool, typer.Option(help="Ask for an RSA signature; a new key is accepted.")] = False,
+    faults: Annotated[
+        Path | None, typer.Option(help="JSON file of what goes wrong and when; see docs/faults.md.")
+    ] = None,
 ) -> None:
     """Serve one virtual Android phone over ADB on loopback until SIGTERM or Ctrl-C."""
     try:
-        phone = Phone(size=parse_size(size), density_dpi=_checked_density(density), seed=seed)
+        schedule = None if faults is None else read_schedule(faults)
+        kind = Phone if schedule is None else FaultyPhone
+        phone = kind(size=parse_size(size), density_dpi=_checked_density(density), seed=seed)
         options = _options(port, console_port, console_token_file, require_auth=require_auth)
-        asyncio.run(_serve(phone, options, adb_server_port))
+        asyncio.run(_serve(phone, options, adb_server_port, schedule))
     except LaunchError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(_USAGE_STATUS) from None
@@ -98,8 +105,11 @@ def _read_token(token_file: Path | None) -> tuple[str, str]:
         raise LaunchError(f"The console token file {path} cannot be read as text; name another.") from None
 
 
-async def _serve(phone: Phone, options: ServerOptions, adb_server_port: int | None) -> None:
+async def _serve(
+    phone: Phone, options: ServerOptions, adb_server_port: int | None, faults: FaultSchedule | None = None
+) -> None:
     device = build_device(phone, serial_for(options.port), PRODUCT)
+    device.faults = faults
     server = PhoneServer(device, options)
     await server.start()
     loop = asyncio.get_running_loop()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from device_scripts.virtual_phone.apps import APPS, LAUNCHER
+from device_scripts.virtual_phone.faults import FaultSchedule
 from device_scripts.virtual_phone.filesystem import DeviceFiles, FileNode
 from device_scripts.virtual_phone.phone_api import PhoneLike
 
@@ -34,7 +35,7 @@ class Snapshot:
 class VirtualDevice:
     """One device. `location` is (longitude, latitude, altitude) from `geo fix`; `messages` are (sender, text);
     `touch_down` is where a `motionevent DOWN` began; `reverse` maps phone sockets to host ones;
-    `launchers` names the component that starts a package."""
+    `launchers` names the component that starts a package; `faults` go wrong, and only they need a screenshot kept."""
 
     phone: PhoneLike
     files: DeviceFiles
@@ -49,6 +50,8 @@ class VirtualDevice:
     launchers: dict[str, str] = field(default_factory=dict)
     rebooting: bool = False
     logcat_cleared_at: int = 0
+    faults: FaultSchedule | None = None
+    last_screenshot: bytes = b""
 
     def now_sec(self) -> int:
         """Return the phone's own clock in seconds."""

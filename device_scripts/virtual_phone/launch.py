@@ -10,6 +10,8 @@ from typing import Final, TypeVar
 
 from device_scripts.virtual_phone.device import PRODUCT, VirtualDevice, build_device
 from device_scripts.virtual_phone.errors import LaunchError
+from device_scripts.virtual_phone.faults import FaultSchedule
+from device_scripts.virtual_phone.faulty_phone import FaultyPhone
 from device_scripts.virtual_phone.phone import Phone
 from device_scripts.virtual_phone.phone_api import PhoneLike
 from device_scripts.virtual_phone.server import PhoneServer, ServerOptions, announce, free_port_pair, serial_for
@@ -105,15 +107,19 @@ def running_phone(
     name: str = PRODUCT,
     phone: PhoneLike | None = None,
     adb_server_port: int | None = None,
+    faults: FaultSchedule | None = None,
 ) -> Iterator[RunningPhone]:
     """Serve a phone on `port` (a free odd one by default) until the block ends.
 
     `size` is (width, height) in pixels. With `adb_server_port`, that adb server is asked to look at once.
+    With `faults` the phone is one that can have them, and has them as the schedule says.
     Raises LaunchError when a port cannot be had.
     """
     chosen = free_port_pair() if port is None else port
-    served = Phone(size=size, density_dpi=density_dpi, seed=seed) if phone is None else phone
+    kind = Phone if faults is None else FaultyPhone
+    served = kind(size=size, density_dpi=density_dpi, seed=seed) if phone is None else phone
     device = build_device(served, serial_for(chosen), name)
+    device.faults = faults
     running = RunningPhone(device, ServerOptions(chosen, chosen - 1, console_token))
     running.start()
     try:

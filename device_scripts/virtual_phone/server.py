@@ -14,6 +14,7 @@ from device_scripts.virtual_phone.adb_wire.connection import Authentication
 from device_scripts.virtual_phone.console import ConsoleSession
 from device_scripts.virtual_phone.device import VirtualDevice
 from device_scripts.virtual_phone.errors import LaunchError, WireError
+from device_scripts.virtual_phone.faults import SLOW_ANSWER_SEC
 from device_scripts.virtual_phone.session import DeviceSession
 
 LOOPBACK: Final = "127.0.0.1"
@@ -99,6 +100,11 @@ class PhoneServer:
         if self.device.rebooting and source.session.wants_disconnect:
             self.device.finish_reboot()
             self.drop_connections()
+        faults = self.device.faults
+        if faults is not None and faults.take_wakeup():
+            asyncio.get_running_loop().call_later(SLOW_ANSWER_SEC, self.after_input, source)
+        if faults is not None and faults.take_drop():
+            self.drop_connections()
 
 
 class _AdbProtocol(asyncio.Protocol):
@@ -114,6 +120,9 @@ class _AdbProtocol(asyncio.Protocol):
         connection_socket = transport.get_extra_info("socket")
         connection_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._server.remember(self)
+        faults = self._server.device.faults
+        if faults is not None and faults.refuses_connection():
+            self.abort()
 
     def data_received(self, data: bytes) -> None:
         try:

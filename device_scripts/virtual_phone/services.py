@@ -14,7 +14,10 @@ from device_scripts.virtual_phone.adb_wire.shell_protocol import ShellPacketRead
 from device_scripts.virtual_phone.adb_wire.sync import SyncSession
 from device_scripts.virtual_phone.device import VirtualDevice
 from device_scripts.virtual_phone.errors import WireError
+from device_scripts.virtual_phone.faulty_phone import FaultyPhone
+from device_scripts.virtual_phone.faulty_service import FaultyService
 from device_scripts.virtual_phone.shell.commands import COMMANDS
+from device_scripts.virtual_phone.shell.faulty_commands import faulty_commands
 from device_scripts.virtual_phone.shell.interpreter import Shell
 from device_scripts.virtual_phone.shell.jobs import ShellJob, is_interactive, start_job
 from device_scripts.virtual_phone.shell.pty import TerminalOutput, TerminalShell
@@ -152,12 +155,26 @@ def banner(device: VirtualDevice) -> str:
 
 def open_service(name: str, device: VirtualDevice) -> Service | None:
     """Return the service for an OPEN, or None for what this device does not serve."""
+    service = _open_sound(name, device)
+    if service is None or device.faults is None or not name.startswith(("shell", "exec:")):
+        return service
+    return FaultyService(service, device.faults)
+
+
+def _shell(device: VirtualDevice) -> Shell:
+    if device.faults is None:
+        return Shell(device, COMMANDS)
+    assert isinstance(device.phone, FaultyPhone), "a schedule of faults comes with a phone that can have them"
+    return Shell(device, faulty_commands(COMMANDS, device.faults, device.phone))
+
+
+def _open_sound(name: str, device: VirtualDevice) -> Service | None:
     kind, _, argument = name.partition(":")
     options = kind.split(",")
     if options[0] == "shell":
         return _open_shell(options[1:], argument, device)
     if kind == "exec":
-        return RawShellService(start_job(Shell(device, COMMANDS), argument))
+        return RawShellService(start_job(_shell(device), argument))
     if kind == "sync":
         return SyncService(device)
     if kind == "framebuffer":
@@ -176,7 +193,7 @@ def open_service(name: str, device: VirtualDevice) -> Service | None:
 
 
 def _open_shell(options: list[str], command_line: str, device: VirtualDevice) -> Service:
-    shell = Shell(device, COMMANDS)
+    shell = _shell(device)
     if "v2" not in options:
         return RawShellService(start_job(shell, command_line))
     if "pty" not in options:

@@ -34,7 +34,7 @@ def test_a_port_in_use_is_one_sentence(model: Path, state: Path) -> None:
     assert is_one_sentence(done, f"tuner: Got {listen} to listen on, expected a free host:port"), done
 
 
-@pytest.mark.parametrize("listen", ["127.0.0.1:65536", "127.0.0.1", "127.0.0.1:http", ":0", "", "192.0.2.1:0"])
+@pytest.mark.parametrize("listen", ["127.0.0.1:65536", "127.0.0.1", "127.0.0.1:http", ":0", ""])
 def test_an_address_that_is_none_is_one_sentence(model: Path, state: Path, listen: str) -> None:
     done = tuner(*serve_options(model, state, listen))
     assert is_one_sentence(done, f"tuner: Got {listen} to listen on, expected a free host:port"), done

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
+from typing import Any
 
+import grpc
 import grpc.aio
 from coso.v1 import tuner_pb2, tuner_pb2_grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from agent_runtime.uplink.tls import is_loopback
 from tuner.errors import ConfigError
 from tuner.ingest.service import TunerService
 
@@ -18,19 +22,34 @@ DRAIN_SEC = 5.0
 _HOST_AND_PORT = re.compile(r"(?:\[.+\]|[^:]+):(?P<port>[0-9]{1,5})")
 _LAST_PORT = 65535
 SERVICE_NAME = tuner_pb2.DESCRIPTOR.services_by_name["TunerService"].full_name
+MAX_CALLS = 1024
+"""Calls in progress from all peers together; gRPC answers RESOURCE_EXHAUSTED beyond."""
 _OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.so_reuseport", 0),
+    ("grpc.max_concurrent_streams", 64),  # of one connection
     ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.max_connection_idle_ms", 300_000),  # without a call; a follower has one
+    ("grpc.server_handshake_timeout_ms", 20_000),
 ]
 
 
 class Front:
-    """The gRPC server around one service."""
+    """The gRPC server around one service; with credentials it speaks TLS and nothing else."""
 
-    def __init__(self, service: TunerService) -> None:
+    def __init__(
+        self,
+        service: TunerService,
+        credentials: grpc.ServerCredentials | None = None,
+        interceptors: Sequence[grpc.aio.ServerInterceptor[Any, Any]] = (),
+    ) -> None:
         self._service = service
+        self._credentials = credentials
+        self._interceptors = interceptors
         self._server: grpc.aio.Server | None = None
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the stubs know no aio
 
@@ -38,15 +57,25 @@ class Front:
         """Open ``host:port`` and return the port in use; port 0 takes a free one.
 
         Raises:
-            ConfigError: the address cannot be listened on.
+            ConfigError: the address cannot be listened on, or others reach it and there is no TLS.
         """
-        server = grpc.aio.server(options=_OPTIONS)
+        if self._credentials is None and _HOST_AND_PORT.fullmatch(listen) and not is_loopback(listen):
+            raise ConfigError(
+                f"Got {listen} to listen on without TLS, expected an address only this machine reaches: "
+                "add --tls (see docs/security.md), or listen on 127.0.0.1."
+            )
+        server = grpc.aio.server(
+            options=_OPTIONS, interceptors=tuple(self._interceptors), maximum_concurrent_rpcs=MAX_CALLS
+        )
         tuner_pb2_grpc.add_TunerServiceServicer_to_server(self._service, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
         logging.getLogger("grpc").setLevel(logging.CRITICAL)
         try:
-            port = server.add_insecure_port(_checked(listen))
+            if self._credentials is None:
+                port = server.add_insecure_port(_checked(listen))
+            else:
+                port = server.add_secure_port(_checked(listen), self._credentials)
         except (RuntimeError, ValueError) as error:
             raise ConfigError(
                 f"Got {listen} to listen on, expected a free host:port of this machine: choose another."

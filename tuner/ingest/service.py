@@ -5,13 +5,10 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn, TypeVar
+from typing import TypeVar
 
-import grpc
 from coso.v1 import policy_pb2, trajectory_pb2, tuner_pb2, tuner_pb2_grpc
-from google.protobuf import any_pb2
-from google.rpc import code_pb2, error_details_pb2, status_pb2
-from grpc_status import rpc_status
+from google.rpc import code_pb2
 
 from tuner import __version__
 from tuner.adapters.store import AdapterStore
@@ -19,17 +16,17 @@ from tuner.errors import LedgerError, RollbackError
 from tuner.ingest.identity import Identity
 from tuner.ingest.learner_view import LearnerView
 from tuner.ingest.ledger import Ledger, StoreOutcome
-from tuner.ingest.validate import broken_bound
+from tuner.ingest.refusal import Context as _Context
+from tuner.ingest.refusal import refuse as _refuse
+from tuner.ingest.validate import broken_bound, broken_runtime_id
 
 CHUNK_BYTES = 256 << 10
-ERROR_DOMAIN = "coso.v1"
 _Outcome = tuner_pb2.SubmitOutcome
 _WORDS = {
     _Outcome.SUBMIT_OUTCOME_STORED: "stored",
     _Outcome.SUBMIT_OUTCOME_DUPLICATE: "duplicate",
     _Outcome.SUBMIT_OUTCOME_REFUSED: "refused",
 }
-_Context = grpc.aio.ServicerContext[Any, Any]
 Sign = Callable[[policy_pb2.AdapterManifest], None]
 Result = TypeVar("Result")
 
@@ -72,8 +69,9 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
         mismatch = self._identity.mismatch(theirs)
         if mismatch is not None:
             await _refuse(context, code_pb2.FAILED_PRECONDITION, mismatch, "MODEL_MISMATCH")
-        if not request.runtime_id:
-            await _refuse(context, code_pb2.INVALID_ARGUMENT, "Got an empty runtime id, expected a name.", "NO_ID")
+        broken = broken_runtime_id(request.runtime_id)
+        if broken is not None:
+            await _refuse(context, code_pb2.INVALID_ARGUMENT, broken, "NO_ID")
         await self._on_ledger(context, lambda: self._ledger.note_runtime(request.runtime_id))
         latest = self._store.latest()
         return tuner_pb2.RegisterRuntimeResponse(latest_version=latest.version if latest else 0)
@@ -195,12 +193,3 @@ def _parts(manifest: policy_pb2.AdapterManifest, payload: bytes) -> Iterator[tun
     for offset in range(0, len(payload), CHUNK_BYTES):
         chunk = policy_pb2.AdapterChunk(offset_bytes=offset, data=payload[offset : offset + CHUNK_BYTES])
         yield tuner_pb2.FollowAdaptersResponse(chunk=chunk)
-
-
-async def _refuse(context: _Context, code: int, sentence: str, reason: str) -> NoReturn:
-    """End the call with a status that carries the sentence and google.rpc.ErrorInfo."""
-    detail = any_pb2.Any()
-    detail.Pack(error_details_pb2.ErrorInfo(reason=reason, domain=ERROR_DOMAIN))
-    status = rpc_status.to_status(status_pb2.Status(code=code, message=sentence, details=[detail]))
-    await context.abort(status.code, status.details, status.trailing_metadata)
-    raise AssertionError("abort always raises")

@@ -12,6 +12,11 @@ MAX_TOKENS = 4096
 MAX_PNG_BYTES = 8 << 20
 MAX_TEXT_BYTES = 64 << 10
 MAX_ID_LENGTH = 128
+MAX_NAME_LENGTH = 256
+MAX_GOAL_LENGTH = 4096
+MAX_VOID_REASON_LENGTH = 4096
+MAX_TASK_PARAMS = 64
+MAX_ACTION_BYTES = 2 * MAX_TEXT_BYTES
 MAX_SIDE_PX = 8192
 _PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 _HEX_SHA256_LENGTH = 64
@@ -33,9 +38,9 @@ def broken_bound(trajectory: trajectory_pb2.Trajectory, identity: Identity) -> s
         return f"Got the verdict {trajectory.verdict}, expected SUCCESS (1), FAILURE (2) or VOID (3)."
     if trajectory.purpose not in _PURPOSES:
         return f"Got the purpose {trajectory.purpose}, expected EXPLORE (1) or EVALUATE (2)."
-    foreign = _foreign(trajectory, identity)
-    if foreign is not None:
-        return foreign
+    broken = _foreign(trajectory, identity) or broken_runtime_id(trajectory.runtime_id) or _broken_text(trajectory)
+    if broken is not None:
+        return broken
     if not math.isfinite(trajectory.reward) or not 0 <= trajectory.reward <= 1:
         return f"Got the reward {trajectory.reward}, expected a number from 0 to 1."
     if not math.isfinite(trajectory.temperature) or trajectory.temperature < 0:
@@ -49,6 +54,36 @@ def broken_bound(trajectory: trajectory_pb2.Trajectory, identity: Identity) -> s
         broken = _broken_step(step, index)
         if broken is not None:
             return f"In step {index}: {broken}"
+    return None
+
+
+def broken_runtime_id(runtime_id: str) -> str | None:
+    """Return what is wrong with a runtime's id in one sentence, or None."""
+    if not runtime_id:
+        return "Got an empty runtime id, expected a name."
+    if len(runtime_id) > MAX_ID_LENGTH:
+        return f"Got a runtime id of {len(runtime_id)} characters, expected at most {MAX_ID_LENGTH}."
+    return None
+
+
+def _broken_text(trajectory: trajectory_pb2.Trajectory) -> str | None:
+    """Look at what is kept beside the steps: a row of the ledger, a line of the page."""
+    for name, text, limit in (
+        ("task name", trajectory.task_name, MAX_NAME_LENGTH),
+        ("device serial", trajectory.device_serial, MAX_NAME_LENGTH),
+        ("goal", trajectory.goal, MAX_GOAL_LENGTH),
+        ("void reason", trajectory.void_reason, MAX_VOID_REASON_LENGTH),
+    ):
+        if len(text) > limit:
+            return f"Got a {name} of {len(text)} characters, expected at most {limit}."
+    if len(trajectory.task_params) > MAX_TASK_PARAMS:
+        return f"Got {len(trajectory.task_params)} task parameters, expected at most {MAX_TASK_PARAMS}."
+    for name, value in trajectory.task_params.items():
+        if len(name) > MAX_NAME_LENGTH or len(value) > MAX_GOAL_LENGTH:
+            return (
+                f"Got a task parameter of {len(name)} and {len(value)} characters, expected a name of at most "
+                f"{MAX_NAME_LENGTH} and a value of at most {MAX_GOAL_LENGTH}."
+            )
     return None
 
 
@@ -79,6 +114,8 @@ def _broken_step(step: trajectory_pb2.Step, index: int) -> str | None:
 def _broken_action(action: trajectory_pb2.Action) -> str | None:
     """A coordinate of exactly 1 passes: it is what the last doubles below 1 become in the message's 32 bits."""
     kind = action.WhichOneof("kind")
+    if action.ByteSize() > MAX_ACTION_BYTES:
+        return f"got an action of {action.ByteSize()} bytes, expected at most {MAX_ACTION_BYTES}."
     if kind is None:
         return "got no action, expected one, Malformed included."
     if kind == "press_key" and action.press_key.key not in _KEYS:

@@ -1,0 +1,195 @@
+"""Naming faults from frames and dumps, and what recovery sends and does not send, on devices that fail to order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from agent_runtime.actions import Action, Key, PressKey, Tap, TypeText
+from agent_runtime.devices import Frame, ShellResult, faults
+from agent_runtime.devices.link import Patience
+from agent_runtime.devices.recovery import RecoveringDevice
+from agent_runtime.devices.stream import StreamBrokenError, StreamSilentError
+from agent_runtime.errors import BadFrameError, DeviceError, DeviceFaultError, DeviceNotFoundError, EmptyFrameError
+from tests.fakes import SIZE_PX, FakeDevice, frame
+
+QUICK = Patience(look_again_sec=0.05, effect_looks=2, return_sec=0.05, slow_sec=60)
+TAP = Tap(0.5, 0.5)
+
+
+def picture(seed: int, size_px: tuple[int, int] = SIZE_PX) -> Frame:
+    """Return a frame of many colours."""
+    pixels = np.random.default_rng(seed).integers(0, 256, size_px[0] * size_px[1] * 4, np.uint8)
+    return Frame(pixels.tobytes(), *size_px)
+
+
+class FailingDevice(FakeDevice):
+    """Raises what is listed, one for each call, before it does what it is asked; `None` lets a call pass."""
+
+    def __init__(self, frames: Sequence[Frame], looks: Sequence[Exception | None] = (), does: Exception | None = None):
+        super().__init__(frames)
+        self.failing_looks = list(looks)
+        self.does = does
+        self.answers: Callable[[list[str]], str] = lambda args: ""
+
+    def observe(self) -> Frame:
+        error = self.failing_looks.pop(0) if self.failing_looks else None
+        if error is not None:
+            raise error
+        return super().observe()
+
+    def perform(self, action: Action) -> None:
+        super().perform(action)
+        if self.does is not None:
+            raise self.does
+
+    def shell(self, args: Sequence[str]) -> ShellResult:
+        super().shell(args)
+        return ShellResult(self.answers(list(args)), 0)
+
+
+def test_a_healthy_step_sends_no_command() -> None:
+    inner = FailingDevice([picture(0), picture(0), picture(1), picture(1)])
+    device = RecoveringDevice(inner, QUICK)
+    device.observe_settled(1)
+    device.perform(TAP)
+    device.observe_settled(1)
+    assert (inner.commands, device.noted, inner.actions) == ([], [], [TAP])
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (EmptyFrameError("x"), "empty_frame"),
+        (BadFrameError("x"), "truncated_frame"),
+        (StreamSilentError("x"), "hung_shell"),
+        (StreamBrokenError("x"), "closed_stream"),
+        (DeviceNotFoundError("x"), "offline"),
+    ],
+)
+def test_a_look_that_fails_is_named_and_taken_again(error: DeviceError, name: str) -> None:
+    device = RecoveringDevice(FailingDevice([picture(0)], [error, error]), QUICK)
+    assert device.observe() == picture(0)
+    assert [fault.name for fault in device.noted] == [name]
+
+
+def test_an_error_without_a_name_is_raised_as_it_is() -> None:
+    device = RecoveringDevice(FailingDevice([picture(0)], [DeviceError("it refuses")]), QUICK)
+    with pytest.raises(DeviceError, match="it refuses"):
+        device.observe()
+
+
+def test_a_fault_that_stays_is_raised_with_its_name() -> None:
+    device = RecoveringDevice(FailingDevice([picture(0)], [EmptyFrameError("nothing")] * 10_000), QUICK)
+    with pytest.raises(DeviceFaultError, match=r"^empty_frame"):
+        device.observe()
+
+
+@pytest.mark.parametrize("error", [StreamBrokenError("x"), StreamSilentError("x")])
+def test_an_input_of_unknown_outcome_is_sent_once_and_excuses(error: DeviceError) -> None:
+    inner = FailingDevice([picture(0)], does=error)
+    device = RecoveringDevice(inner, QUICK)
+    device.observe_settled(1)
+    device.perform(TAP)
+    device.observe_settled(1)
+    assert inner.actions == [TAP]
+    assert device.excuses()
+
+
+@pytest.mark.parametrize("args", [["input", "tap", "1", "1"], ["content", "insert", "--uri", "x"], ["am", "start"]])
+def test_a_command_that_does_something_twice_is_sent_once(args: list[str]) -> None:
+    inner = FailingDevice([picture(0)])
+
+    def silent(args: list[str]) -> str:
+        raise StreamSilentError("no answer")
+
+    inner.answers = silent
+    with pytest.raises(DeviceFaultError, match=r"^hung_shell"):
+        RecoveringDevice(inner, QUICK).shell(args)
+    assert inner.commands == [args]
+
+
+def test_a_black_screen_that_stays_is_void_and_names_who_forbids() -> None:
+    inner = FailingDevice([frame(0)])
+    inner.answers = lambda args: (
+        "  Window #0 Window{1 u0 a.bank/.Main}:\n    mAttrs={(0,0)\n      fl=SECURE X\n      pfl=Y}\n"
+        "    mHasSurface=true\n"
+    )
+    with pytest.raises(DeviceFaultError, match=r"^black_frame.*a\.bank/\.Main forbids screenshots"):
+        RecoveringDevice(inner, QUICK).observe()
+
+
+def test_a_white_screen_that_no_window_explains_is_the_apps_own() -> None:
+    assert RecoveringDevice(FailingDevice([frame(255)]), QUICK).observe() == frame(255)
+
+
+def test_a_frame_of_another_shape_is_not_returned() -> None:
+    device = RecoveringDevice(FailingDevice([picture(0), picture(1, (8, 8)), picture(2)]), QUICK)
+    assert [device.observe(), device.observe()] == [picture(0), picture(2)]
+    assert [fault.name for fault in device.noted] == ["wrong_size_frame"]
+
+
+@pytest.mark.parametrize("size_px", [(16, 8), (16, 32)])
+def test_a_turned_or_scaled_screen_is_sound(size_px: tuple[int, int]) -> None:
+    assert faults.fault_of_shape(picture(0, size_px), SIZE_PX) is None
+
+
+ANR = "  mCurrentFocus=Window{1f2 u0 Application Not Responding: a.b}"
+WAIT = {"package": "android", "resource-id": "android:id/aerr_wait", "clickable": "true", "bounds": "[2,4][6,8]"}
+
+
+def test_a_dialog_is_closed_by_its_own_button() -> None:
+    fault = faults.dialog_of(ANR)
+    assert fault is not None
+    assert fault.name == "anr_dialog"
+    assert faults.way_out(fault, [WAIT]) == (4.0, 6.0)
+
+
+def test_an_app_that_titles_its_window_as_the_system_does_gets_no_tap() -> None:
+    fault = faults.dialog_of(ANR)
+    assert fault is not None
+    assert faults.way_out(fault, [WAIT | {"package": "evil.app"}]) is None
+
+
+@pytest.mark.parametrize("title", ["a.b/a.b.Main", "NotificationShade", "com.android.settings/com.android.settings.X"])
+def test_other_windows_are_no_dialogs(title: str) -> None:
+    assert faults.dialog_of(f"mCurrentFocus=Window{{1f2 u0 {title}}}") is None
+
+
+FIELD = {
+    "class": "android.widget.EditText",
+    "clickable": "true",
+    "bounds": "[0,0][8,16]",
+    "text": "",
+    "focused": "true",
+}
+
+
+@pytest.mark.parametrize(
+    ("action", "node", "name"),
+    [
+        (TypeText("milk"), FIELD, "text_dropped"),
+        (TypeText("milk"), FIELD | {"text": "milk"}, None),
+        (TypeText("milk"), FIELD | {"focused": "false"}, None),
+        (TAP, FIELD, "tap_without_effect"),
+        (TAP, FIELD | {"focused": "false"}, "keyboard_absent"),
+        (TAP, FIELD | {"clickable": "false"}, None),
+        (PressKey(Key.BACK), FIELD, None),
+    ],
+)
+def test_an_action_without_effect_is_explained(action: Action, node: dict[str, str], name: str | None) -> None:
+    found = faults.fault_of_no_effect(action, [node], SIZE_PX)
+    assert (found.name if found else None) == name
+
+
+def test_a_death_excuses_only_the_episode_it_happened_in() -> None:
+    inner = FailingDevice([picture(0)])
+    line = "01-01 09:00:01.000  1000  1000 I ActivityManager: Process a.b (pid 1) has died: fg  TOP\n"
+    device = RecoveringDevice(inner, QUICK)
+    device.begin_episode()
+    inner.answers = lambda args: line if args[0] == "logcat" else ""
+    assert device.excuses() == ("app_killed",)
+    device.begin_episode()
+    assert device.excuses() == ()

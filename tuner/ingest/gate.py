@@ -1,0 +1,137 @@
+"""Stands before every handler where there is TLS: certificate, role, runtime id, rate. Answers no call itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn
+
+import grpc
+import grpc.aio
+from coso.v1 import tuner_pb2
+from google.rpc import code_pb2
+
+from tuner.certificates.authority import Holder
+from tuner.ingest.open_calls import OpenCalls
+from tuner.ingest.peers import Denial, Peers
+from tuner.ingest.refusal import Context, refuse
+from tuner.ingest.submit_rate import SubmitRate
+
+MAX_CALLS_OF_ONE = 128
+"""Open calls of one certificate's name: a runtime has two."""
+_LATER_SEC = 5.0
+Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Any]]
+
+
+class Gate(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs alone
+    """Lets a call through to its handler only when its caller may make it."""
+
+    def __init__(self, peers: Peers, rate: SubmitRate) -> None:
+        self._peers = peers
+        self._rate = rate
+        self._open = OpenCalls(MAX_CALLS_OF_ONE)
+
+    async def intercept_service(self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        """Return the method's handler with the checks in front; None where there is no such method."""
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        wrapped = _Guarded(self._peers, self._rate, self._open, handler_call_details.method)
+        serializers = handler.request_deserializer, handler.response_serializer
+        if handler.unary_unary:
+            return grpc.unary_unary_rpc_method_handler(wrapped.unary(handler.unary_unary), *serializers)
+        if handler.unary_stream:
+            return grpc.unary_stream_rpc_method_handler(wrapped.streaming(handler.unary_stream), *serializers)
+        if handler.stream_stream:
+            return grpc.stream_stream_rpc_method_handler(wrapped.both(handler.stream_stream), *serializers)
+        return None  # no service here takes a stream for one answer: nobody may call what the gate cannot watch
+
+
+class _Guarded:
+    """One call's checks."""
+
+    def __init__(self, peers: Peers, rate: SubmitRate, open_calls: OpenCalls, method: str) -> None:
+        self._peers = peers
+        self._rate = rate
+        self._open = open_calls
+        self._method = method
+
+    def unary(self, inner: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Awaitable[Any]]:
+        """Check, then hand the one request on."""
+
+        async def call(request: Any, context: Context) -> Any:
+            async with self._entered(context) as holder:
+                await self._check(request, holder, context)
+                return await inner(request, context)
+
+        return call
+
+    def streaming(self, inner: Callable[[Any, Context], Any]) -> Callable[[Any, Context], Awaitable[None]]:
+        """Check, then pass the answers on, each only while the caller may still have it."""
+
+        async def call(request: Any, context: Context) -> None:
+            async with self._entered(context) as holder:
+                await self._check(request, holder, context)
+                await self._pass_on(inner(request, context), context)
+
+        return call
+
+    def both(self, inner: Callable[[Any, Context], Any]) -> Callable[[Any, Context], Awaitable[None]]:
+        """Check every request as it comes and every answer as it goes."""
+
+        async def call(requests: AsyncIterator[Any], context: Context) -> None:
+            async def checked() -> AsyncIterator[Any]:
+                async for request in requests:
+                    await self._check(request, await self._admit(context), context)
+                    yield request
+
+            async with self._entered(context):
+                await self._pass_on(inner(checked(), context), context)
+
+        return call
+
+    async def _pass_on(self, answers: Any, context: Context) -> None:
+        if not hasattr(answers, "__aiter__"):  # a coroutine that writes by itself, as health's Watch
+            await answers
+            return
+        async for answer in answers:
+            await self._admit(context)
+            await context.write(answer)
+
+    @asynccontextmanager
+    async def _entered(self, context: Context) -> AsyncIterator[Holder]:
+        """Admit the caller, and count its call while the block runs."""
+        holder = await self._admit(context)
+        with self._open.one_more(holder.name) as fits:
+            if not fits:
+                sentence = f"Got more open calls of {holder.name} than {MAX_CALLS_OF_ONE}, expected it to end some."
+                await refuse(context, code_pb2.RESOURCE_EXHAUSTED, sentence, "TOO_MANY_CALLS", _LATER_SEC)
+            yield holder
+
+    async def _admit(self, context: Context) -> Holder:
+        holder = self._peers.holder(context.auth_context())
+        denial = self._peers.denial(holder, self._method)
+        if denial is not None:
+            await _deny(context, denial)
+        assert holder is not None, "a caller without a certificate is always denied"
+        return holder
+
+    async def _check(self, request: Any, holder: Holder, context: Context) -> None:
+        """Look at what the message says of its sender, and at how often that one sends."""
+        if isinstance(request, tuner_pb2.SubmitTrajectoriesRequest):
+            runtime_id = request.trajectory.runtime_id
+        elif isinstance(request, tuner_pb2.RegisterRuntimeRequest | tuner_pb2.FollowAdaptersRequest):
+            runtime_id = request.runtime_id
+        else:
+            return
+        denial = self._peers.foreign(holder, runtime_id)
+        if denial is not None:
+            await _deny(context, denial)
+        wait_sec = None if isinstance(request, tuner_pb2.FollowAdaptersRequest) else self._rate.take(holder.name)
+        if wait_sec is not None:
+            sentence = f"Got more submissions of {holder.name} than it may make, expected none for {wait_sec:.1f} s."
+            await refuse(context, code_pb2.RESOURCE_EXHAUSTED, sentence, "TOO_OFTEN", retry_after_sec=wait_sec)
+
+
+async def _deny(context: Context, denial: Denial) -> NoReturn:
+    await refuse(context, denial.code, denial.sentence, denial.reason)
