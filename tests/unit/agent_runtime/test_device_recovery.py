@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from agent_runtime.errors import BadFrameError, DeviceError, DeviceFaultError, D
 from tests.fakes import SIZE_PX, FakeDevice, frame
 
 QUICK = Patience(look_again_sec=0.05, effect_looks=2, return_sec=0.05, slow_sec=60)
+PATIENT = replace(QUICK, look_again_sec=20, return_sec=20)
+"""For what ends by itself: a machine under load must not run out of it."""
 TAP = Tap(0.5, 0.5)
 
 
@@ -70,7 +73,7 @@ def test_a_healthy_step_sends_no_command() -> None:
     ],
 )
 def test_a_look_that_fails_is_named_and_taken_again(error: DeviceError, name: str) -> None:
-    device = RecoveringDevice(FailingDevice([picture(0)], [error, error]), QUICK)
+    device = RecoveringDevice(FailingDevice([picture(0)], [error, error]), PATIENT)
     assert device.observe() == picture(0)
     assert [fault.name for fault in device.noted] == [name]
 
@@ -126,7 +129,7 @@ def test_a_white_screen_that_no_window_explains_is_the_apps_own() -> None:
 
 
 def test_a_frame_of_another_shape_is_not_returned() -> None:
-    device = RecoveringDevice(FailingDevice([picture(0), picture(1, (8, 8)), picture(2)]), QUICK)
+    device = RecoveringDevice(FailingDevice([picture(0), picture(1, (8, 8)), picture(2)]), PATIENT)
     assert [device.observe(), device.observe()] == [picture(0), picture(2)]
     assert [fault.name for fault in device.noted] == ["wrong_size_frame"]
 
