@@ -20,6 +20,7 @@ from device_scripts.virtual_phone.server import LOOPBACK
 _COMMAND_TIMEOUT_SEC: Final = 60.0
 _WAIT_TIMEOUT_SEC: Final = 30.0
 _POLL_SEC: Final = 0.02
+_PORTS_TRIED: Final = 5
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,40 @@ class AdbServer:
 
 @contextmanager
 def private_adb_server(home: Path) -> Iterator[AdbServer]:
-    """Run an adb server on a free port until the block ends; keys and logs go to `home`."""
+    """Run an adb server on a free port until the block ends; keys and logs go to `home`.
+
+    Raises:
+        LaunchError: it started on none of a few ports.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    server = _started(home)
+    try:
+        yield server
+    finally:
+        server.run("kill-server")  # only the server on the port in `environment`
+
+
+def _started(home: Path) -> AdbServer:
+    """Start a server; a port that was free a moment ago may have been taken since, so another one is tried."""
+    said = ""
+    for _ in range(_PORTS_TRIED):
+        server = _server_on(_free_port(), home)
+        started = server.run("start-server")
+        if started.returncode == 0:
+            return server
+        said = " ".join(started.stderr.decode(errors="replace").strip().splitlines()[-1:])
+    raise LaunchError(
+        f"adb did not start a server on any of {_PORTS_TRIED} free ports ({said}); check that {home} is writable."
+    )
+
+
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
-        port = int(probe.getsockname()[1])
+        return int(probe.getsockname()[1])
+
+
+def _server_on(port: int, home: Path) -> AdbServer:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("ADB_", "ANDROID_"))}
     environment |= {
         "HOME": str(home.resolve()),
@@ -75,15 +106,4 @@ def private_adb_server(home: Path) -> Iterator[AdbServer]:
         "ADB_LOCAL_TRANSPORT_MAX_PORT": "1",
         "ADB_MDNS": "0",
     }
-    server = AdbServer(port, home, environment)
-    home.mkdir(parents=True, exist_ok=True)
-    started = server.run("start-server")
-    if started.returncode != 0:
-        said = started.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise LaunchError(
-            f"adb did not start a server on port {port} ({' '.join(said)}); check that {home} is writable."
-        )
-    try:
-        yield server
-    finally:
-        server.run("kill-server")  # only the server on the port in `environment`
+    return AdbServer(port, home, environment)

@@ -223,7 +223,9 @@ def test_a_signal_ends_it_cleanly_and_a_restart_has_everything(
     assert first.stub.RegisterRuntime(registration(model), timeout=DEADLINE_SEC).latest_version == 0
     first.submit(episode(model, "a"), episode(model, "b"))
     assert until(lambda: first.status().latest_version == 2)
-    stream = first.stub.FollowAdapters(tuner_pb2.FollowAdaptersRequest(have_version=2), timeout=DEADLINE_SEC)
+    stream = first.stub.FollowAdapters(tuner_pb2.FollowAdaptersRequest(have_version=1), timeout=DEADLINE_SEC)
+    assert next(stream).manifest.version == 2  # so the call has reached the server
+    assert next(stream).chunk.data
     assert first.stop(number) == (0, "")
     assert list(stream) == []  # it ended by itself
     second = serve()
