@@ -25,12 +25,17 @@ class StoppedError(AgentRuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class EpisodeConfig:
-    """How to run an episode. ``before_decision`` is called between two decisions: adapters change there."""
+    """How to run an episode.
+
+    ``before_start`` is called before the task sets the device up; ``before_decision`` between two decisions: adapters
+    change there.
+    """
 
     runtime_id: str
     purpose: Purpose
     seed: int
     temperature: float
+    before_start: Callable[[], object] = lambda: None
     before_decision: Callable[[], None] = lambda: None
     should_stop: Callable[[], bool] = lambda: False
     on_start: OnStart = lambda start: None
@@ -61,6 +66,7 @@ def run_episode(device: Device, policy: Policy, grammar: Grammar, task: Task, co
     verdict, reason = Verdict.FAILURE, ""
     try:
         device.begin_episode()
+        config.before_start()
         task.initialize(device)
         _act(device, policy, grammar, task, config, progress)
         if _judge(device, task, progress):

@@ -76,6 +76,8 @@ class Hooks:
     on_episode: Callable[[Trajectory], None] = lambda trajectory: None
     on_start: OnStart = lambda start: None
     on_step: OnStep = lambda step: None
+    before_start: Callable[[], object] = lambda: None
+    """Called first in every episode, before its task sets the device up; a fault of it makes the episode void."""
     before_decision: Callable[[], None] = lambda: None
     should_stop: Callable[[], bool] = lambda: False
     before_evaluation: Callable[[], None] = lambda: None
@@ -142,6 +144,7 @@ class Runner:
             purpose=purpose,
             seed=seed,
             temperature=temperature,
+            before_start=self._hooks.before_start,
             before_decision=self._hooks.before_decision,
             should_stop=self._hooks.should_stop,
             on_start=self._hooks.on_start,

@@ -24,6 +24,7 @@ from agent_runtime.runner import Hooks, RunConfig, Runner, RunResult
 from agent_runtime.sessions.start import RunOf, chosen_redaction, start_recording
 from agent_runtime.sessions.writer import Recorder
 from agent_runtime.tasks import Task, TaskTemplate, held_tasks, sample_task, suite_named, tasks_from_file
+from agent_runtime.tasks.resting import RestingState
 from agent_runtime.trajectory import Trajectory
 from agent_runtime.uplink.client import TunerLink
 from agent_runtime.uplink.codec import trajectory_to_message
@@ -99,6 +100,7 @@ def run_session(options: Options, should_stop: Callable[[], bool]) -> RunResult:
             stack.callback(recorder.close)
         hooks = replace(
             _listeners(records, link, reporter, recorder),
+            before_start=RestingState(device).put_back if options.goals is None else lambda: None,
             before_decision=inbox.apply_waiting if inbox is not None else lambda: None,
             should_stop=should_stop,
             before_evaluation=lambda: link.wait_for_learning(options.wait_for_learning_sec),

@@ -140,6 +140,12 @@ def settings_value(output: str) -> str | None:
     return None if value in ("null", "") else value
 
 
+def settings_list(output: str) -> dict[str, str]:
+    """Return what `settings list` printed, by key; of a value over several lines the first line."""
+    pairs = (line.removesuffix("\r").partition("=") for line in output.split("\n"))
+    return {key: value for key, separator, value in pairs if separator}
+
+
 def content_rows(output: str) -> list[dict[str, str]]:
     """Return the rows `content query` printed, every value as text.
 

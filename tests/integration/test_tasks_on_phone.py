@@ -14,6 +14,7 @@ from agent_runtime.episode import EpisodeConfig, run_episode
 from agent_runtime.policy.base import Policy
 from agent_runtime.policy.scripted import ScriptedPolicy
 from agent_runtime.tasks import Task, TaskTemplate, suite_named
+from agent_runtime.tasks.resting import RestingState
 from agent_runtime.trajectory import Purpose, Trajectory, Verdict
 from tests.oracle import Oracle
 
@@ -84,3 +85,14 @@ def test_the_alarm_task_keeps_the_number_of_alarms(phone: Device) -> None:
         task.initialize(phone)
         rows = phone.shell(["content", "query", "--uri", "content://com.android.deskclock/alarms"]).stdout.splitlines()
         assert len(rows) == 4, rows
+
+
+def test_a_wrong_tap_on_the_dark_theme_does_not_meet_the_next_episode(phone: Device) -> None:
+    resting = RestingState(phone)
+    resting.put_back()
+    bright = phone.observe().pixels
+    phone.shell(["settings", "put", "secure", "ui_night_mode", "2"])
+    phone.shell(["settings", "delete", "system", "font_scale"])
+    assert resting.put_back() == ("Dark theme", "Large text")
+    assert resting.put_back() == ()
+    assert bytes(phone.observe().pixels) == bytes(bright)
