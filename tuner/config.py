@@ -40,7 +40,7 @@ class LearnerConfig(BaseModel):
         "scm", description="Where B of the causal entropy comes from; uniform is the older name of entropy=uniform."
     )
     entropy_alpha: float = Field(0.02, ge=0, description="α of Eq. 7, the weight of the entropy bonus.")
-    learning_rate: float = Field(1e-4, gt=0, description="AdamW's step size for the LoRA tensors.")
+    learning_rate: float = Field(2e-4, gt=0, description="AdamW's step size for the LoRA tensors.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm, module by module.")
     lora_r: int = Field(16, ge=1)
     lora_alpha: float = Field(32.0, gt=0)

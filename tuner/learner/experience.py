@@ -3,11 +3,13 @@
 Under "awr" and "bc" successes of the replay carry the policy term; a few steps of recent failures ride along for
 their entropy. A step is drawn in proportion to
 
-    w_h · (1 − π(y|s) + floor) · fresh · 1/2^uses
+    w_h · fresh · 1/2^uses
 
-with w_h of ``advantage`` (large where the task still fails often; 1 under "bc"), π(y|s) as last computed (a sentence
-the policy writes anyway teaches nothing), ``fresh`` for episodes new in this update, and halved each time it was
-drawn. Under "ppo" only the episodes new in this update are looked at, for the clipped ratio trusts no other; steps
+with w_h of ``advantage`` (large where the task still fails often; 1 under "bc"), ``fresh`` for episodes new in this
+update, and halved each time it was drawn. Its loss is multiplied by w̄ / w_h, so that what is drawn more often
+counts less and the expectation is that of an even draw (prioritized replay with full correction, arXiv 1511.05952).
+Nothing the policy says of the step enters the draw: favouring what it finds unlikely would teach it its own slips.
+Under "ppo" only the episodes new in this update are looked at, for the clipped ratio trusts no other; steps
 of any outcome carry the policy term with their signed advantage, all equally likely but for 1/2^uses, and those of
 advantage 0 are the ones that ride along. Advantages are per-step A_h of ``advantage`` or, under "group", one for
 the whole episode, against the latest ``GROUP_SIZE`` of the same task and parameters in the replay. There is no
@@ -16,6 +18,7 @@ learned critic: GAE, BAD and DigiRL's filters (``credit``, ``filters``) are func
 
 import heapq
 import math
+import operator
 import random
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +32,6 @@ from tuner.coso.credit import group_advantage
 from tuner.coso.labels import Utterance, action_labels
 from tuner.ingest.ledger import StoredTrajectory
 
-SURPRISE_FLOOR = 0.05
 FRESH_FACTOR = 2.0
 _NO_BOUND = sys.maxsize
 FAILURES_KEPT = 32
@@ -62,11 +64,16 @@ class StepSample:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A step, its weight in the policy term (w_h, or A_h under "ppo"; 0: entropy only), its priority for a draw."""
+    """A step and how it counts.
+
+    ``weight`` is that of the policy term: w_h, or A_h under "ppo"; 0: entropy only. ``priority`` is in proportion to
+    the chance of a draw; ``correction`` multiplies the whole loss of the step to make up for it.
+    """
 
     sample: StepSample
     weight: float
     priority: float
+    correction: float = 1.0
 
 
 def trainable_steps(stored: StoredTrajectory, vocabulary_size: int = _NO_BOUND) -> list[StepSample]:
@@ -112,7 +119,7 @@ def _samples(sequence: int, trajectory: Trajectory, reward: float) -> list[StepS
 
 
 class Experience:
-    """The replay: steps by trajectory, the success baseline of each task, the latest log-probs."""
+    """The replay: steps by trajectory, and the success baseline of each task."""
 
     def __init__(
         self,
@@ -124,8 +131,6 @@ class Experience:
         vocabulary_size: int = _NO_BOUND,
     ) -> None:
         self.baseline = SuccessBaseline()
-        self.log_probs: dict[tuple[int, int], float] = {}
-        """log π(y|s) of steps as of the last update that looked at them."""
         self._capacity = capacity
         self._discount = discount
         self._negative_ceiling = negative_ceiling
@@ -177,12 +182,24 @@ class Experience:
         return self._weighed(successes), self._weighed(failures)
 
     def _weighed(self, trajectories: Iterable[list[StepSample]]) -> list[Candidate]:
-        found = []
+        weighed: list[tuple[StepSample, float]] = []
         outcomes = self._outcomes() if self._advantage == "group" else {}
         for steps in trajectories:
             weights = self._weights(steps[0], outcomes)
-            found += [self._candidate(step, weights[step.key[1]]) for step in steps]
-        return found
+            weighed += [(step, weights[step.key[1]]) for step in steps]
+        if self._objective == "ppo":
+            return [Candidate(step, weight, 1.0) for step, weight in weighed]
+        return self._prioritized(weighed)
+
+    def _prioritized(self, weighed: Sequence[tuple[StepSample, float]]) -> list[Candidate]:
+        """Favour steps of large weight and take it back in their loss; those without a weight are drawn evenly."""
+        fresh = [FRESH_FACTOR if step.key[0] in self._fresh else 1.0 for step, _ in weighed]
+        favour = [weight if weight > 0 else 1.0 for _, weight in weighed]
+        mean = sum(map(operator.mul, fresh, favour)) / (sum(fresh) or 1.0)
+        return [
+            Candidate(step, weight, factor * favoured, mean / favoured)
+            for (step, weight), factor, favoured in zip(weighed, fresh, favour, strict=True)
+        ]
 
     def _weights(self, step: StepSample, outcomes: Mapping[Group, Mapping[int, float]]) -> tuple[float, ...]:
         """Return the weight of every step of the episode that ``step`` is of."""
@@ -206,18 +223,9 @@ class Experience:
                 found.setdefault(steps[0].group, {})[sequence] = steps[0].reward
         return found
 
-    def _candidate(self, step: StepSample, weight: float) -> Candidate:
-        if self._objective == "ppo":
-            return Candidate(step, weight, 1.0)
-        log_prob = self.log_probs.get(step.key, step.behaviour_log_prob)
-        surprise = 1 - math.exp(min(0.0, log_prob)) + SURPRISE_FLOOR
-        fresh = FRESH_FACTOR if step.key[0] in self._fresh else 1.0
-        return Candidate(step, weight, (weight if weight > 0 else 1.0) * surprise * fresh)
-
     def _trim(self) -> None:
         for sequence in list(self._steps)[: max(0, len(self._steps) - self._capacity)]:
-            for step in self._steps.pop(sequence):
-                self.log_probs.pop(step.key, None)
+            del self._steps[sequence]
 
 
 class Sampler:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -115,8 +114,6 @@ class Learner:
         self._require_same_settings()
         self._student.load(checkpoint.tensors)
         self._experience.baseline.load(checkpoint.state["baseline"])
-        keys = (tuple(key) for key in checkpoint.tensors["replay/keys"].tolist())
-        self._experience.log_probs = dict(zip(keys, checkpoint.tensors["replay/log_probs"].tolist(), strict=True))
         self._publish_and_mark(_adapter_payload(checkpoint.tensors))
         self._progress = self._progress.at_least(max(self._store.versions(), default=0))
 
@@ -144,7 +141,6 @@ class Learner:
             self._mailbox.rollback_refused(wish.request, str(error))
             return
         self._student.return_to(load(payload))
-        self._experience.log_probs.clear()
         self._progress = self._progress.rolled_back(max(self._store.versions()), wish.version)
         self._save_and_publish()
         self._mailbox.rolled_back(wish.request, self._progress.version)
@@ -172,8 +168,6 @@ class Learner:
                 continue
             self._student.policy.check()
             steps.append(figures)
-            keys = (candidate.sample.key for candidate in batch)
-            self._experience.log_probs.update(zip(keys, figures.log_probs, strict=True))
         return Outcome(tuple(steps), refused, scm_loss, calibration)
 
     def _update_causal_model(self, seed: str) -> float:
@@ -201,7 +195,7 @@ class Learner:
 
     def _save_and_publish(self) -> None:
         """Make what the progress says true: the checkpoint first, then what follows from it."""
-        tensors = {**self._student.tensors(), **self._log_prob_tensors()}
+        tensors = self._student.tensors()
         state = {"progress": self._progress.plain(), "baseline": self._experience.baseline.state()}
         self._checkpoints.save(self._progress.update, tensors, state)
         self._publish_and_mark(_adapter_payload(tensors))
@@ -245,13 +239,6 @@ class Learner:
             )
             for step in steps[:: max(1, len(steps) // WEIGHT_RECORDS_PER_UPDATE)]
         ]
-
-    def _log_prob_tensors(self) -> dict[str, Tensor]:
-        known = self._experience.log_probs
-        return {
-            "replay/keys": torch.tensor(list(known) or [(0, 0)], dtype=torch.int64)[: len(known)],
-            "replay/log_probs": torch.tensor(list(known.values()), dtype=torch.float64),
-        }
 
     def _require_same_settings(self) -> None:
         expected = Progress.first(self._config).settings

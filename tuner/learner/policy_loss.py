@@ -1,12 +1,13 @@
 """The loss of a batch of scored steps under the objective asked for. Runs no model and moves no weight.
 
-    awr   −mean(ρ·w·log π(y|s)),  ρ = min(ceiling, π/π_behaviour) a constant
+    awr   −mean(c·ρ·w·log π(y|s)),  ρ = min(ceiling, π/π_behaviour) a constant
     ppo   −mean(min(ρ·A, clip(ρ, 1 ± ε)·A)),  ρ = π/π_behaviour with gradient, A signed
     bc    −mean(1[kept]·log π(y|s))
 
-each with log π = λ Σ log p(thought) + Σ log p(action), minus α times the entropy term. What w, A and kept are is
-``experience``'s business; log π_behaviour are the log-probs stored with the trajectory. Advantages are not
-standardised over the batch, and there is no value loss: this learner has no learned critic.
+each with log π = λ Σ log p(thought) + Σ log p(action), minus α times the entropy term. What w, A, kept and c are is
+``experience``'s business (c, the correction of the draw, multiplies awr's entropy term too); log π_behaviour are the
+log-probs stored with the trajectory. Advantages are not standardised over the batch, and there is no value loss:
+this learner has no learned critic.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,10 +36,9 @@ ThoughtMaskOf = Callable[[tuple[int, ...]], Sequence[bool]]
 
 @dataclass(frozen=True)
 class BatchLoss:
-    """The loss and, without gradient and all [B]: log π(y|s), the ratio ρ, and whether it lay outside 1 ± ε."""
+    """The loss and, without gradient and both [B]: the ratio ρ, and whether it lay outside 1 ± ε."""
 
     loss: CosoLoss
-    log_probs: Tensor
     importance: Tensor
     clipped: Tensor
 
@@ -75,8 +75,10 @@ class PolicyLoss:
             policy = bc_loss(scaled, weights > 0, mask)
             loss = with_entropy(policy, entropies, causal, mask, self._alpha)
         else:
-            loss = coso_loss(scaled, importance * weights, entropies, causal, mask, self._alpha)
-        return BatchLoss(loss, sequences.detach(), importance, torch.zeros_like(importance))
+            corrections = log_probs.new_tensor([row.correction for row in rows])
+            bonus = None if causal is None else corrections[:, None] * causal
+            loss = coso_loss(scaled, corrections * importance * weights, entropies, bonus, mask, self._alpha)
+        return BatchLoss(loss, importance, torch.zeros_like(importance))
 
     def _ppo(
         self,
@@ -94,7 +96,7 @@ class PolicyLoss:
         loss = with_entropy(policy, entropies, causal, mask, self._alpha)
         ratio = importance_ratio(now, old).detach()
         clipped = ((ratio - 1).abs() > self._clip_range).to(ratio)
-        return BatchLoss(loss, sequence_log_probs(log_probs, mask).detach(), ratio, clipped)
+        return BatchLoss(loss, ratio, clipped)
 
     def _scaled(self, rows: Sequence[Candidate], log_probs: Tensor) -> Tensor:
         if self._scaling == 1:

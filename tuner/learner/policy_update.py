@@ -19,7 +19,7 @@ from tuner.learner.policy_loss import BatchLoss, PolicyLoss
 
 @dataclass(frozen=True)
 class StepFigures:
-    """What one optimizer step saw; means over its utterances. ``log_probs`` follow the batch's order.
+    """What one optimizer step saw; means over its utterances.
 
     ``clipped`` is the share of ratios outside 1 ± ε, 0 unless the objective is ppo.
     """
@@ -30,7 +30,6 @@ class StepFigures:
     importance: float
     clipped: float
     gradient_norm: float
-    log_probs: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -107,10 +106,6 @@ class PolicyUpdater:
 
 
 def _figures(parts: Sequence[_Part], gradient_norm: float, rows: int) -> StepFigures:
-    log_probs = [0.0] * rows
-    for part in parts:
-        for place, log_prob in zip(part.places, part.scored.log_probs.tolist(), strict=True):
-            log_probs[place] = log_prob
     return StepFigures(
         policy_loss=sum(part.scored.loss.policy.item() * len(part.places) for part in parts) / rows,
         causal_entropy=sum(part.scored.loss.causal_entropy.item() * len(part.places) for part in parts) / rows,
@@ -118,5 +113,4 @@ def _figures(parts: Sequence[_Part], gradient_norm: float, rows: int) -> StepFig
         importance=sum(part.scored.importance.sum().item() for part in parts) / rows,
         clipped=sum(part.scored.clipped.sum().item() for part in parts) / rows,
         gradient_norm=gradient_norm,
-        log_probs=tuple(log_probs),
     )

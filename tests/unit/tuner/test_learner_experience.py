@@ -107,13 +107,23 @@ def test_successes_of_the_task_that_fails_most_have_the_highest_priority() -> No
     assert by_task["hard"] == pytest.approx(4.5 * by_task["easy"])
 
 
-def test_a_sentence_the_policy_writes_anyway_is_drawn_less() -> None:
+def test_what_is_drawn_more_counts_less_so_that_the_expectation_is_that_of_an_even_draw() -> None:
     experience = Experience(capacity=10, discount=1.0)
-    experience.recall([_stored(1, _trajectory(steps=1)), _stored(2, _trajectory(steps=1))])
-    experience.log_probs = {(1, 0): math.log(0.99), (2, 0): math.log(0.2)}
-    known, rare = experience.candidates()[0]
-    # (1 − 0.99 + 0.05) and (1 − 0.2 + 0.05), weights alike
-    assert rare.priority / known.priority == pytest.approx(0.85 / 0.06)
+    experience.baseline.values = {"easy": 0.8, "hard": 0.1}
+    experience.recall([_stored(1, _trajectory(task="easy", steps=1)), _stored(2, _trajectory(task="hard", steps=1))])
+    easy, hard = experience.candidates()[0]
+    # w̄ = (0.2 + 0.9) / 2 = 0.55
+    assert (easy.correction, hard.correction) == pytest.approx((0.55 / 0.2, 0.55 / 0.9))
+    chance = easy.priority / (easy.priority + hard.priority)
+    drawn = chance * easy.correction * easy.weight + (1 - chance) * hard.correction * hard.weight
+    assert drawn == pytest.approx((0.2 + 0.9) / 2)
+
+
+def test_what_the_policy_finds_unlikely_is_not_favoured() -> None:
+    experience = Experience(capacity=10, discount=1.0)
+    experience.recall([_stored(1, _trajectory(steps=1)), _stored(2, replace(_trajectory(), steps=(_step(0, -9.0),)))])
+    sure, slip = experience.candidates()[0]
+    assert (sure.priority, sure.correction) == (slip.priority, slip.correction)
 
 
 def test_fresh_successes_count_twice_until_the_next_batch() -> None:
@@ -124,12 +134,10 @@ def test_fresh_successes_count_twice_until_the_next_batch() -> None:
     assert new == pytest.approx(2 * old)
 
 
-def test_the_replay_keeps_the_newest_trajectories_and_forgets_the_log_probs_of_the_rest() -> None:
+def test_the_replay_keeps_the_newest_trajectories() -> None:
     experience = Experience(capacity=2, discount=1.0)
-    experience.log_probs = {(1, 0): -1.0, (3, 0): -1.0}
     experience.take([_stored(sequence) for sequence in (1, 2, 3)])
     assert {candidate.sample.key[0] for candidate in experience.candidates()[0]} == {2, 3}
-    assert experience.log_probs == {(3, 0): -1.0}
 
 
 def test_only_the_latest_failures_ride_along() -> None:

@@ -5,6 +5,7 @@ import io
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -218,20 +219,29 @@ def test_ppo_compares_with_the_log_probs_of_the_trajectory() -> None:
     assert found.importance.tolist() == pytest.approx([math.exp(0.5), math.e])
     assert found.loss.total.item() == pytest.approx(-(0.6 - math.e) / 2)
     assert found.clipped.tolist() == [1.0, 1.0]
-    assert found.log_probs.tolist() == pytest.approx([-1.75, -2.5])
 
 
 def test_lambda_scales_the_thought_in_both_policies() -> None:
     found = _of(_loss(objective="ppo", thought_scaling=0.5))
     # 0.5·(−1.5) − 0.25 − (0.5·(−2) − 0.25) = 0.25; 0.5·(−2) − 0.5 − (0.5·(−2) − 1.5) = 1
     assert found.importance.tolist() == pytest.approx([math.exp(0.25), math.e])
-    assert found.log_probs.tolist() == pytest.approx([-1.75, -2.5])  # what is remembered is not scaled
 
 
 def test_awr_scales_the_thought_in_the_policy_term_and_not_in_the_ratio() -> None:
     found = _of(_loss(thought_scaling=0.5, importance_ceiling=2.0))
     # ρ = min(2, e^0.5), min(2, e); −(0.5·e^0.5·(0.5·−1.5 − 0.25) + −1·2·(0.5·−2 − 0.5)) / 2
     assert found.loss.total.item() == pytest.approx(-(-0.5 * math.exp(0.5) + 3.0) / 2)
+
+
+def test_the_correction_of_the_draw_multiplies_both_terms_of_awr() -> None:
+    rows = [replace(ROWS[0], correction=3.0), ROWS[1]]
+    entropies, causal = torch.full((2, 3), 0.5), torch.tensor([[0.0, 1.0, 0.5], [0.2, 0.0, 9.0]])
+    config = LearnerConfig(state=Path("s"), model=Path("m"), base_model_digest="d", entropy_alpha=0.1)
+    found = PolicyLoss(config, THOUGHT.__getitem__).of(rows, LOG_PROBS, entropies, causal, MASK)
+    # ρ = min(2, e^0.5), min(2, e): policy −(3·e^0.5·0.5·−1.75 + 2·−1·−2.5) / 2
+    assert found.loss.policy.item() == pytest.approx(-(3 * math.exp(0.5) * 0.5 * -1.75 + 5.0) / 2)
+    # entropy (3·(1·0.5 + 0.5·0.5) + 0.2·0.5) / 2
+    assert found.loss.causal_entropy.item() == pytest.approx((3 * 0.75 + 0.1) / 2)
 
 
 def test_cloning_takes_no_ratio_and_only_what_was_kept() -> None:
