@@ -304,6 +304,8 @@ class Phone:
         """End an app and put its data back to how the phone came."""
         for app in self.app_set:
             if package == (app.provider_package or app.package):
+                if app.provider_package:  # who uses a provider ends with it
+                    self.force_stop(app.package)
                 app.defaults(self.state, random.Random(f"{app.package}/{self.state.seed}"))
         self.force_stop(package)
         self._boxes = None

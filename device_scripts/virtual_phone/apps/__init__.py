@@ -4,13 +4,14 @@ from device_scripts.virtual_phone.apps.app_set import AppSet
 from device_scripts.virtual_phone.apps.base import App, Host, TableShape
 from device_scripts.virtual_phone.apps.browser import Browser
 from device_scripts.virtual_phone.apps.clock import Clock
+from device_scripts.virtual_phone.apps.contacts import Contacts
 from device_scripts.virtual_phone.apps.launcher import LAUNCHER_PACKAGE, Launcher
 from device_scripts.virtual_phone.apps.notes import Notes
 from device_scripts.virtual_phone.apps.paged_launcher import PagedLauncher
 from device_scripts.virtual_phone.apps.settings import Settings
 
 BASIC: tuple[App, ...] = (Settings(), Clock(), Notes(), Browser())
-MORE: tuple[App, ...] = ()
+MORE: tuple[App, ...] = (Contacts(),)
 """What the full set has besides; a new app is one line here."""
 APP_SETS = {
     app_set.name: app_set
