@@ -85,7 +85,7 @@ class PagedLauncher(Launcher):
 
     def _drawer(self, activity: Activity) -> Screen:
         found = self._found(activity)
-        icons = IconGrid(tuple(self._icon(app.package) for app in found))
+        icons = IconGrid(tuple(self._icon(app.package) for app in found), whole=True)
         field = Field(SEARCH, "Search apps", field_text(activity, SEARCH))
         shown: Widget = icons if found else Label("No apps found")
         return Screen("Apps", (field, shown))

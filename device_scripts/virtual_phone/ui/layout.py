@@ -46,6 +46,7 @@ class Box:
     scrolls: bool = False
     below: str = ""
     marked: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def place(screen: Screen, frame: Frame) -> tuple[Box, ...]:
     footer, bottom = _footer(screen, frame, bottom)
     body = _body(screen.body, frame, top)
     body = [_shift(box, _scroll_within(body, frame.scroll_px, top, bottom)) for box in body]
-    visible = [_clip(box, top, bottom) for box in body if box.rect[3] > top and box.rect[1] < bottom]
+    visible = [_clip(box, top, bottom) for box in body if _shows(box, top, bottom)]
     boxes += [box for box in visible if box.rect[3] - box.rect[1] >= sizes.font or box.role == "list"]
     boxes += footer
     boxes += keys
@@ -96,6 +97,13 @@ def content_height(screen: Screen, frame: Frame) -> int:
     _, bottom = _footer(screen, frame, frame.height_px - sizes.navigation_bar)
     body = _body(screen.body, frame, top)
     return max(0, max((box.rect[3] for box in body), default=top) - bottom)
+
+
+def _shows(box: Box, top: int, bottom: int) -> bool:
+    """Say whether a box shows between two heights: in part, or only as a whole for one that asks for it."""
+    if box.whole:
+        return box.rect[1] >= top and box.rect[3] <= bottom
+    return box.rect[3] > top and box.rect[1] < bottom
 
 
 def _footer(screen: Screen, frame: Frame, bottom: int) -> tuple[list[Box], int]:
@@ -174,7 +182,9 @@ def _grid(grid: IconGrid, frame: Frame, top: int) -> tuple[list[Box], int]:
         row, column = divmod(index, sizes.columns)
         left, upper = column * cell_width, top + row * cell_height
         rect = (left, upper, left + cell_width, upper + cell_height)
-        boxes.append(Box("icon", icon.id, icon.label, rect, True, glyph=icon.glyph, colour=icon.colour))
+        boxes.append(
+            Box("icon", icon.id, icon.label, rect, True, glyph=icon.glyph, colour=icon.colour, whole=grid.whole)
+        )
     return boxes, top + cell_height * -(-len(grid.icons) // sizes.columns)
 
 
@@ -294,6 +304,7 @@ def _with_rect(box: Box, rect: Rect) -> Box:
         box.scrolls,
         box.below,
         box.marked,
+        box.whole,
     )
 
 

@@ -63,6 +63,8 @@ class IconGrid:
     """Icons in rows and columns."""
 
     icons: tuple[Icon, ...]
+    whole: bool = False
+    """Leave out what would show in part, at an edge of a scrolled list."""
 
 
 @dataclass(frozen=True, slots=True)

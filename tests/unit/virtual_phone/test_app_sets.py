@@ -95,7 +95,12 @@ def test_pages_turn_by_swipes_and_home_returns_to_the_first(phone: Phone) -> Non
 def test_the_drawer_opens_searches_and_closes(phone: Phone) -> None:
     first = labels(phone, "icon")
     phone.swipe(64, 150, 64, 50)
-    assert labels(phone, "icon") == sorted(labels(phone, "icon")) != first
+    top = labels(phone, "icon")
+    assert top == sorted(top) != first
+    assert "Settings" not in top  # three rows of 62 px from y = 54 end at 240, beyond the bar at 208
+    phone.swipe(64, 150, 64, 50)
+    assert "Settings" in labels(phone, "icon")
+    phone.swipe(64, 50, 64, 190)
     tap(phone, "Search apps")
     phone.text("Con")
     assert labels(phone, "icon") == ["Contacts"]
