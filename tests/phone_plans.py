@@ -41,9 +41,32 @@ def _star(hands: Hands, params: Params) -> Iterator[Action]:
     yield from _open_contacts(hands, params["name"], "Add star" if params["state"] == "on" else "Remove star")
 
 
+def _open_messages(hands: Hands, *labels: str) -> Iterator[Action]:
+    yield NEXT_PAGE
+    yield from hands.taps("Messages", *labels)
+
+
+def _send(hands: Hands, params: Params) -> Iterator[Action]:
+    yield from _open_messages(hands, "New message")
+    yield TypeText(params["number"])
+    yield hands.tap("Message")
+    yield TypeText(params["word"])
+    yield hands.tap("Send")
+
+
+def _reply(hands: Hands, params: Params) -> Iterator[Action]:
+    yield from _open_messages(hands, params["number"], "Message")
+    yield TypeText(params["word"])
+    yield hands.tap("Send")
+
+
 PLANS: dict[str, Callable[[Hands, Params], Iterator[Action]]] = {
     "contacts/add": _add_contact,
     "contacts/delete": lambda hands, params: _open_contacts(hands, params["name"], "Delete", "Yes"),
     "contacts/number": _change_number,
     "contacts/star": _star,
+    "messages/send": _send,
+    "messages/reply": _reply,
+    "messages/read": lambda hands, params: _open_messages(hands, params["number"]),
+    "messages/delete": lambda hands, params: _open_messages(hands, params["number"], "Delete all", "Yes"),
 }

@@ -6,12 +6,16 @@ from device_scripts.virtual_phone.apps.browser import Browser
 from device_scripts.virtual_phone.apps.clock import Clock
 from device_scripts.virtual_phone.apps.contacts import Contacts
 from device_scripts.virtual_phone.apps.launcher import LAUNCHER_PACKAGE, Launcher
+from device_scripts.virtual_phone.apps.messages import Messages
 from device_scripts.virtual_phone.apps.notes import Notes
 from device_scripts.virtual_phone.apps.paged_launcher import PagedLauncher
 from device_scripts.virtual_phone.apps.settings import Settings
 
 BASIC: tuple[App, ...] = (Settings(), Clock(), Notes(), Browser())
-MORE: tuple[App, ...] = (Contacts(),)
+MORE: tuple[App, ...] = (
+    Contacts(),
+    Messages(),
+)
 """What the full set has besides; a new app is one line here."""
 APP_SETS = {
     app_set.name: app_set

@@ -131,3 +131,12 @@ def test_contacts_answer_as_the_provider_does(phone: Phone, full_sh: Sh) -> None
     assert full_sh(contacts) == before
     full_sh("am start -n com.android.contacts/.DetailActivity")
     assert "No number" in labels(phone, "text")
+
+
+def test_a_text_from_the_console_comes_into_the_inbox_and_is_read_by_opening_it(phone: Phone, full_sh: Sh) -> None:
+    build_device(phone, "emulator-5554").receive_message("5551", "hello there")
+    query = "content query --uri content://sms/inbox --projection address:read:body"
+    assert full_sh(query).splitlines()[-1] == "Row: 2 address=5551, read=0, body=hello there"
+    phone.start_activity("com.android.messaging")
+    tap(phone, "5551")
+    assert full_sh(query).splitlines()[-1] == "Row: 2 address=5551, read=1, body=hello there"
