@@ -158,7 +158,8 @@ def _place_one(widget: Widget, frame: Frame, top: int) -> tuple[list[Box], int]:
         case IconGrid():
             return _grid(widget, frame, top)
         case Entry(id, label, below, detail):
-            rect = (0, top, width, top + sizes.row)
+            two_lines = round(sizes.font * 1.3 + sizes.small_font * 1.5) if below else 0
+            rect = (0, top, width, top + max(sizes.row, two_lines))
             return [Box("entry", id, label, rect, True, detail=detail, below=below)], rect[3]
         case CellGrid():
             return _cells(widget, frame, top)
