@@ -1,4 +1,4 @@
-"""Solves the general suite's tasks by reading `uiautomator dump` and touching the screen. Holds no tests."""
+"""Solves the suites' tasks by reading `uiautomator dump` and touching the screen. Holds no tests."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from agent_runtime.policy.scripted import ScriptedPolicy
 from agent_runtime.tasks import Task
 from agent_runtime.tasks.system import SWITCHES
 from agent_runtime.trajectory import Decision
+from tests.phone_plans import PLANS
 
 _BOUNDS = re.compile(r"\[(\d+),(\d+)\]\[(\d+),(\d+)\]")
 _PAGES = ("Network", "Display", "Sound", "System")
@@ -64,37 +65,39 @@ class Oracle(ScriptedPolicy):
     def _actions(self, name: str, params: dict[str, str]) -> Iterator[Action]:
         match name:
             case "apps/open":
-                yield self._tap(params["app"])
+                yield self.tap(params["app"])
             case "settings/toggle":
-                yield from self._taps("Settings", _PAGE_OF[params["switch"]], params["switch"])
+                yield from self.taps("Settings", _PAGE_OF[params["switch"]], params["switch"])
             case "clock/alarm":
-                yield from self._taps("Clock", params["time"])
+                yield from self.taps("Clock", params["time"])
             case "clock/stopwatch":
-                yield from self._taps("Clock", "Stopwatch", "Start")
+                yield from self.taps("Clock", "Stopwatch", "Start")
             case "notes/write":
-                yield from self._taps("Notes", "New")
+                yield from self.taps("Notes", "New")
                 yield TypeText(params["word"])
-                yield self._tap("Save")
+                yield self.tap("Save")
             case "notes/delete":
-                yield from self._taps("Notes", params["word"], "Delete", "Yes")
+                yield from self.taps("Notes", params["word"], "Delete", "Yes")
             case "browser/search":
                 yield from self._search(params["product"])
             case "browser/cart":
                 yield from self._search(params["product"])
-                yield from self._taps(params["product"], "Add to cart")
+                yield from self.taps(params["product"], "Add to cart")
+            case _:
+                yield from PLANS[name](self, params)
         yield Finish(True)
 
     def _search(self, product: str) -> Iterator[Action]:
-        yield from self._taps("Browser", "Shop")
-        yield self._tap(None)
+        yield from self.taps("Browser", "Shop")
+        yield self.tap(None)
         yield TypeText(product)
         yield PressKey(Key.ENTER)
 
-    def _taps(self, *labels: str) -> Iterator[Action]:
+    def taps(self, *labels: str) -> Iterator[Action]:
         for label in labels:
-            yield self._tap(label)
+            yield self.tap(label)
 
-    def _tap(self, label: str | None) -> Tap:
+    def tap(self, label: str | None) -> Tap:
         """Return a tap on the element that says `label`, or on the text field for None."""
         shown: Sequence[Element] = elements(self._device)
         found = [element for element in shown if (element.is_field if label is None else element.label == label)]

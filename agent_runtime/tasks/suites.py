@@ -9,6 +9,8 @@ from pathlib import Path
 from agent_runtime.errors import UsageError
 from agent_runtime.tasks.apps import CartTask, DeleteNoteTask, SearchTask, WriteNoteTask
 from agent_runtime.tasks.base import Split, Task, TaskTemplate
+from agent_runtime.tasks.contacts import CONTACTS_TEMPLATES
+from agent_runtime.tasks.messages import MESSAGES_TEMPLATES
 from agent_runtime.tasks.system import AlarmTask, OpenAppTask, StopwatchTask, ToggleTask
 
 SUITES: dict[str, tuple[TaskTemplate, ...]] = {
@@ -21,7 +23,8 @@ SUITES: dict[str, tuple[TaskTemplate, ...]] = {
         DeleteNoteTask(),
         SearchTask(),
         CartTask(),
-    )
+    ),
+    "phone": (*CONTACTS_TEMPLATES, *MESSAGES_TEMPLATES),
 }
 _MAX_FILE_BYTES = 4 << 20
 

@@ -14,6 +14,7 @@ import typer
 
 from device_scripts.virtual_phone.adb_wire.auth import TOKEN_BYTES
 from device_scripts.virtual_phone.adb_wire.connection import Authentication
+from device_scripts.virtual_phone.apps import APP_SETS
 from device_scripts.virtual_phone.device import PRODUCT, build_device
 from device_scripts.virtual_phone.errors import LaunchError
 from device_scripts.virtual_phone.faults import FaultSchedule, read_schedule
@@ -42,6 +43,7 @@ def serve(
     size: Annotated[str, typer.Option(help="Screen size in pixels, WIDTHxHEIGHT.")] = "128x224",
     density: Annotated[int, typer.Option(help="Dots per inch.")] = 160,
     seed: Annotated[int, typer.Option(help="Decides every app's contents and order.")] = 0,
+    apps: Annotated[str, typer.Option(help="Set of apps: basic or full.")] = "basic",
     port: Annotated[int, typer.Option(help="ADB port on loopback; odd, so that adb takes it; 0 chooses.")] = 5555,
     console_port: Annotated[int | None, typer.Option(help="Console port; by default the one before --port.")] = None,
     console_token_file: Annotated[
@@ -59,7 +61,7 @@ def serve(
     try:
         schedule = None if faults is None else read_schedule(faults)
         kind = Phone if schedule is None else FaultyPhone
-        phone = kind(size=parse_size(size), density_dpi=_checked_density(density), seed=seed)
+        phone = kind(size=parse_size(size), density_dpi=_checked_density(density), seed=seed, apps=_checked_apps(apps))
         options = _options(port, console_port, console_token_file, require_auth=require_auth)
         asyncio.run(_serve(phone, options, adb_server_port, schedule))
     except LaunchError as error:
@@ -81,6 +83,12 @@ def _checked_density(density_dpi: int) -> int:
     if not low <= density_dpi <= high:
         raise LaunchError(f"Got --density {density_dpi}; give {low} to {high} dots per inch, e.g. 160.")
     return density_dpi
+
+
+def _checked_apps(name: str) -> str:
+    if name not in APP_SETS:
+        raise LaunchError(f"Got --apps {name!r}; give one of {', '.join(APP_SETS)}.")
+    return name
 
 
 def _options(port: int, console_port: int | None, token_file: Path | None, *, require_auth: bool) -> ServerOptions:

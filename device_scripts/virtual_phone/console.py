@@ -163,7 +163,7 @@ class ConsoleSession:
     def _sms(self, args: list[str]) -> str:
         if len(args) < 3 or args[0] != "send":
             return "KO: missing argument, try 'sms send <phonenumber> <text message>'\r\n"
-        self._device.messages.append((args[1], " ".join(args[2:])))
+        self._device.receive_message(args[1], " ".join(args[2:]))
         return _OK
 
     def _rotate(self, _args: list[str]) -> str:

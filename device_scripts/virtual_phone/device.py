@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from device_scripts.virtual_phone.apps import APPS, LAUNCHER
 from device_scripts.virtual_phone.faults import FaultSchedule
 from device_scripts.virtual_phone.filesystem import DeviceFiles, FileNode
 from device_scripts.virtual_phone.phone_api import PhoneLike
@@ -18,6 +17,8 @@ _SETTINGS: Final = (
     ("system", "user_rotation", "0"),
     ("secure", "android_id", "5ca1ab1e0ddba115"),
 )
+SMS_PACKAGE: Final = "com.android.messaging"
+INBOX_URI: Final = "content://sms/inbox"
 MODEL: Final = "Virtual_Phone"
 PRODUCT: Final = "virtual_phone"
 
@@ -35,7 +36,7 @@ class Snapshot:
 class VirtualDevice:
     """One device. `location` is (longitude, latitude, altitude) from `geo fix`; `messages` are (sender, text);
     `touch_down` is where a `motionevent DOWN` began; `reverse` maps phone sockets to host ones;
-    `launchers` names the component that starts a package; `faults` go wrong, and only they need a screenshot kept."""
+    `faults` go wrong, and only they need a screenshot kept."""
 
     phone: PhoneLike
     files: DeviceFiles
@@ -47,7 +48,6 @@ class VirtualDevice:
     messages: list[tuple[str, str]] = field(default_factory=list)
     touch_down: tuple[int, int] | None = None
     reverse: dict[str, str] = field(default_factory=dict)
-    launchers: dict[str, str] = field(default_factory=dict)
     rebooting: bool = False
     logcat_cleared_at: int = 0
     faults: FaultSchedule | None = None
@@ -56,6 +56,13 @@ class VirtualDevice:
     def now_sec(self) -> int:
         """Return the phone's own clock in seconds."""
         return self.phone.clock_ms // 1000
+
+    def receive_message(self, sender: str, text: str) -> None:
+        """Take a text message: into the phone's own inbox where it has an app for it, else into `messages`."""
+        if SMS_PACKAGE in self.phone.packages():
+            self.phone.content_insert(INBOX_URI, {"address": sender, "body": text})
+        else:
+            self.messages.append((sender, text))
 
     def finish_reboot(self) -> None:
         """Come back up: every app stopped, the home screen shown, files and settings kept."""
@@ -87,7 +94,6 @@ def build_device(phone: PhoneLike, serial: str, name: str = PRODUCT) -> VirtualD
     for namespace, key, value in _SETTINGS:
         if phone.settings_get(namespace, key) is None:
             phone.settings_put(namespace, key, value)
-    device.launchers.update({app.package: app.component() for app in (LAUNCHER, *APPS)})
     return device
 
 

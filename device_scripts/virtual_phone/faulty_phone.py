@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, Final
 
-from device_scripts.virtual_phone.apps import LAUNCHER
+from device_scripts.virtual_phone.apps import LAUNCHER_PACKAGE
 from device_scripts.virtual_phone.phone import Node, Phone
 from device_scripts.virtual_phone.ui.layout import Box
 from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Screen
@@ -84,7 +84,7 @@ class FaultyPhone(Phone):
     def kill_front_app(self) -> str | None:
         """End the app on top as the system does when it runs out of memory; the home screen itself is let be."""
         package = self.state.tasks[-1].package
-        if package == LAUNCHER.package:
+        if package == LAUNCHER_PACKAGE:
             return None
         at = datetime.fromtimestamp(self.clock_ms / 1000, timezone.utc).strftime("%m-%d %H:%M:%S.%f")[:-3]
         self.state.log.append(f"{at}  1000  1000 I ActivityManager: Process {package} (pid 4711) has died: fg  TOP")

@@ -102,6 +102,7 @@ def running_phone(
     density_dpi: int = 160,
     seed: int = 0,
     *,
+    apps: str = "basic",
     port: int | None = None,
     console_token: str = "",
     name: str = PRODUCT,
@@ -111,13 +112,14 @@ def running_phone(
 ) -> Iterator[RunningPhone]:
     """Serve a phone on `port` (a free odd one by default) until the block ends.
 
-    `size` is (width, height) in pixels. With `adb_server_port`, that adb server is asked to look at once.
+    `size` is (width, height) in pixels, `apps` the set of apps: basic or full.
+    With `adb_server_port`, that adb server is asked to look at once.
     With `faults` the phone is one that can have them, and has them as the schedule says.
     Raises LaunchError when a port cannot be had.
     """
     chosen = free_port_pair() if port is None else port
     kind = Phone if faults is None else FaultyPhone
-    served = kind(size=size, density_dpi=density_dpi, seed=seed) if phone is None else phone
+    served = kind(size=size, density_dpi=density_dpi, seed=seed, apps=apps) if phone is None else phone
     device = build_device(served, serial_for(chosen), name)
     device.faults = faults
     running = RunningPhone(device, ServerOptions(chosen, chosen - 1, console_token))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from device_scripts.virtual_phone.apps import APPS, LAUNCHER, App
+from device_scripts.virtual_phone.apps import APP_SETS, LAUNCHER_PACKAGE, App, AppSet, TableShape
 from device_scripts.virtual_phone.errors import PhoneError
 from device_scripts.virtual_phone.state import Activity, Battery, PhoneState, Table, Task
 from device_scripts.virtual_phone.transition import TRANSITION_FRAMES, transition_frame
@@ -83,19 +83,20 @@ class Phone:
         seed: int = 0,
         android_release: str = "14",
         keyboards: Sequence[str] = (LATIN_IME, UNICODE_IME),
+        apps: str = "basic",
     ) -> None:
         self.android_release = android_release
         self._keyboards = tuple(keyboards)
-        self.state = PhoneState(size[0], size[1], density_dpi, seed, ime=LATIN_IME)
+        self.state = PhoneState(size[0], size[1], density_dpi, seed, ime=LATIN_IME, app_set=apps)
         self._leaving: Image.Image | None = None
         self._boxes: tuple[Box, ...] | None = None
         self._boxes_minute = -1
         self._bytes: OrderedDict[int, tuple[Image.Image, bytes]] = OrderedDict()
-        for app in (LAUNCHER, *APPS):
+        for app in self.app_set:
             app.defaults(self.state, random.Random(f"{app.package}/{seed}"))
         self.state.settings["secure"].update(default_input_method=LATIN_IME)
         self.state.settings["global"].update(window_animation_scale="1.0", device_provisioned="1")
-        self.state.tasks = [Task(LAUNCHER.package, [Activity(LAUNCHER.component())])]
+        self.state.tasks = [Task(LAUNCHER_PACKAGE, [Activity(self.app_set.launcher.component())])]
 
     # --- what it is
 
@@ -131,6 +132,11 @@ class Phone:
         """Whether the display is lit."""
         return self.state.screen_on
 
+    @property
+    def app_set(self) -> AppSet:
+        """The apps it has; part of its state."""
+        return APP_SETS[self.state.app_set]
+
     # --- input
 
     def tap(self, x_px: int, y_px: int) -> None:
@@ -149,10 +155,15 @@ class Phone:
         if abs(x1_px - x0_px) + abs(y1_px - y0_px) < 2 * self._metrics().margin // 3:
             self.tap(x0_px, y0_px)
             return
+        leaving, before = self._current_picture(), self._place()
+        direction = _direction(x1_px - x0_px, y1_px - y0_px)
+        if self._app(self.state.tasks[-1].package).swiped(self, self.state.activity, direction):
+            self._changed(leaving, before)
+            return
         screen, frame = self._screen(), self._frame()
         activity = self.state.activity
         reach = content_height(screen, frame)
-        activity.scroll_px = max(0, min(reach, activity.scroll_px + y0_px - y1_px))
+        activity.scroll_px = max(0, min(reach, min(reach, activity.scroll_px) + y0_px - y1_px))
         self._boxes = None
 
     def text(self, text: str) -> None:
@@ -169,7 +180,7 @@ class Phone:
         leaving, before = self._current_picture(), self._place()
         match keycode:
             case _ if keycode == KEY_HOME:
-                self._to_front(LAUNCHER.package)
+                self._home()
             case _ if keycode == KEY_BACK:
                 self._back()
             case _ if keycode == KEY_ENTER:
@@ -239,7 +250,7 @@ class Phone:
                 clickable=box.clickable and not self._under_dialog(box),
                 checked=box.checked,
                 focused=box.focused,
-                scrollable=scrollable and box.role in ("row", "switch"),
+                scrollable=scrollable and box.role in ("row", "switch", "entry", "bubble"),
                 resource_id=f"{package}:id/{box.id.partition(':')[0]}" if box.id else "",
                 package="com.android.systemui" if box.role in ("status", "navigation") else package,
             )
@@ -285,20 +296,30 @@ class Phone:
     def force_stop(self, package: str) -> None:
         """End an app: its tasks are gone, its data stays."""
         leaving, before = self._current_picture(), self._place()
-        self.state.tasks = [task for task in self.state.tasks if task.package != package or package == LAUNCHER.package]
+        self.state.tasks = [task for task in self.state.tasks if task.package != package or package == LAUNCHER_PACKAGE]
         self._focus_front()
         self._changed(leaving, before)
 
     def clear_package(self, package: str) -> None:
         """End an app and put its data back to how the phone came."""
-        self._app(package).defaults(self.state, random.Random(f"{package}/{self.state.seed}"))
+        for app in self.app_set:
+            if package == (app.provider_package or app.package):
+                if app.provider_package:  # who uses a provider ends with it
+                    self.force_stop(app.package)
+                app.defaults(self.state, random.Random(f"{app.package}/{self.state.seed}"))
         self.force_stop(package)
         self._boxes = None
 
     def packages(self) -> list[str]:
         """Return every installed package."""
-        own = [app.package for app in (LAUNCHER, *APPS)]
-        return sorted([*own, "android", "com.android.systemui", *(ime.partition("/")[0] for ime in self.ime_list())])
+        return sorted(
+            [
+                *self.app_set.packages(),
+                "android",
+                "com.android.systemui",
+                *(ime.partition("/")[0] for ime in self.ime_list()),
+            ]
+        )
 
     def broadcast(self, action: str, extras: dict[str, str]) -> tuple[int, str | None]:
         """Deliver a broadcast: the current keyboard types what its own action brings.
@@ -311,6 +332,14 @@ class Phone:
             self.text(extras.get("text", ""))
             return BROADCAST_OK, "success"
         return BROADCAST_CANCELED, None
+
+    def launcher_activities(self) -> dict[str, str]:
+        """Return the component that starts each package that has one."""
+        return {app.package: app.component() for app in self.app_set}
+
+    def call_state(self) -> int:
+        """Return the telephony state: 0 idle, 1 ringing, 2 in a call."""
+        return max(app.call_state(self.state) for app in self.app_set)
 
     def foreground(self) -> str:
         """Return the component on top."""
@@ -350,6 +379,16 @@ class Phone:
         """Return the rows behind a content address."""
         app, path, row_id = self._provider(uri)
         return [row for row in app.query(self.state, path) if row_id is None or row.get("_id") == row_id]
+
+    def content_shape(self, uri: str) -> TableShape | None:
+        """Return what a row inserted there must and may hold, None where none can be."""
+        app, path, _ = self._provider(uri)
+        return app.insertable.get(path)
+
+    def content_clearable(self, uri: str) -> bool:
+        """Tell whether rows there can be deleted from outside."""
+        app, path, _ = self._provider(uri)
+        return path in app.insertable or path in app.clearable
 
     def content_insert(self, uri: str, values: dict[str, str]) -> None:
         """Add a row behind a content address."""
@@ -409,7 +448,7 @@ class Phone:
         task.activities.pop()
         if not task.activities:
             self.state.tasks.pop()
-            self._to_front(LAUNCHER.package)
+            self._to_front(LAUNCHER_PACKAGE)
         self.state.focused_field = None
 
     def focus(self, field_id: str | None) -> None:
@@ -423,23 +462,23 @@ class Phone:
     # --- inside
 
     def _app(self, package: str) -> App:
-        for app in (LAUNCHER, *APPS):
-            if app.package == package:
-                return app
-        raise PhoneError(f"Activity not started, unable to resolve package {package}")
+        app = self.app_set.app(package)
+        if app is None:
+            raise PhoneError(f"Activity not started, unable to resolve package {package}")
+        return app
 
     def _provider(self, uri: str) -> tuple[App, str, int | None]:
         path = uri.removeprefix("content://").rstrip("/")
         stem, _, last = path.rpartition("/")
         row_id = int(last) if last.isdigit() else None
         path = stem if row_id is not None else path
-        for app in APPS:
+        for app in self.app_set.apps:
             if path in app.tables:
                 return app, path, row_id
         raise PhoneError(f"Could not find provider: {path.partition('/')[0]}")
 
     def _view(self, uri: str) -> None:
-        if not any(app.view(self, uri) for app in APPS):
+        if not any(app.view(self, uri) for app in self.app_set.apps):
             raise PhoneError(
                 f"Activity not started, unable to resolve Intent {{ act=android.intent.action.VIEW dat={uri} }}"
             )
@@ -468,6 +507,11 @@ class Phone:
         if len(self.state.tasks) > 1:
             self._to_front(self.state.tasks[-2].package)
 
+    def _home(self) -> None:
+        in_front = self.state.tasks[-1].package == LAUNCHER_PACKAGE
+        self._to_front(LAUNCHER_PACKAGE)
+        self.app_set.launcher.home(self, self.state.activity, in_front)
+
     def _back(self) -> None:
         if self.state.focused_field is not None:
             self.state.focused_field = None
@@ -487,9 +531,7 @@ class Phone:
     def _dispatch(self, box: Box) -> None:
         kind, _, name = box.id.partition(":")
         if kind == "nav":
-            {"back": self._back, "home": lambda: self._to_front(LAUNCHER.package), "recents": self._previous_task}[
-                name
-            ]()
+            {"back": self._back, "home": self._home, "recents": self._previous_task}[name]()
         elif kind == "key" and name == "enter":
             self._enter()
         elif kind == "key" and name == "del":
@@ -538,7 +580,7 @@ class Phone:
             scroll_px=self.state.activity.scroll_px,
             clock=f"{minutes // 60 % 24:02d}:{minutes % 60:02d}",
             battery_percent=self.state.battery.level,
-            launcher=self.state.tasks[-1].package == LAUNCHER.package,
+            launcher=self.state.tasks[-1].package == LAUNCHER_PACKAGE,
         )
 
     def _place(self) -> tuple[Box, ...]:
@@ -548,14 +590,21 @@ class Phone:
         return self._boxes
 
     def _current_picture(self) -> Image.Image:
-        launcher = self.state.tasks[-1].package == LAUNCHER.package
+        launcher = self.state.tasks[-1].package == LAUNCHER_PACKAGE
         return render(self._place(), self.size, self._metrics(), self._palette(), launcher)
 
 
 def _identity(boxes: tuple[Box, ...]) -> tuple[str, ...]:
-    return tuple(box.label for box in boxes if box.role in ("title", "dialog")) + tuple(
+    return tuple(box.label for box in boxes if box.role in ("title", "dialog", "pages")) + tuple(
         box.role for box in boxes if box.role == "icon"
     )
+
+
+def _direction(x_px: int, y_px: int) -> str:
+    """Return where the finger went; a movement that is as much up or down as sideways is up or down."""
+    if abs(x_px) > abs(y_px):
+        return "left" if x_px < 0 else "right"
+    return "up" if y_px < 0 else "down"
 
 
 __all__ = ["FRAME_MS", "Node", "Phone", "Snapshot", "Table"]

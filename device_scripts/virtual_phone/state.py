@@ -60,6 +60,7 @@ class PhoneState:
     ime: str = ""
     log: list[str] = field(default_factory=list)
     transition_frames_left: int = 0
+    app_set: str = "basic"
 
     def to_json(self) -> str:
         """Return the whole state as JSON."""

@@ -18,15 +18,19 @@ from agent_runtime.tasks.resting import RestingState
 from agent_runtime.trajectory import Purpose, Trajectory, Verdict
 from tests.oracle import Oracle
 
-TEMPLATES = suite_named("general")
+GENERAL, PHONE = suite_named("general"), suite_named("phone")
+TEMPLATES = [*GENERAL, *PHONE]
 DONE = '{"action":"finish","status":"success"}'
 HOME = '{"action":"press","key":"home"}'
 CONFIG = EpisodeConfig("test", Purpose.EXPLORE, seed=0, temperature=0.0)
 
 
 @pytest.fixture
-def phone(adb_server: Any, virtual_phone: Callable[..., Any]) -> Iterator[Device]:
-    running = virtual_phone(seed=5)
+def phone(adb_server: Any, virtual_phone: Callable[..., Any], request: Any) -> Iterator[Device]:
+    """A phone of the full set for a template of the phone suite, else of the basic one."""
+    spec = getattr(request.node, "callspec", None)
+    needs_full = spec is not None and spec.params.get("template") in PHONE
+    running = virtual_phone(seed=5, apps="full" if needs_full else "basic")
     with open_device(running.serial, server_port=adb_server.port) as device:
         yield device
 

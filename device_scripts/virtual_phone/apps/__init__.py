@@ -1,13 +1,28 @@
-"""The phone's apps, one file each, and the list of them. Draws nothing and speaks no ADB."""
+"""The phone's apps, one file each, and the sets of them a phone can have. Draws nothing and speaks no ADB."""
 
-from device_scripts.virtual_phone.apps.base import App, Host
+from device_scripts.virtual_phone.apps.app_set import AppSet
+from device_scripts.virtual_phone.apps.base import App, Host, TableShape
 from device_scripts.virtual_phone.apps.browser import Browser
 from device_scripts.virtual_phone.apps.clock import Clock
-from device_scripts.virtual_phone.apps.launcher import Launcher
+from device_scripts.virtual_phone.apps.contacts import Contacts
+from device_scripts.virtual_phone.apps.launcher import LAUNCHER_PACKAGE, Launcher
+from device_scripts.virtual_phone.apps.messages import Messages
 from device_scripts.virtual_phone.apps.notes import Notes
+from device_scripts.virtual_phone.apps.paged_launcher import PagedLauncher
 from device_scripts.virtual_phone.apps.settings import Settings
 
-APPS: tuple[App, ...] = (Settings(), Clock(), Notes(), Browser())
-LAUNCHER = Launcher(APPS)
+BASIC: tuple[App, ...] = (Settings(), Clock(), Notes(), Browser())
+MORE: tuple[App, ...] = (
+    Contacts(),
+    Messages(),
+)
+"""What the full set has besides; a new app is one line here."""
+APP_SETS = {
+    app_set.name: app_set
+    for app_set in (
+        AppSet("basic", Launcher(BASIC), BASIC),
+        AppSet("full", PagedLauncher(BASIC, MORE), (*BASIC, *MORE)),
+    )
+}
 
-__all__ = ["APPS", "LAUNCHER", "App", "Host"]
+__all__ = ["APP_SETS", "LAUNCHER_PACKAGE", "App", "AppSet", "Host", "TableShape"]

@@ -1,14 +1,16 @@
 """What every app of the phone offers and may ask for. Holds no screen.
 
 An app is stateless: ``screen`` is a pure function of the phone's state, and the handlers change that state
-through a ``Host``. A new app is a new file with one subclass, listed in ``apps/__init__.py``.
+through a ``Host``. A new app is a new file with one subclass and one line in ``apps/__init__.py``.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
 
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
 from device_scripts.virtual_phone.ui.widgets import Screen
@@ -32,6 +34,14 @@ class Host(Protocol):
         """Bring another app to the front."""
 
 
+@dataclass(frozen=True, slots=True)
+class TableShape:
+    """What a row that is inserted from outside must and may hold: a column's name to ``int`` or ``str``."""
+
+    required: Mapping[str, type]
+    optional: Mapping[str, type] = field(default_factory=dict)
+
+
 class App:
     """Base of all apps; subclasses fill in what they have."""
 
@@ -44,6 +54,15 @@ class App:
 
     tables: tuple[str, ...] = ()
     """Content paths it serves, as ``authority/path``."""
+
+    insertable: ClassVar[Mapping[str, TableShape]] = {}
+    """Those of ``tables`` that take rows from outside; their rows can be deleted from outside as well."""
+
+    clearable: tuple[str, ...] = ()
+    """Further ones whose rows can be deleted from outside."""
+
+    provider_package: str = ""
+    """The package that keeps the app's data where it is not the app itself: clearing it resets the tables."""
 
     def component(self, short: str | None = None) -> str:
         """Return the full component name, ``package/.Activity``."""
@@ -66,6 +85,13 @@ class App:
     def submitted(self, host: Host, activity: Activity, field_id: str) -> None:
         """Handle the enter key in a field."""
 
+    def swiped(self, host: Host, activity: Activity, direction: str) -> bool:
+        """Handle a swipe of the finger to ``left``, ``right``, ``up`` or ``down``; False leaves it to scrolling."""
+        return False
+
+    def home(self, host: Host, activity: Activity, in_front: bool) -> None:
+        """Handle the home key, on the launcher only; ``in_front``: it was on top already."""
+
     def back(self, host: Host, activity: Activity) -> bool:
         """Handle the back key within the activity; False leaves it to the phone."""
         return False
@@ -73,6 +99,10 @@ class App:
     def view(self, host: Host, uri: str) -> bool:
         """Open a link; False when it is none of this app's."""
         return False
+
+    def call_state(self, state: PhoneState) -> int:
+        """Return the telephony state this app keeps: 0 idle, 1 ringing, 2 in a call."""
+        return 0
 
     def query(self, state: PhoneState, path: str) -> Table:
         """Return the rows of one of ``tables``."""

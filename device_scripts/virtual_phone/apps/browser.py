@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from device_scripts.virtual_phone.apps.base import App, Host, field_text
+from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_text
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
 from device_scripts.virtual_phone.ui.widgets import Button, Field, Label, Row, Screen, Widget
 
@@ -62,6 +64,7 @@ class Browser(App):
     colour = (40, 130, 70)
     activities = (".BrowserActivity",)
     tables = (TABS, HISTORY, CART)
+    insertable: ClassVar[Mapping[str, TableShape]] = {CART: TableShape({"sku": str, "name": str, "count": int})}
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
         state.tables[HISTORY] = [{"_id": 1, "url": HOME}]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from typing import ClassVar
 
-from device_scripts.virtual_phone.apps.base import App, Host
+from device_scripts.virtual_phone.apps.base import App, Host, TableShape
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
 from device_scripts.virtual_phone.ui.widgets import Button, Label, Screen, SwitchRow, Tab, Tabs, Widget
 
@@ -24,6 +26,8 @@ class Clock(App):
     colour = (30, 120, 130)
     activities = (".DeskClock",)
     tables = (ALARMS, STOPWATCH, TIMERS)
+    insertable: ClassVar[Mapping[str, TableShape]] = {ALARMS: TableShape({"hour": int, "minutes": int, "enabled": int})}
+    clearable = (TIMERS,)
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
         half_hours = rng.sample(range(12, 20), 4)

@@ -9,11 +9,13 @@ from device_scripts.virtual_phone.apps.base import App, Host
 from device_scripts.virtual_phone.state import Activity, PhoneState
 from device_scripts.virtual_phone.ui.widgets import Icon, IconGrid, Screen
 
+LAUNCHER_PACKAGE = "com.android.launcher3"
+
 
 class Launcher(App):
     """Shows the icons of the apps it is given."""
 
-    package = "com.android.launcher3"
+    package = LAUNCHER_PACKAGE
     label = "Home"
     glyph = "home"
     colour = (80, 80, 80)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from typing import ClassVar
 
-from device_scripts.virtual_phone.apps.base import App, Host, field_text
+from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_text
 from device_scripts.virtual_phone.state import Activity, PhoneState
 from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Label, Row, Screen
 
@@ -21,6 +23,7 @@ class Notes(App):
     colour = (214, 142, 28)
     activities = (".MainActivity", ".EditActivity", ".ViewActivity")
     tables = (NOTES,)
+    insertable: ClassVar[Mapping[str, TableShape]] = {NOTES: TableShape({"text": str})}
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
         words = rng.sample(SEED_WORDS, 2)

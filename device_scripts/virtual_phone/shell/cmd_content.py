@@ -18,13 +18,6 @@ usage: adb shell content query --uri <URI> [--projection <PROJECTION>] [--where 
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 _SMS_URI: Final = re.compile(r"content://sms(/inbox)?/?")
 _CONDITION: Final = re.compile(r"""\s*\(?\s*(\w+)\s*=\s*(?:'([^']*)'|"([^"]*)"|([^\s)]+))\s*\)?\s*""")
-_COLUMNS: Final[dict[str, dict[str, type]]] = {
-    "com.android.deskclock/alarms": {"hour": int, "minutes": int, "enabled": int},
-    "org.example.notes/notes": {"text": str},
-    "com.android.browser/cart": {"sku": str, "name": str, "count": int},
-}
-"""Tables that take rows, and what a row must hold; every other table is the app's own to write."""
-_CLEARABLE: Final = (*_COLUMNS, "com.android.deskclock/timers")
 _TYPES: Final = frozenset("bsilfdn")
 
 Row = dict[str, object]
@@ -108,12 +101,13 @@ def _query(ctx: Context, request: _Request) -> int:
 
 
 def _insert(ctx: Context, request: _Request) -> int:
-    """Add a row that has every column of its table and no other."""
+    """Add a row that has every column its table asks for and none it does not know."""
     _rows(ctx, request.uri)  # an unknown provider is told first
-    columns = _COLUMNS.get(_table(request.uri))
-    if columns is None:
+    shape = None if _is_console_sms(ctx, request.uri) else ctx.device.phone.content_shape(request.uri)
+    if shape is None:
         raise PhoneError(f"java.lang.UnsupportedOperationException: {request.uri} takes no rows")
-    for name in request.bindings.keys() ^ columns.keys():
+    columns = {**shape.required, **shape.optional}
+    for name in [*(shape.required.keys() - request.bindings.keys()), *(request.bindings.keys() - columns.keys())]:
         problem = "NOT NULL constraint failed" if name in columns else "no such column"
         raise PhoneError(f"android.database.sqlite.SQLiteException: {problem}: {name}")
     for name, value in request.bindings.items():
@@ -126,7 +120,7 @@ def _insert(ctx: Context, request: _Request) -> int:
 def _delete(ctx: Context, request: _Request) -> int:
     """Delete everything at the URI, or with --where the rows that match, by their `_id`."""
     _rows(ctx, request.uri)
-    if _table(request.uri) not in _CLEARABLE:
+    if _is_console_sms(ctx, request.uri) or not ctx.device.phone.content_clearable(request.uri):
         raise PhoneError(f"java.lang.UnsupportedOperationException: rows of {request.uri} cannot be deleted")
     if not request.where:
         ctx.device.phone.content_delete(request.uri)
@@ -138,13 +132,13 @@ def _delete(ctx: Context, request: _Request) -> int:
     return 0
 
 
-def _table(uri: str) -> str:
-    """Return `authority/table` of a content address, without a row's number."""
-    return "/".join(uri.removeprefix("content://").split("/")[:2])
+def _is_console_sms(ctx: Context, uri: str) -> bool:
+    """Say whether an address means the texts the console sent to a phone without an app for them."""
+    return bool(_SMS_URI.fullmatch(uri)) and "com.android.messaging" not in ctx.device.phone.packages()
 
 
 def _rows(ctx: Context, uri: str) -> list[Row]:
-    if _SMS_URI.fullmatch(uri):
+    if _is_console_sms(ctx, uri):
         messages = enumerate(ctx.device.messages, start=1)
         return [{"_id": number, "address": sender, "body": body} for number, (sender, body) in messages]
     return list(ctx.device.phone.content_query(uri))

@@ -91,7 +91,7 @@ def _package(ctx: Context, args: list[str]) -> int:
     kind = "SYSTEM HAS_CODE" if cmd_packages.is_system(package) else "HAS_CODE ALLOW_CLEAR_USER_DATA"
     first_boot = datetime.fromtimestamp(ctx.device.files.nodes["/"].mtime_sec, timezone.utc)
     installed = first_boot.strftime("%Y-%m-%d %H:%M:%S")
-    launcher = ctx.device.launchers.get(package)
+    launcher = ctx.device.phone.launcher_activities().get(package)
     lines = [
         "Activity Resolver Table:",
         "  Non-Data Actions:",
@@ -114,6 +114,12 @@ def _package(ctx: Context, args: list[str]) -> int:
     ]
     for line in lines:
         ctx.print(line)
+    return 0
+
+
+def _telephony_registry(ctx: Context, _args: list[str]) -> int:
+    ctx.print("last known state:\n  Phone Id=0")
+    ctx.print(f"    mCallState={ctx.device.phone.call_state()}\n    mServiceState=0(IN_SERVICE)")
     return 0
 
 
@@ -175,6 +181,7 @@ def process_id(package: str) -> int:
 _SERVICES: Final[dict[str, Callable[[Context, list[str]], int]]] = {
     "window": _window, "activity": _activity, "display": _display, "battery": _battery, "power": _power,
     "input_method": _input_method, "package": _package, "SurfaceFlinger": _surface_flinger,
+    "telephony.registry": _telephony_registry,
 }  # fmt: skip
 
 _CMD_TARGETS: Final = {

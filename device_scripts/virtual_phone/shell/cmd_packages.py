@@ -113,7 +113,7 @@ def _refuse_uninstall(ctx: Context, _args: list[str]) -> int:
 def _resolve_activity(ctx: Context, args: list[str]) -> int:
     """Print the launcher activity of the package named last, if it has one."""
     package = args[-1] if args else ""
-    component = ctx.device.launchers.get(package)
+    component = ctx.device.phone.launcher_activities().get(package)
     if component is None:
         ctx.print("No activity found")
         return 0

@@ -9,8 +9,11 @@ from xml.sax.saxutils import quoteattr
 from device_scripts.virtual_phone.phone_api import NodeLike, PhoneLike
 
 _CLASS_BY_ROLE: Final = {
+    "bubble": "android.widget.TextView",
     "button": "android.widget.Button",
+    "cell": "android.widget.Button",
     "dialog": "android.widget.FrameLayout",
+    "entry": "android.widget.LinearLayout",
     "field": "android.widget.EditText",
     "icon": "android.widget.TextView",
     "image": "android.widget.ImageView",

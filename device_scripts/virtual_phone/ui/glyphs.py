@@ -56,6 +56,16 @@ def _globe(draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
     draw.line([_point(square, 0.08, 0.5), _point(square, 0.92, 0.5)], fill=colour, width=_stroke(square))
 
 
+def _person(draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
+    draw.ellipse(_part(square, 0.3, 0.08, 0.7, 0.48), outline=colour, width=_stroke(square))
+    draw.chord(_part(square, 0.12, 0.56, 0.88, 1.3), 180, 360, outline=colour, width=_stroke(square))
+
+
+def _bubble(draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
+    draw.rounded_rectangle(_part(square, 0.08, 0.15, 0.92, 0.72), 3, outline=colour, width=_stroke(square))
+    draw.polygon([_point(square, 0.25, 0.72), _point(square, 0.25, 0.95), _point(square, 0.5, 0.72)], fill=colour)
+
+
 def _back(draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
     draw.polygon([_point(square, 0.8, 0.1), _point(square, 0.8, 0.9), _point(square, 0.15, 0.5)], outline=colour)
 
@@ -73,6 +83,8 @@ _GLYPHS: dict[str, Callable[[ImageDraw.ImageDraw, Square, Colour], None]] = {
     "clock": _clock,
     "note": _note,
     "globe": _globe,
+    "bubble": _bubble,
+    "person": _person,
     "back": _back,
     "home": _home,
     "recents": _recents,

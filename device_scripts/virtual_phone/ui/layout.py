@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from device_scripts.virtual_phone.ui.keyboard import keyboard_boxes
 from device_scripts.virtual_phone.ui.theme import Metrics, font
 from device_scripts.virtual_phone.ui.widgets import (
+    Beside,
+    Bubble,
     Button,
+    CellGrid,
     Dialog,
+    Entry,
     Field,
     IconGrid,
     Label,
+    PageDots,
     Row,
     Screen,
     SwitchRow,
@@ -39,6 +44,9 @@ class Box:
     glyph: str = ""
     colour: tuple[int, int, int] | None = None
     scrolls: bool = False
+    below: str = ""
+    marked: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +77,12 @@ def place(screen: Screen, frame: Frame) -> tuple[Box, ...]:
     top = sizes.status_bar
     boxes = [] if frame.launcher else [Box("title", "title", screen.title, (0, top, frame.width_px, top + sizes.title))]
     top += 0 if frame.launcher else sizes.title
+    footer, bottom = _footer(screen, frame, bottom)
     body = _body(screen.body, frame, top)
     body = [_shift(box, _scroll_within(body, frame.scroll_px, top, bottom)) for box in body]
-    visible = [_clip(box, top, bottom) for box in body if box.rect[3] > top and box.rect[1] < bottom]
+    visible = [_clip(box, top, bottom) for box in body if _shows(box, top, bottom)]
     boxes += [box for box in visible if box.rect[3] - box.rect[1] >= sizes.font or box.role == "list"]
+    boxes += footer
     boxes += keys
     boxes += _furniture(frame)
     if screen.dialog is not None:
@@ -84,9 +94,27 @@ def content_height(screen: Screen, frame: Frame) -> int:
     """Pixels by which the body is taller than the room there is; 0 when it fits."""
     sizes = frame.metrics
     top = sizes.status_bar + (0 if frame.launcher else sizes.title)
-    bottom = frame.height_px - sizes.navigation_bar
+    _, bottom = _footer(screen, frame, frame.height_px - sizes.navigation_bar)
     body = _body(screen.body, frame, top)
     return max(0, max((box.rect[3] for box in body), default=top) - bottom)
+
+
+def _shows(box: Box, top: int, bottom: int) -> bool:
+    """Say whether a box shows between two heights: in part, or only as a whole for one that asks for it."""
+    if box.whole:
+        return box.rect[1] >= top and box.rect[3] <= bottom
+    return box.rect[3] > top and box.rect[1] < bottom
+
+
+def _footer(screen: Screen, frame: Frame, bottom: int) -> tuple[list[Box], int]:
+    """Return the footer's boxes, which end at ``bottom``, and where they begin."""
+    if not screen.footer:
+        return [], bottom
+    placed, end = [], 0
+    for widget in screen.footer:
+        boxes, end = _place_one(widget, frame, end)
+        placed += boxes
+    return [_shift(box, end - bottom) for box in placed], bottom - end
 
 
 def _scroll_within(body: list[Box], scroll_px: int, top: int, bottom: int) -> int:
@@ -129,6 +157,20 @@ def _place_one(widget: Widget, frame: Frame, top: int) -> tuple[list[Box], int]:
             return placed, top + sizes.button
         case IconGrid():
             return _grid(widget, frame, top)
+        case Entry(id, label, below, detail):
+            two_lines = round(sizes.font * 1.3 + sizes.small_font * 1.5) if below else 0
+            rect = (0, top, width, top + max(sizes.row, two_lines))
+            return [Box("entry", id, label, rect, True, detail=detail, below=below)], rect[3]
+        case CellGrid():
+            return _cells(widget, frame, top)
+        case Bubble(text, own):
+            return _bubble(text, own, frame, top)
+        case Beside(widgets, shares):
+            return _beside(widgets, shares, frame, top)
+        case PageDots(page, count):
+            height = sizes.margin * 2
+            label = f"Page {page + 1} of {count}"
+            return [Box("pages", "pages", label, (0, top, width, top + height))], top + height
 
 
 def _grid(grid: IconGrid, frame: Frame, top: int) -> tuple[list[Box], int]:
@@ -141,8 +183,66 @@ def _grid(grid: IconGrid, frame: Frame, top: int) -> tuple[list[Box], int]:
         row, column = divmod(index, sizes.columns)
         left, upper = column * cell_width, top + row * cell_height
         rect = (left, upper, left + cell_width, upper + cell_height)
-        boxes.append(Box("icon", icon.id, icon.label, rect, True, glyph=icon.glyph, colour=icon.colour))
+        boxes.append(
+            Box("icon", icon.id, icon.label, rect, True, glyph=icon.glyph, colour=icon.colour, whole=grid.whole)
+        )
     return boxes, top + cell_height * -(-len(grid.icons) // sizes.columns)
+
+
+def _cells(grid: CellGrid, frame: Frame, top: int) -> tuple[list[Box], int]:
+    sizes = frame.metrics
+    height = sizes.button if grid.tall else max(round(sizes.font * 1.6), sizes.button * 2 // 3)
+    edges = [round(frame.width_px * index / grid.columns) for index in range(grid.columns + 1)]
+    boxes = []
+    for index, cell in enumerate(grid.cells):
+        row, column = divmod(index, grid.columns)
+        rect = (edges[column], top + row * height, edges[column + 1], top + (row + 1) * height)
+        box = Box("cell", cell.id, cell.label, rect, bool(cell.id), selected=cell.selected, marked=cell.marked)
+        boxes.append(box)
+    return boxes, top + height * -(-len(grid.cells) // grid.columns)
+
+
+def _bubble(text: str, own: bool, frame: Frame, top: int) -> tuple[list[Box], int]:
+    sizes = frame.metrics
+    pad = max(2, sizes.margin // 2)
+    lines = wrap(text, sizes.font, frame.width_px * 3 // 4 - 2 * pad)
+    wide = max(text_width(line, sizes.font) for line in lines) + 2 * pad
+    left = frame.width_px - sizes.margin - wide if own else sizes.margin
+    rect = (left, top + pad, left + wide, top + 2 * pad + round(sizes.font * 1.25) * len(lines) + pad // 2)
+    return [Box("bubble", "message", text, rect, selected=own, below="\n".join(lines))], rect[3]
+
+
+def wrap(text: str, size_px: int, width_px: int) -> list[str]:
+    """Return the text in lines no wider than that; a word that is wider is broken. Always at least one line."""
+    lines, line = [], ""
+    for word in text.split():
+        joined = f"{line} {word}".strip()
+        if text_width(joined, size_px) <= width_px:
+            line = joined
+            continue
+        if line:
+            lines.append(line)
+        line = word
+        while text_width(line, size_px) > width_px and len(line) > 1:
+            fits = next(n for n in range(len(line) - 1, 0, -1) if n == 1 or text_width(line[:n], size_px) <= width_px)
+            lines.append(line[:fits])
+            line = line[fits:]
+    return [*lines, line]
+
+
+def _beside(
+    widgets: tuple[Button | Field, ...], shares: tuple[int, ...], frame: Frame, top: int
+) -> tuple[list[Box], int]:
+    """Place each as if the screen were as wide as its share, with half the margin where two meet."""
+    inset = frame.metrics.margin
+    room = frame.width_px - inset
+    boxes, left, end = [], 0, top
+    for widget, share in zip(widgets, shares, strict=True):
+        width = room * share // sum(shares)
+        placed, end = _place_one(widget, replace(frame, width_px=width + inset), top)
+        boxes += [_with_rect(b, (b.rect[0] + left, b.rect[1], b.rect[2] + left, b.rect[3])) for b in placed]
+        left += width
+    return boxes, end
 
 
 def _furniture(frame: Frame) -> list[Box]:
@@ -202,6 +302,10 @@ def _with_rect(box: Box, rect: Rect) -> Box:
         box.detail,
         box.glyph,
         box.colour,
+        box.scrolls,
+        box.below,
+        box.marked,
+        box.whole,
     )
 
 

@@ -66,6 +66,60 @@ class _Painter:
                 box.detail, right - self._metrics.margin, y, self._metrics.small_font, self._palette.faint, "rm"
             )
 
+    def _entry(self, box: Box) -> None:
+        left, top, right, bottom = box.rect
+        sizes, palette = self._metrics, self._palette
+        self._draw.line([(left, bottom - 1), (right, bottom - 1)], fill=palette.line)
+        middle = (top + bottom) / 2
+        taken = font(sizes.small_font).getlength(box.detail) + sizes.margin if box.detail else 0
+        upper = middle - sizes.small_font * 0.6 if box.below else middle
+        room = right - left - 2 * sizes.margin
+        self._write(self._cut(box.label, sizes.font, room - taken), sizes.margin, upper, sizes.font, palette.text)
+        self._write(box.detail, right - sizes.margin, upper, sizes.small_font, palette.faint, "rm")
+        if box.below:
+            below = self._cut(box.below, sizes.small_font, room)
+            self._write(below, sizes.margin, middle + sizes.font * 0.55, sizes.small_font, palette.faint)
+
+    def _cut(self, text: str, size_px: int, room_px: float) -> str:
+        """Return the text, or as much of it as fits with three dots."""
+        if font(size_px).getlength(text) <= room_px:
+            return text
+        while text and font(size_px).getlength(text + "...") > room_px:
+            text = text[:-1]
+        return text.rstrip() + "..."
+
+    def _cell(self, box: Box) -> None:
+        palette, (x, y) = self._palette, self._middle(box.rect)
+        left, top, right, bottom = box.rect
+        fill = palette.accent if box.selected else palette.surface
+        if box.clickable:
+            self._draw.rounded_rectangle((left + 1, top + 1, right - 2, bottom - 2), self._metrics.margin / 2, fill)
+        colour = palette.on_accent if box.selected else palette.text if box.clickable else palette.faint
+        self._write(box.label, x, y, self._metrics.font if box.clickable else self._metrics.small_font, colour, "mm")
+        if box.marked:
+            dot = max(1, self._metrics.margin // 5)
+            lower = bottom - 3 - dot
+            self._draw.ellipse((x - dot, lower - dot, x + dot, lower + dot), fill=colour)
+
+    def _bubble(self, box: Box) -> None:
+        palette, sizes = self._palette, self._metrics
+        self._draw.rounded_rectangle(
+            _inside(box.rect), radius=sizes.margin / 2, fill=palette.accent if box.selected else palette.surface
+        )
+        colour = palette.on_accent if box.selected else palette.text
+        step, x = round(sizes.font * 1.25), box.rect[0] + max(2, sizes.margin // 2)
+        for number, line in enumerate(reversed(box.below.split("\n"))):
+            self._write(line, x, box.rect[3] - max(2, sizes.margin // 2) - step * (number + 0.5), sizes.font, colour)
+
+    def _pages(self, box: Box) -> None:
+        page, count = (int(word) for word in box.label.split()[1::2])
+        x, y = self._middle(box.rect)
+        radius = max(2, self._metrics.margin // 4)
+        for number in range(count):
+            left = x + (number - (count - 1) / 2) * radius * 4
+            fill = (255, 255, 255) if number + 1 == page else (150, 150, 175)
+            self._draw.ellipse((left - radius, y - radius, left + radius, y + radius), fill=fill)
+
     def _switch(self, box: Box) -> None:
         self._row(box)
         height = max(8, self._metrics.row // 3)

@@ -63,6 +63,8 @@ class IconGrid:
     """Icons in rows and columns."""
 
     icons: tuple[Icon, ...]
+    whole: bool = False
+    """Leave out what would show in part, at an edge of a scrolled list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,60 @@ class Dialog:
     buttons: tuple[Button, ...]
 
 
-Widget = Row | SwitchRow | Button | Field | Label | IconGrid | Tabs
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of a list with a second, smaller line under it and words at its right; tapping it reports ``id``."""
+
+    id: str
+    label: str
+    below: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One key of a pad or one day of a month; without an ``id`` it cannot be tapped. ``marked`` draws a dot."""
+
+    id: str
+    label: str
+    selected: bool = False
+    marked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CellGrid:
+    """Cells in rows and columns; ``tall`` ones are keys to press, others as low as a line of a calendar."""
+
+    cells: tuple[Cell, ...]
+    columns: int
+    tall: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Bubble:
+    """A message in a conversation, at the right when it is one's own; long ones take several lines."""
+
+    text: str
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Fields and buttons side by side, their widths in proportion to ``shares``."""
+
+    widgets: tuple[Button | Field, ...]
+    shares: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PageDots:
+    """Which page of how many is shown, counted from 0."""
+
+    page: int
+    count: int
+
+
+Widget = Row | SwitchRow | Button | Field | Label | IconGrid | Tabs | Entry | CellGrid | Bubble | Beside | PageDots
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +154,5 @@ class Screen:
     title: str
     body: tuple[Widget, ...] = field(default=())
     dialog: Dialog | None = None
+    footer: tuple[Widget, ...] = field(default=())
+    """Stays at the bottom, above the keyboard, while the body scrolls."""
