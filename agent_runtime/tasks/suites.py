@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent_runtime.errors import UsageError
+from agent_runtime.tasks import maps, more_apps, music, stored_files, weather
 from agent_runtime.tasks.apps import CartTask, DeleteNoteTask, SearchTask, WriteNoteTask
 from agent_runtime.tasks.base import Split, Task, TaskTemplate
 from agent_runtime.tasks.contacts import CONTACTS_TEMPLATES
@@ -25,6 +26,34 @@ SUITES: dict[str, tuple[TaskTemplate, ...]] = {
         CartTask(),
     ),
     "phone": (*CONTACTS_TEMPLATES, *MESSAGES_TEMPLATES),
+    "apps": (
+        more_apps.AddTask(),
+        more_apps.MultiplyTask(),
+        stored_files.OpenFileTask(),
+        stored_files.DeleteFileTask(),
+        stored_files.RenameFileTask(),
+        stored_files.NewFolderTask(),
+        stored_files.TakePictureTask(),
+        stored_files.TakePicturesTask(),
+        stored_files.ShowPictureTask(),
+        stored_files.FavouritePictureTask(),
+        stored_files.DeletePictureTask(),
+        maps.ShowPlaceTask(),
+        maps.SavePlaceTask(),
+        maps.DirectionsTask(),
+        music.PlaySongTask(),
+        music.PauseMusicTask(),
+        music.NextSongTask(),
+        music.AddToPlaylistTask(),
+        music.DropFromPlaylistTask(),
+        weather.AddCityTask(),
+        weather.ShowForecastTask(),
+        weather.RemoveCityTask(),
+        weather.TemperatureUnitTask(),
+        more_apps.InstallTask(),
+        more_apps.InstallAndOpenTask(),
+        more_apps.UninstallTask(),
+    ),
 }
 _MAX_FILE_BYTES = 4 << 20
 

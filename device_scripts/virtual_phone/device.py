@@ -89,7 +89,7 @@ class VirtualDevice:
 
 def build_device(phone: PhoneLike, serial: str, name: str = PRODUCT) -> VirtualDevice:
     """Return a device around `phone` with fresh files and the properties a real one of its release shows."""
-    device = VirtualDevice(phone=phone, files=DeviceFiles(now_sec=phone.clock_ms // 1000), serial=serial, name=name)
+    device = VirtualDevice(phone=phone, files=phone.files, serial=serial, name=name)
     device.properties.update(_default_properties(phone, serial))
     for namespace, key, value in _SETTINGS:
         if phone.settings_get(namespace, key) is None:

@@ -53,6 +53,8 @@ class DeviceFiles:
 
     def __init__(self, now_sec: int = 0, quota_bytes: int = DEFAULT_QUOTA_BYTES) -> None:
         self.quota_bytes = quota_bytes
+        self.changes = 0
+        """Counts up with every change, so that what was made of the files can be told to be stale."""
         self.nodes: dict[str, FileNode] = {path: FileNode(stat.S_IFDIR | 0o755, now_sec) for path in _FOLDERS}
         for path, target in _LINKS.items():
             self.nodes[path] = FileNode(stat.S_IFLNK | 0o777, now_sec, target.encode())
@@ -65,6 +67,7 @@ class DeviceFiles:
     def restore(self, nodes: dict[str, FileNode]) -> None:
         """Take back a table that `snapshot` returned."""
         self.nodes = dict(nodes)
+        self.changes += 1
 
     def resolve(self, path: str, *, follow_last: bool = True) -> str:
         """Return the absolute path with links followed; DeviceFileError (ELOOP) when they go in circles."""
@@ -128,6 +131,7 @@ class DeviceFiles:
         if used + len(content) > self.quota_bytes:
             raise DeviceFileError(errno.ENOSPC, path)
         self.nodes[target] = FileNode(stat.S_IFREG | (mode & 0o777), now_sec, content)
+        self.changes += 1
 
     def link(self, path: str, target: bytes, *, now_sec: int) -> None:
         """Create a symbolic link; DeviceFileError as for `write`."""
@@ -136,6 +140,7 @@ class DeviceFiles:
         if (old := self.nodes.get(place)) is not None and old.is_dir:
             raise DeviceFileError(errno.EISDIR, path)
         self.nodes[place] = FileNode(stat.S_IFLNK | 0o777, now_sec, target)
+        self.changes += 1
 
     def make_folder(self, path: str, *, now_sec: int, parents: bool = False) -> None:
         """Create a folder (and its parents); DeviceFileError when it exists (unless `parents`) or may not be made."""
@@ -150,6 +155,22 @@ class DeviceFiles:
             self.make_folder(parent, now_sec=now_sec, parents=True)
         self._check_place(target, path)
         self.nodes[target] = FileNode(stat.S_IFDIR | 0o755, now_sec)
+        self.changes += 1
+
+    def rename(self, path: str, new_path: str) -> None:
+        """Give a file or folder another path; DeviceFileError when either may not be or the new one is taken."""
+        old, new = self.resolve(path, follow_last=False), self.resolve(new_path, follow_last=False)
+        if old not in self.nodes:
+            raise DeviceFileError(errno.ENOENT, path)
+        if new in self.nodes:
+            raise DeviceFileError(errno.EEXIST, new_path)
+        if new.startswith(old + "/"):
+            raise DeviceFileError(errno.EINVAL, new_path)
+        self._check_place(old, path)
+        self._check_place(new, new_path)
+        for name in [name for name in self.nodes if name == old or name.startswith(old + "/")]:
+            self.nodes[new + name[len(old) :]] = self.nodes.pop(name)
+        self.changes += 1
 
     def remove(self, path: str, *, recursive: bool = False) -> None:
         """Remove a file or link, or with `recursive` a whole folder; DeviceFileError when it may not be."""
@@ -163,6 +184,7 @@ class DeviceFiles:
         inside = target.rstrip("/") + "/"
         for name in [name for name in self.nodes if name == target or name.startswith(inside)]:
             del self.nodes[name]
+        self.changes += 1
 
     def _check_place(self, target: str, path: str) -> None:
         """Refuse what an unrooted phone refuses: read-only partitions, other apps' data, missing parents."""

@@ -15,6 +15,7 @@ from PIL import Image
 
 from device_scripts.virtual_phone.apps import APP_SETS, LAUNCHER_PACKAGE, App, AppSet, TableShape
 from device_scripts.virtual_phone.errors import PhoneError
+from device_scripts.virtual_phone.filesystem import DeviceFiles, FileNode
 from device_scripts.virtual_phone.state import Activity, Battery, PhoneState, Table, Task
 from device_scripts.virtual_phone.transition import TRANSITION_FRAMES, transition_frame
 from device_scripts.virtual_phone.ui.keyboard import typed_by
@@ -39,6 +40,8 @@ KEY_HOME, KEY_BACK, KEY_POWER, KEY_SPACE, KEY_ENTER, KEY_DELETE, KEY_RECENTS, KE
     224,
 )
 KEY_DIGIT_0, KEY_LETTER_A = 7, 29
+MEDIA_KEYS = (85, 86, 87, 88, 126, 127)
+"""Play or pause, stop, next, previous, play, pause."""
 LARGE_FONT_SCALE = "1.3"
 MAX_TEXT_LENGTH = 500
 MAX_LOG_LINES = 500
@@ -66,6 +69,7 @@ class Snapshot:
     """A phone's whole state, and the screen it was leaving if it was in a transition."""
 
     state_json: str
+    files: dict[str, FileNode]
     leaving: Image.Image | None
 
 
@@ -90,7 +94,7 @@ class Phone:
         self.state = PhoneState(size[0], size[1], density_dpi, seed, ime=LATIN_IME, app_set=apps)
         self._leaving: Image.Image | None = None
         self._boxes: tuple[Box, ...] | None = None
-        self._boxes_minute = -1
+        self._boxes_of = (-1, -1)
         self._bytes: OrderedDict[int, tuple[Image.Image, bytes]] = OrderedDict()
         for app in self.app_set:
             app.defaults(self.state, random.Random(f"{app.package}/{seed}"))
@@ -121,6 +125,11 @@ class Phone:
     def rotation(self) -> int:
         """Quarter turns, 0..3."""
         return self.state.rotation
+
+    @property
+    def files(self) -> DeviceFiles:
+        """The files on it."""
+        return self.state.files
 
     @property
     def battery(self) -> Battery:
@@ -195,6 +204,8 @@ class Phone:
                 self.state.screen_on = not self.state.screen_on
             case _ if keycode == KEY_WAKEUP:
                 self.state.screen_on = True
+            case _ if keycode in MEDIA_KEYS:
+                any(app.media_key(self, keycode) for app in self.app_set.apps)
             case _ if KEY_DIGIT_0 <= keycode < KEY_DIGIT_0 + 10:
                 self.text(str(keycode - KEY_DIGIT_0))
             case _ if KEY_LETTER_A <= keycode < KEY_LETTER_A + 26:
@@ -261,12 +272,15 @@ class Phone:
 
     def snapshot(self) -> Snapshot:
         """Return everything there is to restore; it can be restored any number of times, on any phone."""
-        return Snapshot(self.state.to_json(), self._leaving)
+        return Snapshot(self.state.to_json(), self.files.snapshot(), self._leaving)
 
     def restore(self, snap: object) -> None:
         """Return to a snapshot."""
         assert isinstance(snap, Snapshot), f"got {type(snap).__name__}, expected a Snapshot"
+        files = self.files
+        files.restore(snap.files)
         self.state = PhoneState.from_json(snap.state_json)
+        self.state.files = files
         self._leaving = snap.leaving
         self._boxes = None
 
@@ -315,11 +329,40 @@ class Phone:
         return sorted(
             [
                 *self.app_set.packages(),
+                *self._installed(),
                 "android",
                 "com.android.systemui",
                 *(ime.partition("/")[0] for ime in self.ime_list()),
             ]
         )
+
+    def install(self, package: str) -> None:
+        """Add an app that another one offers, new; it does nothing where it is installed already.
+
+        Raises:
+            PhoneError: no app offers it.
+        """
+        app = self._offered(package)
+        installed = self.state.orders.setdefault("installed", [])
+        if package not in installed:
+            installed.append(package)
+            app.defaults(self.state, random.Random(f"{package}/{self.state.seed}"))
+            self._boxes = None
+
+    def uninstall(self, package: str) -> None:
+        """Take an installed app off the phone, its data with it.
+
+        Raises:
+            PhoneError: it is not installed, or came with the phone.
+        """
+        app = self._offered(package)
+        if package not in self._installed():
+            raise PhoneError(f"Got {package}, expected an installed app: it is not.")
+        self.force_stop(package)
+        self.state.orders["installed"].remove(package)
+        for path in app.tables:
+            self.state.tables.pop(path, None)
+        self._boxes = None
 
     def broadcast(self, action: str, extras: dict[str, str]) -> tuple[int, str | None]:
         """Deliver a broadcast: the current keyboard types what its own action brings.
@@ -335,7 +378,7 @@ class Phone:
 
     def launcher_activities(self) -> dict[str, str]:
         """Return the component that starts each package that has one."""
-        return {app.package: app.component() for app in self.app_set}
+        return {app.package: app.component() for app in self.app_set.there(self._installed())}
 
     def call_state(self) -> int:
         """Return the telephony state: 0 idle, 1 ringing, 2 in a call."""
@@ -461,8 +504,17 @@ class Phone:
 
     # --- inside
 
+    def _installed(self) -> list[str]:
+        return self.state.orders.get("installed", [])
+
+    def _offered(self, package: str) -> App:
+        app = self.app_set.offered(package)
+        if app is None:
+            raise PhoneError(f"Got {package}, expected an app that can be installed: none of that name is.")
+        return app
+
     def _app(self, package: str) -> App:
-        app = self.app_set.app(package)
+        app = self.app_set.app(package, self._installed())
         if app is None:
             raise PhoneError(f"Activity not started, unable to resolve package {package}")
         return app
@@ -472,13 +524,13 @@ class Phone:
         stem, _, last = path.rpartition("/")
         row_id = int(last) if last.isdigit() else None
         path = stem if row_id is not None else path
-        for app in self.app_set.apps:
+        for app in self.app_set.there(self._installed()):
             if path in app.tables:
                 return app, path, row_id
         raise PhoneError(f"Could not find provider: {path.partition('/')[0]}")
 
     def _view(self, uri: str) -> None:
-        if not any(app.view(self, uri) for app in self.app_set.apps):
+        if not any(app.view(self, uri) for app in self.app_set.there(self._installed())):
             raise PhoneError(
                 f"Activity not started, unable to resolve Intent {{ act=android.intent.action.VIEW dat={uri} }}"
             )
@@ -584,9 +636,9 @@ class Phone:
         )
 
     def _place(self) -> tuple[Box, ...]:
-        second = self.state.clock_ms // 1000
-        if self._boxes is None or self._boxes_minute != second:
-            self._boxes, self._boxes_minute = place(self._screen(), self._frame()), second
+        version = (self.state.clock_ms // 1000, self.state.files.changes)
+        if self._boxes is None or self._boxes_of != version:
+            self._boxes, self._boxes_of = place(self._screen(), self._frame()), version
         return self._boxes
 
     def _current_picture(self) -> Image.Image:

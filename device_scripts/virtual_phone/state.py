@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+
+from device_scripts.virtual_phone.filesystem import DeviceFiles
 
 EPOCH_MS = 1_767_258_000_000
 """2026-01-01 09:00 UTC: when every virtual phone is switched on."""
@@ -61,14 +63,17 @@ class PhoneState:
     log: list[str] = field(default_factory=list)
     transition_frames_left: int = 0
     app_set: str = "basic"
+    files: DeviceFiles = field(default_factory=lambda: DeviceFiles(EPOCH_MS // 1000))
+    """Not part of the JSON: a snapshot keeps its table of nodes beside it."""
 
     def to_json(self) -> str:
-        """Return the whole state as JSON."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        """Return the whole state but the files as JSON."""
+        plain = {part.name: getattr(self, part.name) for part in fields(self) if part.name != "files"}
+        return json.dumps(plain, default=asdict, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> PhoneState:
-        """Return the state that ``to_json`` wrote."""
+        """Return the state that ``to_json`` wrote, with the files of a new phone."""
         plain = json.loads(text)
         plain["battery"] = Battery(**plain["battery"])
         plain["tasks"] = [

@@ -7,6 +7,7 @@ from device_scripts.virtual_phone.apps.clock import Clock
 from device_scripts.virtual_phone.apps.contacts import Contacts
 from device_scripts.virtual_phone.apps.launcher import LAUNCHER_PACKAGE, Launcher
 from device_scripts.virtual_phone.apps.messages import Messages
+from device_scripts.virtual_phone.apps.more import MORE_APPS
 from device_scripts.virtual_phone.apps.notes import Notes
 from device_scripts.virtual_phone.apps.paged_launcher import PagedLauncher
 from device_scripts.virtual_phone.apps.settings import Settings
@@ -21,7 +22,7 @@ APP_SETS = {
     app_set.name: app_set
     for app_set in (
         AppSet("basic", Launcher(BASIC), BASIC),
-        AppSet("full", PagedLauncher(BASIC, MORE), (*BASIC, *MORE)),
+        AppSet("full", PagedLauncher(BASIC, MORE, MORE_APPS), (*BASIC, *MORE, *MORE_APPS)),
     )
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from device_scripts.virtual_phone.apps.base import App
@@ -21,9 +21,18 @@ class AppSet:
         yield self.launcher
         yield from self.apps
 
-    def app(self, package: str) -> App | None:
-        """Return the app of that package, None where the set has none."""
-        return next((app for app in self if app.package == package), None)
+    def there(self, installed: Sequence[str]) -> list[App]:
+        """Return the launcher, the apps, and those that an app offers and that are installed, by package."""
+        offered = [app for one in self.apps for app in one.offers if app.package in installed] if installed else []
+        return [*self, *offered]
+
+    def app(self, package: str, installed: Sequence[str] = ()) -> App | None:
+        """Return the app of that package, None where the phone has none."""
+        return next((app for app in self.there(installed) if app.package == package), None)
+
+    def offered(self, package: str) -> App | None:
+        """Return the app of that package that can be installed, None where none is offered."""
+        return next((app for one in self.apps for app in one.offers if app.package == package), None)
 
     def packages(self) -> set[str]:
         """Return the packages of the apps and of their data."""

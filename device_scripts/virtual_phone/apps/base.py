@@ -33,6 +33,12 @@ class Host(Protocol):
     def launch(self, package: str) -> None:
         """Bring another app to the front."""
 
+    def install(self, package: str) -> None:
+        """Add an app that another one offers; PhoneError when none does."""
+
+    def uninstall(self, package: str) -> None:
+        """Take an installed app off the phone again; PhoneError when it is not one."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableShape:
@@ -63,6 +69,9 @@ class App:
 
     provider_package: str = ""
     """The package that keeps the app's data where it is not the app itself: clearing it resets the tables."""
+
+    offers: tuple[App, ...] = ()
+    """Apps that are on the phone only once they are installed."""
 
     def component(self, short: str | None = None) -> str:
         """Return the full component name, ``package/.Activity``."""
@@ -96,6 +105,10 @@ class App:
         """Handle the back key within the activity; False leaves it to the phone."""
         return False
 
+    def media_key(self, host: Host, keycode: int) -> bool:
+        """Handle a media key, whichever app is in front; False when it is none of this app's."""
+        return False
+
     def view(self, host: Host, uri: str) -> bool:
         """Open a link; False when it is none of this app's."""
         return False
@@ -127,3 +140,8 @@ def _plain(value: str) -> object:
 def field_text(activity: Activity, field_id: str) -> str:
     """Return what stands in a field."""
     return activity.data.get(f"field:{field_id}", "")
+
+
+def front_activity(state: PhoneState, package: str) -> Activity | None:
+    """Return what an app shows or would show when it comes back to the front, None when it does not run."""
+    return next((task.activities[-1] for task in state.tasks if task.package == package), None)

@@ -22,15 +22,16 @@ class Launcher(App):
     activities = (".Launcher",)
 
     def __init__(self, apps: Sequence[App]) -> None:
-        self._apps = {app.package: app for app in apps}
+        self._built_in = [app.package for app in apps]
+        self._apps = {app.package: app for one in apps for app in (one, *one.offers)}
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
-        order = list(self._apps)
+        order = list(self._built_in)
         rng.shuffle(order)
         state.orders["launcher"] = order
 
     def screen(self, state: PhoneState, activity: Activity) -> Screen:
-        apps = [self._apps[package] for package in state.orders["launcher"]]
+        apps = [self._apps[package] for package in (*state.orders["launcher"], *state.orders.get("installed", []))]
         return Screen("Home", (IconGrid(tuple(Icon(app.package, app.label, app.glyph, app.colour) for app in apps)),))
 
     def tapped(self, host: Host, activity: Activity, id: str) -> None:

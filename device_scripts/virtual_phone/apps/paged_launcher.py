@@ -17,23 +17,24 @@ _ROWS_REGULAR, _ROWS_COMPACT = 4, 2
 
 
 class PagedLauncher(Launcher):
-    """The first page holds the basic apps as the basic launcher does; the rest follow, in an order of each seed's."""
+    """The first page holds the basic apps as the basic launcher does; the rest follow group by group, each in an order
+    of each seed's, and installed apps last."""
 
-    def __init__(self, first: Sequence[App], rest: Sequence[App]) -> None:
-        super().__init__((*first, *rest))
+    def __init__(self, first: Sequence[App], *groups: Sequence[App]) -> None:
+        super().__init__((*first, *(app for group in groups for app in group)))
         self._first = [app.package for app in first]
-        self._rest = [app.package for app in rest]
+        self._groups = [[app.package for app in group] for group in groups]
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
-        first, rest = list(self._first), list(self._rest)
-        rng.shuffle(first)
-        rng.shuffle(rest)
+        first, groups = list(self._first), [list(group) for group in self._groups]
+        for packages in (first, *groups):
+            rng.shuffle(packages)
         state.orders["launcher"] = first
-        state.orders["launcher/rest"] = rest
+        state.orders["launcher/rest"] = [package for group in groups for package in group]
 
     def screen(self, state: PhoneState, activity: Activity) -> Screen:
         if _DRAWER in activity.data:
-            return self._drawer(activity)
+            return self._drawer(state, activity)
         pages = self._pages(state)
         page = _page(activity)
         body = (IconGrid(tuple(self._icon(package) for package in pages[page])),)
@@ -48,7 +49,7 @@ class PagedLauncher(Launcher):
 
     def submitted(self, host: Host, activity: Activity, field_id: str) -> None:
         """Start the first app found, as the real launcher does."""
-        found = self._found(activity)
+        found = self._found(host.state, activity)
         if field_text(activity, SEARCH).strip() and found:
             self.tapped(host, activity, found[0].package)
 
@@ -80,20 +81,21 @@ class PagedLauncher(Launcher):
     def _pages(self, state: PhoneState) -> list[list[str]]:
         columns = metrics_for(min(state.width_px, state.height_px), state.density_dpi, 1.0).columns
         size = columns * (_ROWS_COMPACT if columns == 2 else _ROWS_REGULAR)
-        rest = state.orders["launcher/rest"]
+        rest = [*state.orders["launcher/rest"], *state.orders.get("installed", [])]
         return [state.orders["launcher"], *(rest[at : at + size] for at in range(0, len(rest), size))]
 
-    def _drawer(self, activity: Activity) -> Screen:
-        found = self._found(activity)
+    def _drawer(self, state: PhoneState, activity: Activity) -> Screen:
+        found = self._found(state, activity)
         icons = IconGrid(tuple(self._icon(app.package) for app in found), whole=True)
         field = Field(SEARCH, "Search apps", field_text(activity, SEARCH))
         shown: Widget = icons if found else Label("No apps found")
         return Screen("Apps", (field, shown))
 
-    def _found(self, activity: Activity) -> list[App]:
+    def _found(self, state: PhoneState, activity: Activity) -> list[App]:
         """Return the apps with a word that begins as the search does, by name."""
         wanted = field_text(activity, SEARCH).strip().lower()
-        every = sorted(self._apps.values(), key=lambda app: app.label)
+        there = {*self._built_in, *state.orders.get("installed", [])}
+        every = sorted((app for package, app in self._apps.items() if package in there), key=lambda app: app.label)
         return [app for app in every if any(word.startswith(wanted) for word in app.label.lower().split())]
 
     def _icon(self, package: str) -> Icon:

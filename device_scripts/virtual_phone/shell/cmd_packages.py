@@ -1,10 +1,14 @@
-"""`pm` and `cmd package`: list, path, clear, resolve. Installs nothing; texts follow PackageManagerShellCommand."""
+"""`pm` and `cmd package`: list, path, clear, resolve; of installing, only what the phone's own store offers.
+
+Texts follow PackageManagerShellCommand.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
 
+from device_scripts.virtual_phone.errors import PhoneError
 from device_scripts.virtual_phone.shell.interpreter import CommandFunction, Context
 
 _BAD_STATUS: Final = 255
@@ -105,9 +109,25 @@ def _refuse_install(ctx: Context, _args: list[str]) -> int:
     return 1
 
 
-def _refuse_uninstall(ctx: Context, _args: list[str]) -> int:
-    ctx.print("Failure [DELETE_FAILED_INTERNAL_ERROR]")
-    return 1
+def _install_existing(ctx: Context, args: list[str]) -> int:
+    """Install an app of the store, as for a package that is on the system image but not there for the user."""
+    package = args[-1] if args else ""
+    try:
+        ctx.device.phone.install(package)
+    except PhoneError:
+        return ctx.fail(f"android.content.pm.PackageManager$NameNotFoundException: Package {package} doesn't exist", 1)
+    ctx.print(f"Package {package} installed for user: 0")
+    return 0
+
+
+def _uninstall(ctx: Context, args: list[str]) -> int:
+    try:
+        ctx.device.phone.uninstall(args[-1] if args else "")
+    except PhoneError:
+        ctx.print("Failure [DELETE_FAILED_INTERNAL_ERROR]")
+        return 1
+    ctx.print("Success")
+    return 0
 
 
 def _resolve_activity(ctx: Context, args: list[str]) -> int:
@@ -130,8 +150,8 @@ def _change_state(ctx: Context, args: list[str]) -> int:
 
 _COMMANDS: Final[dict[str, Callable[[Context, list[str]], int]]] = {
     "list": _list, "path": _path, "clear": _clear, "install": _refuse_install, "install-create": _refuse_install,
-    "install-existing": _refuse_install, "install-write": _refuse_install, "install-commit": _refuse_install,
-    "uninstall": _refuse_uninstall, "resolve-activity": _resolve_activity, "grant": _change_state,
+    "install-existing": _install_existing, "install-write": _refuse_install, "install-commit": _refuse_install,
+    "uninstall": _uninstall, "resolve-activity": _resolve_activity, "grant": _change_state,
     "revoke": _change_state, "enable": _change_state, "disable": _change_state, "disable-user": _change_state,
     "hide": _change_state, "unhide": _change_state,
 }  # fmt: skip

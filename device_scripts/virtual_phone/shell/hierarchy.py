@@ -19,6 +19,7 @@ _CLASS_BY_ROLE: Final = {
     "image": "android.widget.ImageView",
     "key": "android.widget.Button",
     "link": "android.widget.TextView",
+    "pad": "android.widget.Button",
     "row": "android.widget.LinearLayout",
     "list": "android.widget.ScrollView",
     "switch": "android.widget.Switch",

@@ -16,7 +16,7 @@ _NAMED: Final = {
     "PAGE_DOWN": 93, "ESCAPE": 111, "FORWARD_DEL": 112, "CTRL_LEFT": 113, "CTRL_RIGHT": 114, "CAPS_LOCK": 115,
     "MOVE_HOME": 122, "MOVE_END": 123, "INSERT": 124, "FORWARD": 125, "VOLUME_MUTE": 164, "SETTINGS": 176,
     "APP_SWITCH": 187, "CALCULATOR": 210, "BRIGHTNESS_DOWN": 220, "BRIGHTNESS_UP": 221, "SLEEP": 223, "WAKEUP": 224,
-    "CUT": 277, "COPY": 278, "PASTE": 279, "ALL_APPS": 284,
+    "MEDIA_PLAY": 126, "MEDIA_PAUSE": 127, "CUT": 277, "COPY": 278, "PASTE": 279, "ALL_APPS": 284,
 }  # fmt: skip
 _DIGITS: Final = {str(digit): 7 + digit for digit in range(10)}
 _LETTERS: Final = {chr(ord("A") + index): 29 + index for index in range(26)}

@@ -14,9 +14,11 @@ from device_scripts.virtual_phone.ui.widgets import (
     Dialog,
     Entry,
     Field,
+    Grid,
     IconGrid,
     Label,
     PageDots,
+    Picture,
     Row,
     Screen,
     SwitchRow,
@@ -25,6 +27,9 @@ from device_scripts.virtual_phone.ui.widgets import (
 )
 
 Rect = tuple[int, int, int, int]
+_PICTURE_SHAPE = 3 / 4
+_PICTURE_SHARE = 0.45
+"""Height of a picture by its width, and at most of the screen's height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class Box:
     below: str = ""
     marked: bool = False
     whole: bool = False
+    picture: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +162,11 @@ def _place_one(widget: Widget, frame: Frame, top: int) -> tuple[list[Box], int]:
             ]
             return placed, top + sizes.button
         case IconGrid():
+            return _icons(widget, frame, top)
+        case Picture():
+            height = min(round(width * _PICTURE_SHAPE), round(frame.height_px * _PICTURE_SHARE))
+            return [_picture(widget, (0, top, width, top + height))], top + height
+        case Grid():
             return _grid(widget, frame, top)
         case Entry(id, label, below, detail):
             two_lines = round(sizes.font * 1.3 + sizes.small_font * 1.5) if below else 0
@@ -173,7 +184,29 @@ def _place_one(widget: Widget, frame: Frame, top: int) -> tuple[list[Box], int]:
             return [Box("pages", "pages", label, (0, top, width, top + height))], top + height
 
 
-def _grid(grid: IconGrid, frame: Frame, top: int) -> tuple[list[Box], int]:
+def _picture(picture: Picture, rect: Rect) -> Box:
+    return Box("image", picture.id, picture.label, rect, bool(picture.id), picture=picture.data)
+
+
+def _grid(grid: Grid, frame: Frame, top: int) -> tuple[list[Box], int]:
+    sizes, gap = frame.metrics, max(1, frame.metrics.margin // 4)
+    edges = [gap + round((frame.width_px - gap) * column / grid.columns) for column in range(grid.columns + 1)]
+    boxes: list[Box] = []
+    for start in range(0, len(grid.cells), grid.columns):
+        line = grid.cells[start : start + grid.columns]
+        shows = any(isinstance(cell, Picture) for cell in line)
+        height = round((edges[1] - edges[0]) * _PICTURE_SHAPE) if shows else sizes.button
+        for cell, left, right in zip(line, edges, edges[1:], strict=False):
+            rect = (left, top + gap, right - gap, top + height)
+            if isinstance(cell, Picture):
+                boxes.append(_picture(cell, rect))
+            else:
+                boxes.append(Box("pad" if cell.quiet else "button", cell.id, cell.label, rect, True))
+        top += height
+    return boxes, top + gap
+
+
+def _icons(grid: IconGrid, frame: Frame, top: int) -> tuple[list[Box], int]:
     sizes = frame.metrics
     cell_width = frame.width_px // sizes.columns
     cell_height = sizes.icon + round(sizes.font * 2.4)
@@ -306,6 +339,7 @@ def _with_rect(box: Box, rect: Rect) -> Box:
         box.below,
         box.marked,
         box.whole,
+        picture=box.picture,
     )
 
 

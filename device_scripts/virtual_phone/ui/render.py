@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 
 from device_scripts.virtual_phone.ui.glyphs import draw_glyph
 from device_scripts.virtual_phone.ui.layout import Box, Rect
+from device_scripts.virtual_phone.ui.pictures import fit_picture
 from device_scripts.virtual_phone.ui.theme import Colour, Metrics, Palette, font
 
 WALLPAPER_TOP = (38, 58, 104)
@@ -134,6 +135,19 @@ class _Painter:
     def _button(self, box: Box) -> None:
         self._draw.rounded_rectangle(_inside(box.rect), radius=self._metrics.margin, fill=self._palette.accent)
         self._write(box.label, *self._middle(box.rect), self._metrics.font, self._palette.on_accent, "mm")
+
+    def _pad(self, box: Box) -> None:
+        self._draw.rounded_rectangle(_inside(box.rect), radius=self._metrics.margin, fill=self._palette.surface)
+        self._write(box.label, *self._middle(box.rect), self._metrics.font, self._palette.text, "mm")
+
+    def _image(self, box: Box) -> None:
+        left, top, right, bottom = box.rect
+        fitted = fit_picture(box.picture, (right - left, bottom - top))
+        if fitted is not None:
+            self.image.paste(fitted, (left, top))
+            return
+        self._draw.rectangle(_inside(box.rect), fill=self._palette.surface)
+        self._write("?", *self._middle(box.rect), self._metrics.font, self._palette.faint, "mm")
 
     def _field(self, box: Box) -> None:
         edge = self._palette.accent if box.focused else self._palette.faint

@@ -25,10 +25,11 @@ class SwitchRow:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A filled button."""
+    """A filled button; a quiet one is grey, as the digits of a calculator are."""
 
     id: str
     label: str
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,23 @@ class Tabs:
     """Tabs side by side under the title."""
 
     tabs: tuple[Tab, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture by its file's content (PNG, JPEG); tapping it reports ``id``, if it has one."""
+
+    id: str
+    label: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Buttons or pictures side by side, ``columns`` to a line."""
+
+    columns: int
+    cells: tuple[Button | Picture, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +162,22 @@ class PageDots:
     count: int
 
 
-Widget = Row | SwitchRow | Button | Field | Label | IconGrid | Tabs | Entry | CellGrid | Bubble | Beside | PageDots
+Widget = (
+    Row
+    | SwitchRow
+    | Button
+    | Field
+    | Label
+    | IconGrid
+    | Tabs
+    | Picture
+    | Grid
+    | Entry
+    | CellGrid
+    | Bubble
+    | Beside
+    | PageDots
+)
 
 
 @dataclass(frozen=True, slots=True)

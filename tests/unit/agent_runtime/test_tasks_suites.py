@@ -28,11 +28,11 @@ def test_the_general_suite_is_what_it_says() -> None:
 
 
 def test_an_unknown_suite_is_refused() -> None:
-    with pytest.raises(UsageError, match="expected one of general"):
+    with pytest.raises(UsageError, match="expected one of apps, general"):
         suite_named("webshop")
 
 
-@pytest.mark.parametrize("template", SUITE, ids=lambda template: template.name)
+@pytest.mark.parametrize("template", [*SUITE, *suite_named("apps")], ids=lambda template: template.name)
 def test_splits_are_disjoint_by_parameter_value_and_whole(template: FakeTemplate) -> None:
     train, held = template.instances("train"), template.instances("held")
     combinations = 1

@@ -1,0 +1,96 @@
+"""The app store: a catalogue of small apps, each with its page; an installed one is on the phone like any other."""
+
+from __future__ import annotations
+
+import random
+
+from device_scripts.virtual_phone.apps.base import App, Host, field_text
+from device_scripts.virtual_phone.apps.gadgets import GADGETS
+from device_scripts.virtual_phone.state import Activity, PhoneState, Table
+from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Grid, Label, Row, Screen, Widget
+
+APPS_TABLE = "com.android.vending/apps"
+
+
+class Store(App):
+    """A list to search, and a page for each app."""
+
+    package = "com.android.vending"
+    label = "Store"
+    glyph = "bag"
+    colour = (90, 130, 50)
+    activities = (".AssetBrowserActivity", ".DetailsActivity")
+    tables = (APPS_TABLE,)
+    offers = GADGETS
+
+    def defaults(self, state: PhoneState, rng: random.Random) -> None:
+        state.orders["store"] = [app.package for app in rng.sample(GADGETS, len(GADGETS))]
+
+    def screen(self, state: PhoneState, activity: Activity) -> Screen:
+        if activity.component.endswith(".DetailsActivity"):
+            return _details(state, activity)
+        typed = field_text(activity, "search")
+        apps = [_BY_PACKAGE[package] for package in state.orders["store"]]
+        found = [app for app in apps if typed.strip().lower() in app.label.lower()]
+        rows: tuple[Widget, ...] = tuple(
+            Row(f"app:{app.package}", app.label, "installed" if _is_installed(state, app.package) else "free")
+            for app in found
+        )
+        return Screen("Store", (Field("search", "Search apps", typed), *(rows or (Label("Nothing found"),))))
+
+    def tapped(self, host: Host, activity: Activity, id: str) -> None:
+        kind, _, name = id.partition(":")
+        package = activity.data.get("package", "")
+        match kind:
+            case "search":
+                host.focus("search")
+            case "app":
+                activity.data.pop("field:search", None)
+                host.open(self.component(".DetailsActivity"), {"package": name})
+            case "install":
+                host.install(package)
+            case "open":
+                host.launch(package)
+            case "uninstall":
+                activity.data["asked"] = "1"
+            case "cancel":
+                del activity.data["asked"]
+            case "confirm":
+                del activity.data["asked"]
+                host.uninstall(package)
+
+    def submitted(self, host: Host, activity: Activity, field_id: str) -> None:
+        host.focus(None)
+
+    def back(self, host: Host, activity: Activity) -> bool:
+        asked = activity.data.pop("asked", None)
+        return asked is not None or activity.data.pop("field:search", None) is not None
+
+    def query(self, state: PhoneState, path: str) -> Table:
+        return [
+            {
+                "_id": number,
+                "package": app.package,
+                "name": app.label,
+                "installed": int(_is_installed(state, app.package)),
+            }
+            for number, app in enumerate(GADGETS, start=1)
+        ]
+
+
+_BY_PACKAGE = {app.package: app for app in GADGETS}
+
+
+def _is_installed(state: PhoneState, package: str) -> bool:
+    return package in state.orders.get("installed", [])
+
+
+def _details(state: PhoneState, activity: Activity) -> Screen:
+    app = _BY_PACKAGE[activity.data["package"]]
+    acts: Widget = Button("install", "Install")
+    asked = None
+    if _is_installed(state, app.package):
+        acts = Grid(2, (Button("open", "Open"), Button("uninstall", "Uninstall")))
+        if "asked" in activity.data:
+            asked = Dialog("Uninstall it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
+    return Screen("App", (Label(app.label, large=True), Label(app.about), acts), asked)
