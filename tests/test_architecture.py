@@ -124,6 +124,7 @@ TORCH_FREE = (
     "agent_runtime.sessions.commands",
     "agent_runtime.sessions.course",
     "agent_runtime.sessions.export",
+    "agent_runtime.sessions.exporters.lerobot",
     "agent_runtime.sessions.importing",
     "agent_runtime.sessions.pytest_plugin",
     "agent_runtime.sessions.start",

@@ -1,4 +1,4 @@
-"""Writes a session as one table, a row a step, for other programs: JSON lines or Parquet. Changes no session.
+"""Writes a session for other programs: as a table with a row a step here, else by ``exporters``. Changes no session.
 
 A row holds the step, the episode it is of and that episode's end, so that it can be read alone. Pictures stay where
 they are: ``screen`` is the path under the session's folder. Parquet needs pyarrow, the extra ``parquet``.
@@ -6,13 +6,19 @@ they are: ``screen`` is the path under the session's folder. Parquet needs pyarr
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent_runtime.errors import SessionError, UsageError
 from agent_runtime.sessions import schema
+from agent_runtime.sessions.exporters.atif import write_atif
+from agent_runtime.sessions.exporters.lerobot import write_lerobot
+from agent_runtime.sessions.exporters.rerun import write_rerun
 from agent_runtime.sessions.recording import SCREENS_NAME, RecordedEpisode, RecordedStep, Session
+from agent_runtime.sessions.writer import refuse_used_folder
 
 if TYPE_CHECKING:
     import pyarrow
@@ -29,25 +35,44 @@ def rows(session: Session) -> Iterator[Row]:
 
 
 def export_session(session: Session, kind: str, path: Path) -> int:
-    """Write the table, whole or not at all, over a file that may be there; return how many rows it has.
+    """Write a format's file or folder, whole or not at all; return how many rows, steps or episodes it has.
+
+    A file that is there is replaced; a folder must be new or empty.
 
     Raises:
         UsageError: there is no such kind, or its package is not installed.
-        SessionError: the file cannot be written, or has no words for what was recorded.
+        SessionError: it cannot be written, or has no words for what was recorded.
     """
-    if kind not in WRITERS:
-        raise UsageError(f"Got the format {kind!r}, expected one of {', '.join(WRITERS)}: choose one of these.")
+    if kind not in FORMATS:
+        raise UsageError(f"Got the format {kind!r}, expected one of {', '.join(FORMATS)}: choose one of these.")
+    form = FORMATS[kind]
     unfinished = path.with_name(f"{path.name}.tmp")
+    if form.is_folder:
+        refuse_used_folder(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            count = WRITERS[kind](session, unfinished)
+            if form.is_folder:
+                unfinished.mkdir()
+            count = form.write(session, unfinished)
             os.replace(unfinished, path)
+        except ImportError as error:
+            raise UsageError(
+                f"Got the format {kind} without the package {form.package} ({error}), expected it installed: "
+                f"pip install 'coso-phone[{form.extra}]', or export jsonl."
+            ) from error
         finally:
-            unfinished.unlink(missing_ok=True)
+            _remove(unfinished)
     except OSError as error:
-        raise SessionError(f"Got no place for {path} ({error}), expected a file to write: name another.") from error
+        raise SessionError(f"Got no place for {path} ({error}), expected it to be writable: name another.") from error
     return count
+
+
+def _remove(unfinished: Path) -> None:
+    if unfinished.is_dir():
+        shutil.rmtree(unfinished)
+    else:
+        unfinished.unlink(missing_ok=True)
 
 
 def _row(session: Session, episode: RecordedEpisode, step: RecordedStep) -> Row:
@@ -85,14 +110,9 @@ def _write_jsonl(session: Session, path: Path) -> int:
 
 
 def _write_parquet(session: Session, path: Path) -> int:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise UsageError(
-            f"Got the format parquet without the package pyarrow ({error}), expected it installed: "
-            "pip install 'coso-phone[parquet]', or export jsonl."
-        ) from error
+    import pyarrow
+    from pyarrow import parquet
+
     columns, count = _parquet_columns(), 0
     with parquet.ParquetWriter(path, columns) as writer:
         for episode in session.episodes:
@@ -136,5 +156,24 @@ COLUMNS = (
     *("token_ids", "log_probs", "screen", "base_model_digest", "action_grammar", "imported_from"),
 )
 """A row's columns in order, in either format."""
-WRITERS: dict[str, Callable[[Session, Path], int]] = {"jsonl": _write_jsonl, "parquet": _write_parquet}
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a session is written: ``write`` gets the file's path, or a folder that is there and empty."""
+
+    write: Callable[[Session, Path], int]
+    counts: str
+    is_folder: bool = False
+    package: str = ""
+    extra: str = ""
+
+
+FORMATS = {
+    "jsonl": Format(_write_jsonl, "rows"),
+    "parquet": Format(_write_parquet, "rows", package="pyarrow", extra="parquet"),
+    "atif": Format(write_atif, "episodes", is_folder=True),
+    "lerobot": Format(write_lerobot, "episodes", is_folder=True, package="pyarrow", extra="parquet"),
+    "rrd": Format(write_rerun, "steps", package="rerun-sdk", extra="rerun"),
+}
 """By the name `agent-runtime export` takes."""

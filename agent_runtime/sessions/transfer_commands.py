@@ -45,15 +45,17 @@ def import_(
 
 def export(
     folder: Annotated[Path, typer.Argument(help="Folder of a session.", metavar="DIR")],
-    output: Annotated[Path, typer.Option(help="File to write; one that is there is replaced.")],
-    format_: Annotated[str, typer.Option("--format", help="jsonl or parquet (the extra 'parquet').")] = "jsonl",
+    output: Annotated[
+        Path, typer.Option(help="File to write, over one that is there; a new folder for atif and lerobot.")
+    ],
+    format_: Annotated[str, typer.Option("--format", help="jsonl, parquet, atif, lerobot or rrd.")] = "jsonl",
 ) -> None:
-    """Write a session as a table with a row a step."""
+    """Write a session for other programs: a table with a row a step, ATIF, a LeRobot dataset or a Rerun recording."""
     with bad_input_is_a_sentence():
-        from agent_runtime.sessions.export import export_session
+        from agent_runtime.sessions.export import FORMATS, export_session
         from agent_runtime.sessions.reader import open_session
 
         session = open_session(folder)
         count = export_session(session, format_, output)
     cut = "" if session.is_closed else " The recording was cut short."
-    typer.echo(f"Wrote {output}: {count} rows.{cut}")
+    typer.echo(f"Wrote {output}: {count} {FORMATS[format_].counts}.{cut}")
