@@ -80,6 +80,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "agent_runtime.uplink.codec",
         "agent_runtime.uplink.tls",
     ),
+    "tuner.canary": ("tuner.canary",),
     "tuner.coso": ("tuner.coso", "tuner.errors", "agent_runtime.actions"),
     "tuner.ingest": (
         "tuner.ingest",
@@ -135,6 +136,7 @@ TORCH_FREE = (
     "agent_runtime.tasks",
     "agent_runtime.uplink.client",
     "tuner.adapters.store",
+    "tuner.canary.rule",
     "tuner.certificates.folder",
     "tuner.cli",
     "tuner.config",

@@ -50,8 +50,8 @@ def payload_to_return_to(store: AdapterStore, wish: RollbackWish, expected: poli
 def record_rollback(state: Path, to_version: int, from_version: int, new_version: int) -> None:
     """Append the decision durably; a second time changes nothing."""
     path = state / DECISIONS_NAME
-    told = path.read_text("utf-8").splitlines() if path.exists() else []
-    if any(_new_version(line) == new_version for line in told):
+    told = path.read_text("utf-8", "replace") if path.exists() else ""
+    if any(_new_version(line) == new_version for line in told.splitlines()):
         return
     decision = {
         "decision": "rollback",
@@ -60,8 +60,9 @@ def record_rollback(state: Path, to_version: int, from_version: int, new_version
         "new_version": new_version,
         "recorded_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
+    ending = "" if told.endswith("\n") or not told else "\n"  # a crash tore the last line: this one stands alone
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(decision) + "\n")
+        file.write(ending + json.dumps(decision) + "\n")
         file.flush()
         os.fsync(file.fileno())
 

@@ -223,6 +223,15 @@ def test_a_decision_is_recorded_once_and_a_torn_line_does_no_harm(tmp_path: Path
     assert [json.loads(line)["new_version"] for line in lines[2:]] == [4, 5]
 
 
+def test_a_decision_after_a_torn_end_stands_on_a_line_of_its_own_and_is_not_told_twice(tmp_path: Path) -> None:
+    (tmp_path / DECISIONS_NAME).write_bytes(b'{"decision": "roll\xc3')  # a crash in the middle of an append
+    for _ in range(2):
+        record_rollback(tmp_path, 1, 3, 4)
+    torn, *whole = (tmp_path / DECISIONS_NAME).read_bytes().splitlines()
+    assert torn == b'{"decision": "roll\xc3'
+    assert [json.loads(line)["new_version"] for line in whole] == [4]
+
+
 # --- the front and the command line
 
 
