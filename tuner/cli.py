@@ -58,8 +58,12 @@ def serve(
         Objective, typer.Option(help="Policy term: advantage-weighted, PPO's clipped one, or cloning of successes.")
     ] = _DEFAULT.objective,
     advantage: Annotated[
-        AdvantageKind, typer.Option(help="An outcome against its task's success rate, or against its group (GRPO).")
+        AdvantageKind,
+        typer.Option(help="An outcome against its task's success rate, its group's (GRPO), or critics' values."),
     ] = _DEFAULT.advantage,
+    instruction_share: Annotated[
+        float, typer.Option(help="Top share of the episodes kept (DigiRL); critic with awr only.")
+    ] = _DEFAULT.instruction_share,
     clip_range: Annotated[float, typer.Option(help="Clip range (epsilon); ppo only.")] = _DEFAULT.clip_range,
     thought_scaling: Annotated[
         float, typer.Option(help="Weight (lambda) of the log-probability of thought tokens.")
@@ -110,6 +114,7 @@ def serve(
             action_grammar=identity.action_grammar,
             objective=objective,
             advantage=advantage,
+            instruction_share=instruction_share,
             clip_range=clip_range,
             thought_scaling=thought_scaling,
             entropy=entropy,
