@@ -24,6 +24,7 @@ from tuner.config import (
 )
 from tuner.errors import TunerServiceError
 from tuner.keys_commands import fail, keys_app
+from tuner.train_command import train
 
 if TYPE_CHECKING:
     import grpc
@@ -207,6 +208,7 @@ def rollback(
     typer.echo(f"version {answer.new_version} has the tensors of version {version}; {latest} was the latest before")
 
 
+app.command()(train)
 app.add_typer(keys_app, name="keys")
 
 

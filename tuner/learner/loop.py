@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 
 from safetensors.torch import load
 
-from agent_runtime.errors import PolicyError
-from agent_runtime.policy.prompt import picture_from_png
 from tuner.config import LearnerConfig
 from tuner.errors import RollbackError, StoreError
 from tuner.ingest.ledger import Ledger, StoredTrajectory
@@ -26,7 +24,7 @@ from tuner.learner.policy_update import StepFigures
 from tuner.learner.progress import Progress, manifest_of
 from tuner.learner.records import WeightRecord, append_metrics, append_weight_records
 from tuner.learner.rollback import payload_to_return_to
-from tuner.learner.samples import StepSample
+from tuner.learner.samples import can_be_shown
 from tuner.learner.student import Student
 
 SCM_UTTERANCES = 256
@@ -241,15 +239,6 @@ class Learner:
             )
             for step in steps[:: max(1, len(steps) // WEIGHT_RECORDS_PER_UPDATE)]
         ]
-
-
-def can_be_shown(sample: StepSample) -> bool:
-    """Tell whether the step's picture decodes; the front looks only at its ends, and one bad picture stops nobody."""
-    try:
-        picture_from_png(sample.screenshot_png)
-    except PolicyError:
-        return False
-    return True
 
 
 def _mean_figures(steps: Sequence[StepFigures]) -> dict[str, float]:

@@ -4,6 +4,8 @@ import math
 import sys
 from dataclasses import dataclass
 
+from agent_runtime.errors import PolicyError
+from agent_runtime.policy.prompt import picture_from_png
 from agent_runtime.trajectory import Purpose, Trajectory, Verdict
 from agent_runtime.uplink.codec import trajectory_from_message
 from tuner.coso.labels import Utterance, action_labels
@@ -77,3 +79,12 @@ def _samples(sequence: int, trajectory: Trajectory, reward: float) -> list[StepS
         for place, step in enumerate(trajectory.steps)
         if step.decision.token_ids
     ]
+
+
+def can_be_shown(sample: StepSample) -> bool:
+    """Tell whether the step's picture decodes; the front looks only at its ends, and one bad picture stops nobody."""
+    try:
+        picture_from_png(sample.screenshot_png)
+    except PolicyError:
+        return False
+    return True
