@@ -75,6 +75,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "agent_runtime.adapters",
         "agent_runtime.policy",
         "agent_runtime.errors",
+        "agent_runtime.sessions.reader",
+        "agent_runtime.sessions.recording",
         "agent_runtime.trajectory",
         "agent_runtime.uplink.channel",
         "agent_runtime.uplink.codec",

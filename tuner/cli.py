@@ -24,6 +24,7 @@ from tuner.config import (
 )
 from tuner.errors import TunerServiceError
 from tuner.keys_commands import fail, keys_app
+from tuner.train_command import train
 
 if TYPE_CHECKING:
     import grpc
@@ -58,8 +59,12 @@ def serve(
         Objective, typer.Option(help="Policy term: advantage-weighted, PPO's clipped one, or cloning of successes.")
     ] = _DEFAULT.objective,
     advantage: Annotated[
-        AdvantageKind, typer.Option(help="An outcome against its task's success rate, or against its group (GRPO).")
+        AdvantageKind,
+        typer.Option(help="An outcome against its task's success rate, its group's (GRPO), or critics' values."),
     ] = _DEFAULT.advantage,
+    instruction_share: Annotated[
+        float, typer.Option(help="Top share of the episodes kept (DigiRL); critic with awr only.")
+    ] = _DEFAULT.instruction_share,
     clip_range: Annotated[float, typer.Option(help="Clip range (epsilon); ppo only.")] = _DEFAULT.clip_range,
     thought_scaling: Annotated[
         float, typer.Option(help="Weight (lambda) of the log-probability of thought tokens.")
@@ -110,6 +115,7 @@ def serve(
             action_grammar=identity.action_grammar,
             objective=objective,
             advantage=advantage,
+            instruction_share=instruction_share,
             clip_range=clip_range,
             thought_scaling=thought_scaling,
             entropy=entropy,
@@ -202,6 +208,7 @@ def rollback(
     typer.echo(f"version {answer.new_version} has the tensors of version {version}; {latest} was the latest before")
 
 
+app.command()(train)
 app.add_typer(keys_app, name="keys")
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Objective = Literal["awr", "ppo", "bc"]
-AdvantageKind = Literal["baseline", "group"]
+AdvantageKind = Literal["baseline", "group", "critic"]
 EntropyTerm = Literal["causal", "uniform", "none"]
 WeightSource = Literal["scm", "parser", "released", "uniform"]
 NullToken = Literal["mask", "unk", "pad", "neighbour"]
@@ -27,8 +27,15 @@ class LearnerConfig(BaseModel):
         "awr", description="Policy term: weighted log-probability, clipped surrogate, or cloning of successes."
     )
     advantage: AdvantageKind = Field(
-        "baseline", description="What an outcome is compared with: the task's success rate, or its group's outcomes."
+        "baseline",
+        description="What an outcome is held against: its task's success rate, its group's outcomes, or a critic.",
     )
+    instruction_share: float = Field(
+        0.1, gt=0, le=1, description="Top share of the episodes that DigiRL's filter keeps (critic with awr only)."
+    )
+    gae_lambda: float = Field(0.95, ge=0, le=1, description="λ of the generalised advantage (critic with ppo only).")
+    critic_learning_rate: float = Field(1e-3, gt=0, description="AdamW's step size for the critics' heads.")
+    critic_epochs: int = Field(4, ge=1, description="Passes of the critics over the latest episodes for each update.")
     clip_range: float = Field(0.1, gt=0, lt=1, description="ε of the clipped surrogate (ppo only).")
     thought_scaling: float = Field(
         1.0, ge=0, le=1, description="λ on the log-probability of thought tokens; RL4VLM has 0.2 to 0.5."
@@ -77,6 +84,8 @@ class LearnerConfig(BaseModel):
     def _agrees_with_itself(self) -> "LearnerConfig":
         if self.entropy == "none" and self.weight_source == "uniform":
             raise ValueError("entropy none and weight_source uniform contradict each other: leave one out")
-        if self.objective == "bc" and self.advantage == "group":
+        if self.objective == "bc" and self.advantage != "baseline":
             raise ValueError("objective bc weighs every kept step 1 and takes no advantage: leave advantage out")
+        if self.advantage == "critic" and self.negative_ceiling:
+            raise ValueError("advantage critic weighs steps 1 or 0, never below: leave negative_ceiling out")
         return self

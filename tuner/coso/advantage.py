@@ -1,7 +1,7 @@
 """Turns an episode's outcome into a weight for each of its steps. Knows no tokens and no critic.
 
-There is no learned critic: the success of the same task so far stands in for V (DigiRL's instruction-level
-value). With r the reward in [0, 1], H the number of steps, h = 1 … H, b the baseline, λ the discount:
+The success of the same task so far stands in for V (DigiRL's instruction-level value); what learned critics say is
+``filters``' business. With r the reward in [0, 1], H the number of steps, h = 1 … H, b the baseline, λ the discount:
 
     A_h = λ^(H−h) · r − b        the fewer steps were left, the more the outcome is this step's doing
     w_h = min(1, max(A_h, floor))                       when the episode succeeded

@@ -1,8 +1,8 @@
 """Who earned the outcome: advantages of steps and of tokens. Pure functions; learns no value and keeps no replay.
 
 R is episodes, H steps of an episode, T tokens of a step. Rows are padded on the right; what lies under padding
-never counts. Values come from the caller: the learner of this package has no learned critic, so GAE and BAD are
-here for those who have one, and the group-relative advantage is what it uses in their place.
+never counts. Values come from the caller (``critic``). The learner uses GAE and the group-relative advantage; BAD is
+here for those who have a value for each token.
 """
 
 from collections.abc import Hashable, Sequence

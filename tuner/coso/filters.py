@@ -1,7 +1,7 @@
 """DigiRL's two filters: which steps and which episodes are worth imitating. Pure functions; learns no critic.
 
-Source: DigiRL, arXiv 2406.11896, section 4. V are probabilities of success from classifiers the caller has; the
-learner of this package has none, so these are functions only.
+Source: DigiRL, arXiv 2406.11896, section 4. V are probabilities of success from the caller's classifiers
+(``critic``).
 """
 
 import math

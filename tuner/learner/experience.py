@@ -12,54 +12,30 @@ Nothing the policy says of the step enters the draw: favouring what it finds unl
 Under "ppo" only the episodes new in this update are looked at, for the clipped ratio trusts no other; steps
 of any outcome carry the policy term with their signed advantage, all equally likely but for 1/2^uses, and those of
 advantage 0 are the ones that ride along. Advantages are per-step A_h of ``advantage`` or, under "group", one for
-the whole episode, against the latest ``GROUP_SIZE`` of the same task and parameters in the replay. There is no
-learned critic: GAE, BAD and DigiRL's filters (``credit``, ``filters``) are functions that this learner does not use.
+the whole episode, against the latest ``GROUP_SIZE`` of the same task and parameters in the replay. Under "critic"
+weights are those of ``judged``, which ``judging`` makes of the critics' values: steps of weight 1 carry the policy
+term, whatever their episode's outcome, under "awr"; GAE's A_h under "ppo".
 """
 
 import heapq
 import math
 import operator
 import random
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent_runtime.trajectory import Purpose, Trajectory, Verdict
-from agent_runtime.uplink.codec import trajectory_from_message
 from tuner.config import AdvantageKind, Objective
 from tuner.coso.advantage import SuccessBaseline, awr_weights, step_advantages
 from tuner.coso.credit import group_advantage
-from tuner.coso.labels import Utterance, action_labels
+from tuner.coso.labels import Utterance
 from tuner.ingest.ledger import StoredTrajectory
+from tuner.learner.samples import NO_BOUND, Group, StepSample, trainable_steps
 
 FRESH_FACTOR = 2.0
-_NO_BOUND = sys.maxsize
 FAILURES_KEPT = 32
 """Failed trajectories kept for their entropy; older ones show screens the policy has moved on from."""
 GROUP_SIZE = 16
 """Episodes a group-relative advantage compares with; an older policy's outcomes are no measure of today's."""
-
-Group = tuple[str, tuple[tuple[str, str], ...]]
-"""A task and its parameters: episodes that can be compared."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepSample:
-    """One step, with what is needed to compute its loss; ``key`` is (sequence in the ledger, place in the episode)."""
-
-    key: tuple[int, int]
-    trajectory_id: str
-    task_name: str
-    goal: str
-    prompt: str
-    screenshot_png: bytes
-    group: Group
-    utterance: Utterance
-    behaviour_log_prob: float
-    behaviour_log_probs: tuple[float, ...]
-    temperature: float
-    reward: float
-    steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,48 +52,6 @@ class Candidate:
     correction: float = 1.0
 
 
-def trainable_steps(stored: StoredTrajectory, vocabulary_size: int = _NO_BOUND) -> list[StepSample]:
-    """Return the steps to learn from: none for void, evaluation, unreadable or non-finite trajectories.
-
-    Nor for one that holds a token beyond the tokenizer's ``vocabulary_size``.
-    """
-    try:
-        trajectory = trajectory_from_message(stored.message)
-    except ValueError:
-        return []
-    if trajectory.purpose is not Purpose.EXPLORE or trajectory.verdict is Verdict.VOID:
-        return []
-    reward = trajectory.reward if trajectory.verdict is Verdict.SUCCESS else 0.0
-    log_probs = [log_prob for step in trajectory.steps for log_prob in step.decision.log_probs]
-    if any(token_id >= vocabulary_size for step in trajectory.steps for token_id in step.decision.token_ids):
-        return []
-    if not (0 <= reward <= 1 and all(math.isfinite(log_prob) and log_prob <= 1e-3 for log_prob in log_probs)):
-        return []
-    return _samples(stored.sequence, trajectory, reward)
-
-
-def _samples(sequence: int, trajectory: Trajectory, reward: float) -> list[StepSample]:
-    return [
-        StepSample(
-            key=(sequence, place),
-            trajectory_id=trajectory.trajectory_id,
-            task_name=trajectory.task_name,
-            goal=trajectory.goal,
-            prompt=step.prompt,
-            screenshot_png=step.screenshot.png,
-            group=(trajectory.task_name, tuple(sorted(trajectory.task_params.items()))),
-            utterance=Utterance(step.decision.token_ids, action_labels(step.action)),
-            behaviour_log_prob=math.fsum(step.decision.log_probs),
-            behaviour_log_probs=step.decision.log_probs,
-            temperature=trajectory.temperature or 1.0,
-            reward=reward,
-            steps=len(trajectory.steps),
-        )
-        for place, step in enumerate(trajectory.steps)
-        if step.decision.token_ids
-    ]
-
-
 class Experience:
     """The replay: steps by trajectory, and the success baseline of each task."""
 
@@ -128,9 +62,11 @@ class Experience:
         negative_ceiling: float = 0.0,
         objective: Objective = "awr",
         advantage: AdvantageKind = "baseline",
-        vocabulary_size: int = _NO_BOUND,
+        vocabulary_size: int = NO_BOUND,
     ) -> None:
         self.baseline = SuccessBaseline()
+        self.judged: Mapping[tuple[int, int], float] = {}
+        """Weight of steps by key, of the critics' making; asked under "critic" alone."""
         self._capacity = capacity
         self._discount = discount
         self._negative_ceiling = negative_ceiling
@@ -159,6 +95,15 @@ class Experience:
         """Return the trainable steps of a trajectory, none when it is unknown."""
         return self._steps.get(sequence, [])
 
+    def episodes(self) -> list[list[StepSample]]:
+        """Return the episodes that an update may look at, in order of arrival: under "ppo" the fresh ones alone."""
+        told = [steps for steps in self._steps.values() if steps]
+        return [steps for steps in told if self._objective != "ppo" or steps[0].key[0] in self._fresh]
+
+    def latest_episodes(self, limit: int) -> list[list[StepSample]]:
+        """Return at most ``limit`` episodes of any outcome, the newest last."""
+        return [steps for steps in self._steps.values() if steps][-limit:]
+
     def latest_steps(self, limit: int) -> list[StepSample]:
         """Return at most ``limit`` steps of any outcome, the newest last."""
         return [step for steps in self._steps.values() for step in steps][-limit:]
@@ -173,13 +118,22 @@ class Experience:
 
     def candidates(self) -> tuple[list[Candidate], list[Candidate]]:
         """Return the steps that carry the policy term, and those that ride along for their entropy."""
-        told = [steps for steps in self._steps.values() if steps]
+        told = self.episodes()
         if self._objective == "ppo":
-            weighed = self._weighed([steps for steps in told if steps[0].key[0] in self._fresh])
+            weighed = self._weighed(told)
             return [step for step in weighed if step.weight != 0], [step for step in weighed if step.weight == 0]
+        if self._advantage == "critic":
+            return self._kept(told)
         successes = [steps for steps in told if steps[0].reward > 0]
         failures = [steps for steps in told if steps[0].reward == 0][-FAILURES_KEPT:]
         return self._weighed(successes), self._weighed(failures)
+
+    def _kept(self, trajectories: Sequence[list[StepSample]]) -> tuple[list[Candidate], list[Candidate]]:
+        """Return the steps the critics keep, and those of recent failures that they do not."""
+        kept = [(step, 1.0) for steps in trajectories for step in steps if self.judged.get(step.key)]
+        failures = [steps for steps in trajectories if steps[0].reward == 0][-FAILURES_KEPT:]
+        riding = [(step, 0.0) for steps in failures for step in steps if not self.judged.get(step.key)]
+        return self._prioritized(kept), self._prioritized(riding)
 
     def _weighed(self, trajectories: Iterable[list[StepSample]]) -> list[Candidate]:
         weighed: list[tuple[StepSample, float]] = []
@@ -206,6 +160,8 @@ class Experience:
         succeeded = step.reward > 0
         if self._objective == "bc":
             return (float(succeeded),) * step.steps
+        if self._advantage == "critic":
+            return tuple(self.judged.get((step.key[0], place), 0.0) for place in range(step.steps))
         if self._advantage == "group":
             others = [reward for sequence, reward in outcomes[step.group].items() if sequence != step.key[0]]
             members = [*others[-(GROUP_SIZE - 1) :], step.reward]

@@ -1,38 +1,37 @@
-"""The learner's loop: take a batch, update the causal model and the policy, publish, save. Computes no loss itself.
+"""The learner's loop: take a batch, update causal model, critics and policy, publish, save. Computes no loss itself.
 
-One update is one commit. The checkpoint is written first and makes the update true; publishing the adapter and
-marking the trajectories consumed follow from it, and are done again at the next start if a crash came between.
-All randomness derives from the seed and the number of the update, so there is no generator state to keep.
+One update is one commit (``commit``). All randomness derives from the seed and the number of the update, so there is
+no generator state to keep.
 """
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from safetensors.torch import load, save
-from torch import Tensor
+from safetensors.torch import load
 
-from agent_runtime.errors import PolicyError
-from agent_runtime.policy.prompt import picture_from_png
-from tuner.adapters.store import AdapterStore
 from tuner.config import LearnerConfig
-from tuner.errors import LearnerError, RollbackError, StoreError
+from tuner.errors import RollbackError, StoreError
 from tuner.ingest.ledger import Ledger, StoredTrajectory
 from tuner.learner.causal import PRETRAINING_RATE
-from tuner.learner.checkpoint import Checkpoint, CheckpointFolder
-from tuner.learner.experience import Experience, Sampler, StepSample
+from tuner.learner.commit import Commits
+from tuner.learner.experience import Experience, Sampler
 from tuner.learner.finite import NotFiniteError
 from tuner.learner.intake import Intake
+from tuner.learner.judging import digirl_weights, gae_weights
 from tuner.learner.mailbox import Mailbox, RollbackWish
 from tuner.learner.policy_update import StepFigures
 from tuner.learner.progress import Progress, manifest_of
 from tuner.learner.records import WeightRecord, append_metrics, append_weight_records
-from tuner.learner.rollback import payload_to_return_to, record_rollback
+from tuner.learner.rollback import payload_to_return_to
+from tuner.learner.samples import can_be_shown
 from tuner.learner.student import Student
 
 SCM_UTTERANCES = 256
 SCM_UNSEEN_UTTERANCES = 64
 SCM_LEAST_STEPS = 12
+CRITIC_EPISODES = 256
+"""Episodes the critics are trained on in an update: an older policy's outcomes are no measure of today's."""
 WEIGHT_RECORDS_PER_UPDATE = 8
 
 
@@ -43,7 +42,8 @@ class Outcome:
     steps: tuple[StepFigures, ...] = ()
     refused: int = 0
     scm_loss: float = 0.0
-    calibration: Mapping[str, float] = field(default_factory=dict)
+    others: Mapping[str, float] = field(default_factory=dict)
+    """Calibration of the action model, and what the critics say of themselves."""
 
 
 class Learner:
@@ -54,8 +54,7 @@ class Learner:
         self._student = student
         self._ledger = ledger
         self._mailbox = mailbox
-        self._store = AdapterStore(config.state / "adapters")
-        self._checkpoints = CheckpointFolder(config.state / "learner")
+        self._commits = Commits(config, ledger, mailbox)
         self._intake = Intake(ledger, config.state / "learner" / "batch.json", config.trajectories_per_update)
         self._experience = Experience(
             config.replay_capacity,
@@ -93,29 +92,25 @@ class Learner:
         Raises:
             LearnerError: the checkpoint is of other settings.
         """
-        self._checkpoints.folder.mkdir(parents=True, exist_ok=True)
-        checkpoint = self._checkpoints.latest()
-        if checkpoint is None:
+        found = self._commits.latest()
+        if found is None:
             self._begin()
         else:
-            self._go_on(checkpoint)
+            checkpoint, self._progress = found
+            self._student.load(checkpoint.tensors)
+            self._experience.baseline.load(checkpoint.state["baseline"])
+            self._commits.finish(self._progress, checkpoint.tensors)
+            self._progress = self._progress.at_least(self._commits.latest_version)
         self._experience.recall(self._ledger.recent(self._config.replay_capacity))
 
     def _begin(self) -> None:
         """Start without a checkpoint: from the newest published adapter where there is one."""
-        published = self._store.latest()
+        store = self._commits.store
+        published = store.latest()
         if published is not None:
-            self._student.load_adapter(load(self._store.get(published.version)[1]))
-        self._progress = Progress.first(self._config, version=max(self._store.versions(), default=0))
+            self._student.load_adapter(load(store.get(published.version)[1]))
+        self._progress = Progress.first(self._config, version=self._commits.latest_version)
         self._student.causal_model.pretrain(self._config.scm_pretraining_steps, f"{self._config.seed}/pretraining")
-
-    def _go_on(self, checkpoint: Checkpoint) -> None:
-        self._progress = Progress.from_plain(checkpoint.state["progress"])
-        self._require_same_settings()
-        self._student.load(checkpoint.tensors)
-        self._experience.baseline.load(checkpoint.state["baseline"])
-        self._publish_and_mark(_adapter_payload(checkpoint.tensors))
-        self._progress = self._progress.at_least(max(self._store.versions(), default=0))
 
     def update(self, batch: Sequence[StoredTrajectory]) -> None:
         """Learn from a batch and commit; nothing is committed when a stop is asked for meanwhile."""
@@ -136,20 +131,21 @@ class Learner:
         """Commit an older version's tensors as a new version, or say why not."""
         try:
             expected = manifest_of(self._config, self._progress)
-            payload = payload_to_return_to(self._store, wish, expected)
+            payload = payload_to_return_to(self._commits.store, wish, expected)
         except (StoreError, RollbackError) as error:
             self._mailbox.rollback_refused(wish.request, str(error))
             return
         self._student.return_to(load(payload))
-        self._progress = self._progress.rolled_back(max(self._store.versions()), wish.version)
+        self._progress = self._progress.rolled_back(self._commits.latest_version, wish.version)
         self._save_and_publish()
         self._mailbox.rolled_back(wish.request, self._progress.version)
 
     def _learn(self) -> Outcome:
         seed = f"{self._config.seed}/{self._progress.update + 1}"
         unseen = self._experience.unseen_utterances(SCM_UNSEEN_UTTERANCES)
-        calibration = self._student.causal_model.calibration(unseen)  # before they are trained on
+        others = self._student.causal_model.calibration(unseen)  # before they are trained on
         scm_loss = self._update_causal_model(seed)
+        others |= self._update_critics(seed)
         sampler = Sampler(self._experience, self._config.max_uses_per_update, self._config.failure_share, seed)
         steps: list[StepFigures] = []
         refused = 0
@@ -168,7 +164,7 @@ class Learner:
                 continue
             self._student.policy.check()
             steps.append(figures)
-        return Outcome(tuple(steps), refused, scm_loss, calibration)
+        return Outcome(tuple(steps), refused, scm_loss, others)
 
     def _update_causal_model(self, seed: str) -> float:
         latest = self._experience.latest_steps(SCM_UTTERANCES)
@@ -186,6 +182,23 @@ class Learner:
             seed,
         )
 
+    def _update_critics(self, seed: str) -> dict[str, float]:
+        """Train the critics, and weigh the replay's steps by what they say; nothing where there are none."""
+        critics = self._student.critics
+        if critics is None:
+            return {}
+        config = self._config
+        figures = critics.update(self._experience.latest_episodes(CRITIC_EPISODES), config.critic_epochs, seed)
+        episodes = self._experience.episodes()
+        values = critics.values(episodes)
+        if config.objective == "ppo":
+            judged = gae_weights(episodes, values, config.discount, config.gae_lambda)
+        else:
+            judged = digirl_weights(episodes, values, config.discount, config.instruction_share)
+            figures["kept_steps"] = float(sum(weight > 0 for weight in judged.values()))
+        self._experience.judged = judged
+        return figures
+
     def _commit(self, batch: Sequence[StoredTrajectory], outcome: Outcome, seconds: float) -> None:
         sequences = [stored.sequence for stored in batch]
         self._progress = self._progress.after(sequences, len(outcome.steps))
@@ -194,25 +207,12 @@ class Learner:
         self._report(batch, outcome, seconds)
 
     def _save_and_publish(self) -> None:
-        """Make what the progress says true: the checkpoint first, then what follows from it."""
-        tensors = self._student.tensors()
-        state = {"progress": self._progress.plain(), "baseline": self._experience.baseline.state()}
-        self._checkpoints.save(self._progress.update, tensors, state)
-        self._publish_and_mark(_adapter_payload(tensors))
-
-    def _publish_and_mark(self, payload: bytes) -> None:
-        """Bring the store and the ledger up to the checkpoint; doing it twice changes nothing."""
-        version = self._progress.version
-        if version > max(self._store.versions(), default=0):
-            self._store.publish(manifest_of(self._config, self._progress), payload)
-            self._mailbox.published(version)
-        if self._progress.rolled_back_to:
-            record_rollback(self._config.state, self._progress.rolled_back_to, version - 1, version)
-        self._ledger.mark_consumed(self._progress.batch, version)
+        state = {"baseline": self._experience.baseline.state()}
+        self._commits.commit(self._progress, self._student.tensors(), state)
 
     def _report(self, batch: Sequence[StoredTrajectory], outcome: Outcome, seconds: float) -> None:
         rewards = [steps[0].reward for stored in batch if (steps := self._experience.steps_of(stored.sequence))]
-        figures = _mean_figures(outcome.steps) | dict(outcome.calibration)
+        figures = _mean_figures(outcome.steps) | dict(outcome.others)
         figures |= {
             "update": float(self._progress.update),
             "version": float(self._progress.version),
@@ -239,30 +239,6 @@ class Learner:
             )
             for step in steps[:: max(1, len(steps) // WEIGHT_RECORDS_PER_UPDATE)]
         ]
-
-    def _require_same_settings(self) -> None:
-        expected = Progress.first(self._config).settings
-        if self._progress.settings != expected:
-            raise LearnerError(
-                f"Got a checkpoint of {self._progress.settings}, expected one of {expected}: "
-                "use the settings it was made with, or another state folder."
-            )
-
-
-def can_be_shown(sample: StepSample) -> bool:
-    """Tell whether the step's picture decodes; the front looks only at its ends, and one bad picture stops nobody."""
-    try:
-        picture_from_png(sample.screenshot_png)
-    except PolicyError:
-        return False
-    return True
-
-
-def _adapter_payload(tensors: dict[str, Tensor]) -> bytes:
-    """Return the adapter as runtimes take it: one safetensors file under PEFT's names, float32."""
-    prefix = "lora/"
-    named = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-    return save({name: named[name].detach().cpu().float().contiguous() for name in sorted(named)})
 
 
 def _mean_figures(steps: Sequence[StepFigures]) -> dict[str, float]:

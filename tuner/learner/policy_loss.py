@@ -6,8 +6,8 @@
 
 each with log π = λ Σ log p(thought) + Σ log p(action), minus α times the entropy term. What w, A, kept and c are is
 ``experience``'s business (c, the correction of the draw, multiplies awr's entropy term too); log π_behaviour are the
-log-probs stored with the trajectory. Advantages are not standardised over the batch, and there is no value loss:
-this learner has no learned critic.
+log-probs stored with the trajectory. Advantages are not standardised over the batch, and there is no value loss here:
+the critics (``critics``) share no weight with the policy.
 """
 
 from collections.abc import Callable, Sequence

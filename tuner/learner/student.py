@@ -1,4 +1,4 @@
-"""Everything with weights in one place: the policy's adapter, the action model, their optimizers. Steers nothing."""
+"""Everything with weights in one place: policy adapter, action model, critics, their optimizers. Steers nothing."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -24,6 +24,9 @@ from tuner.coso.spans import THOUGHT_SPANS, thought_mask
 from tuner.errors import LearnerError
 from tuner.learner.causal import ActionModelTrainer, CausalWeights, numbers_in, whole_coordinates
 from tuner.learner.checkpoint import optimizer_state, optimizer_tensors
+from tuner.learner.critics import Critics
+from tuner.learner.feature_cache import FeatureCache
+from tuner.learner.features import StepFeatures, feature_size
 from tuner.learner.policy_loss import PolicyLoss
 from tuner.learner.policy_update import PolicyUpdater
 
@@ -31,7 +34,10 @@ THOUGHT_MASKS_KEPT = 4096
 
 
 class Student:
-    """The policy with its LoRA tensors and updater, the action model with its trainer, and the causal weights."""
+    """The policy with its LoRA tensors and updater, the action model with its trainer, and the causal weights.
+
+    ``critics`` are there under the advantage "critic" alone.
+    """
 
     def __init__(self, config: LearnerConfig, loaded: LoadedModel, defaults: AgentDefaults) -> None:
         self._text = _Text(loaded)
@@ -62,6 +68,14 @@ class Student:
             config.max_grad_norm,
             config.micro_batch_size,
         )
+        self.critics = self._critics(config, loaded.model, prompts) if config.advantage == "critic" else None
+
+    def _critics(self, config: LearnerConfig, base: Any, prompts: PromptBuilder) -> Critics:
+        size = feature_size(base)
+        cache = FeatureCache(config.state / "learner" / "features", size)
+        identity = f"{config.base_model_digest} {config.quantization} {config.action_grammar}"
+        features = StepFeatures(self._peft, prompts, cache, identity)
+        return Critics(features, size, config.critic_learning_rate, config.max_grad_norm, config.seed)
 
     def _scm_weights(self, config: LearnerConfig, null_id: int | None) -> ScmWeights:
         model = self._action_model
@@ -83,6 +97,7 @@ class Student:
             **{f"scm/{name}": tensor for name, tensor in self._action_model.state_dict().items()},
             **optimizer_tensors("lora_adam", self.policy.optimizer.state_dict()),
             **optimizer_tensors("scm_adam", self.causal_model.optimizer.state_dict()),
+            **({} if self.critics is None else self.critics.tensors()),
         }
 
     @torch.no_grad()
@@ -106,6 +121,8 @@ class Student:
         for prefix, optimizer in (("lora_adam", self.policy.optimizer), ("scm_adam", self.causal_model.optimizer)):
             state = {index: dict(values) for index, values in optimizer_state(prefix, tensors).items()}
             optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+        if self.critics is not None:
+            self.critics.load(tensors)
         self.weights.forget()
 
 

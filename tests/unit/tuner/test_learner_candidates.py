@@ -20,7 +20,8 @@ from agent_runtime.uplink.codec import trajectory_to_message
 from tuner.config import AdvantageKind, Objective
 from tuner.coso.advantage import SUCCESS_FLOOR
 from tuner.ingest.ledger import StoredTrajectory
-from tuner.learner.experience import GROUP_SIZE, Experience, Sampler, trainable_steps
+from tuner.learner.experience import GROUP_SIZE, Experience, Sampler
+from tuner.learner.samples import trainable_steps
 
 
 def _step(index: int, token: int) -> Step:

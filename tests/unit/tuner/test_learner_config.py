@@ -52,6 +52,9 @@ def test_entropy_and_weight_source_give_one_answer(settings: dict[str, Any], wei
     [
         ({"entropy": "none", "weight_source": "uniform"}, "contradict"),
         ({"objective": "bc", "advantage": "group"}, "takes no advantage"),
+        ({"objective": "bc", "advantage": "critic"}, "takes no advantage"),
+        ({"advantage": "critic", "negative_ceiling": 0.5}, "negative_ceiling"),
+        ({"instruction_share": 0.0}, "instruction_share"),
         ({"objective": "a2c"}, "objective"),
         ({"clip_range": 1.0}, "clip_range"),
         ({"clip_range": 0.0}, "clip_range"),

@@ -20,7 +20,8 @@ from agent_runtime.trajectory import (
 )
 from agent_runtime.uplink.codec import trajectory_to_message
 from tuner.ingest.ledger import StoredTrajectory
-from tuner.learner.experience import FAILURES_KEPT, Experience, Sampler, trainable_steps
+from tuner.learner.experience import FAILURES_KEPT, Experience, Sampler
+from tuner.learner.samples import trainable_steps
 
 IDENTITY = PolicyIdentity("base", "tokenizer", "none", "json")
 

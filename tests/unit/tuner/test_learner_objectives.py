@@ -19,10 +19,11 @@ from tuner.coso.labels import Utterance
 from tuner.coso.spans import THOUGHT_SPANS
 from tuner.errors import LearnerError
 from tuner.ingest.ledger import Ledger
-from tuner.learner.experience import Candidate, StepSample
+from tuner.learner.experience import Candidate
 from tuner.learner.loop import Learner
 from tuner.learner.mailbox import Mailbox
 from tuner.learner.policy_loss import PolicyLoss
+from tuner.learner.samples import StepSample
 from tuner.learner.student import Student, load_student
 
 torch.set_num_threads(1)
@@ -196,6 +197,7 @@ def _candidate(token_ids: tuple[int, ...], behaviour: Sequence[float], weight: f
         temperature=1.0,
         reward=1.0,
         steps=1,
+        horizon=1,
     )
     return Candidate(sample, weight, 1.0)
 

@@ -188,7 +188,7 @@ def test_a_crash_leaves_none_or_all_of_a_rollback(three: Running, monkeypatch: p
     owner, name, done = PLACES.get(place, (None, "", True))
     with monkeypatch.context() as patch:
         if owner is None:
-            patch.setattr("tuner.learner.loop.record_rollback", _crash)
+            patch.setattr("tuner.learner.commit.record_rollback", _crash)
         else:
             patch.setattr(owner, name, _crash)
         with pytest.raises(CrashError):

@@ -201,7 +201,7 @@ def test_the_step_that_is_broken_is_named() -> None:
 
 def test_whatever_passes_can_be_read_by_the_learner() -> None:
     from tuner.ingest.ledger import StoredTrajectory
-    from tuner.learner.experience import trainable_steps
+    from tuner.learner.samples import trainable_steps
 
     edge = message()
     edge.steps[0].action.CopyFrom(action_to_message(Tap(1.0, 1.0)))

@@ -1,0 +1,81 @@
+"""Makes an update true: the checkpoint first, then the published adapter and the mark in the ledger. Learns nothing.
+
+The checkpoint is the commit. Publishing and marking follow from it, and are done again at the next start if a crash
+came between; doing them twice changes nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from safetensors.torch import save
+from torch import Tensor
+
+from tuner.adapters.store import AdapterStore
+from tuner.config import LearnerConfig
+from tuner.errors import LearnerError
+from tuner.ingest.ledger import Ledger
+from tuner.learner.checkpoint import Checkpoint, CheckpointFolder
+from tuner.learner.mailbox import Mailbox
+from tuner.learner.progress import Progress, manifest_of
+from tuner.learner.rollback import record_rollback
+
+
+class Commits:
+    """Checkpoints and adapters of one state folder."""
+
+    def __init__(self, config: LearnerConfig, ledger: Ledger, mailbox: Mailbox) -> None:
+        self.store = AdapterStore(config.state / "adapters")
+        self._config = config
+        self._ledger = ledger
+        self._mailbox = mailbox
+        self._checkpoints = CheckpointFolder(config.state / "learner")
+
+    @property
+    def latest_version(self) -> int:
+        """The newest version published, 0 when there is none."""
+        return max(self.store.versions(), default=0)
+
+    def latest(self) -> tuple[Checkpoint, Progress] | None:
+        """Return the newest checkpoint that is whole and where it stands, None when there is none.
+
+        Raises:
+            LearnerError: the checkpoint is of other settings.
+        """
+        self._checkpoints.folder.mkdir(parents=True, exist_ok=True)
+        checkpoint = self._checkpoints.latest()
+        if checkpoint is None:
+            return None
+        progress = Progress.from_plain(checkpoint.state["progress"])
+        expected = Progress.first(self._config).settings
+        if progress.settings != expected:
+            raise LearnerError(
+                f"Got a checkpoint of {progress.settings}, expected one of {expected}: "
+                "use the settings it was made with, or another state folder."
+            )
+        return checkpoint, progress
+
+    def commit(self, progress: Progress, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+        """Make what the progress says true; ``state`` is what else a checkpoint is to hold, as JSON knows it.
+
+        Raises:
+            OSError: the disk refused.
+        """
+        self._checkpoints.save(progress.update, tensors, {"progress": progress.plain(), **state})
+        self.finish(progress, tensors)
+
+    def finish(self, progress: Progress, tensors: Mapping[str, Tensor]) -> None:
+        """Bring the store and the ledger up to a checkpoint; doing it twice changes nothing."""
+        version = progress.version
+        if version > self.latest_version:
+            self.store.publish(manifest_of(self._config, progress), _adapter_payload(tensors))
+            self._mailbox.published(version)
+        if progress.rolled_back_to:
+            record_rollback(self._config.state, progress.rolled_back_to, version - 1, version)
+        self._ledger.mark_consumed(progress.batch, version)
+
+
+def _adapter_payload(tensors: Mapping[str, Tensor]) -> bytes:
+    """Return the adapter as runtimes take it: one safetensors file under PEFT's names, float32."""
+    prefix = "lora/"
+    named = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    return save({name: named[name].detach().cpu().float().contiguous() for name in sorted(named)})

@@ -1,0 +1,151 @@
+"""The two critics: how likely a success is from a step's state, and from an episode's start. Filters nothing.
+
+V(s_h) sees the features of step h; V_instr those of the first step, whose prompt holds the goal and nothing done
+yet, and whose picture is the screen it starts from. Both are trained with cross-entropy on the outcome of the
+episode (``coso.critic``), on episodes that ``is_held_out`` does not take away; what they say of the held-out ones
+is their accuracy. Episodes of one outcome alone teach nothing: the critics then stay as they are.
+"""
+
+import logging
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tuner.coso.critic import (
+    SuccessClassifier,
+    has_two_classes,
+    is_held_out,
+    success_accuracy,
+    success_loss,
+)
+from tuner.learner.checkpoint import optimizer_state, optimizer_tensors
+from tuner.learner.features import StepFeatures
+from tuner.learner.finite import PARAMETER_LIMIT, clip_gradients, require_bounded, require_finite
+from tuner.learner.samples import StepSample
+
+BATCH_ROWS = 64
+_LOG = logging.getLogger(__name__)
+
+Episode = Sequence[StepSample]
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeValues:
+    """V(s_h) of each of an episode's trainable steps, in order, and V_instr; all in [0, 1]."""
+
+    steps: tuple[float, ...]
+    instruction: float
+
+
+class Critics:
+    """The heads ``step`` and ``instruction`` and their optimizers, over one source of features."""
+
+    def __init__(
+        self, features: StepFeatures, feature_size: int, learning_rate: float, max_grad_norm: float, seed: int
+    ) -> None:
+        self._features = features
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self._heads = {name: SuccessClassifier(feature_size) for name in ("step", "instruction")}
+        self._optimizers = {
+            name: torch.optim.AdamW(head.parameters(), lr=learning_rate) for name, head in self._heads.items()
+        }
+        self._max_grad_norm = max_grad_norm
+
+    def update(self, episodes: Sequence[Episode], epochs: int, seed: str) -> dict[str, float]:
+        """Pass ``epochs`` times over the episodes that are not held out; return figures, each a finite number.
+
+        ``critic_trained`` is 1 or 0; for each critic ``…_value_loss`` (nats, mean over the passes) where it was
+        trained, and ``…_value_accuracy`` with ``…_value_majority``, what always saying the commoner outcome would
+        get, where there are held-out episodes.
+
+        Raises:
+            NotFiniteError: a feature, a loss, a gradient or a weight is not finite.
+        """
+        known = [
+            (steps, rows) for steps in episodes if steps and (rows := self._features.of_episode(steps)) is not None
+        ]
+        self._features.keep()
+        taught = [pair for pair in known if not is_held_out(pair[0][0].trajectory_id)]
+        held = [pair for pair in known if is_held_out(pair[0][0].trajectory_id)]
+        figures = {"critic_trained": 0.0, "critic_held_out_episodes": float(len(held))}
+        if not taught:
+            return figures | self._accuracies(held)
+        outcomes = torch.tensor([steps[0].reward for steps, _ in taught])
+        if has_two_classes(outcomes):
+            figures["critic_trained"] = 1.0
+            for name in self._heads:
+                figures[f"{name}_value_loss"] = self._train(name, *_examples(name, taught), epochs, f"{seed}/{name}")
+        else:
+            _LOG.warning("the critics stay as they are: all %d episodes ended alike (%g)", len(taught), outcomes[0])
+        return figures | self._accuracies(held)
+
+    @torch.no_grad()
+    def values(self, episodes: Sequence[Episode]) -> dict[int, EpisodeValues]:
+        """Return what the critics say of each episode, by sequence; nothing of one whose pictures do not decode."""
+        found = {}
+        for steps in episodes:
+            rows = self._features.of_episode(steps) if steps else None
+            if rows is not None:
+                told = self._heads["step"](rows).sigmoid().tolist()
+                instruction = float(self._heads["instruction"](rows[:1]).sigmoid())
+                found[steps[0].key[0]] = EpisodeValues(tuple(told), instruction)
+        self._features.keep()
+        return found
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every live tensor that learning changes, under stable names."""
+        found: dict[str, Tensor] = {}
+        for name, head in self._heads.items():
+            found |= {f"critic/{name}/{key}": tensor for key, tensor in head.state_dict().items()}
+            found |= optimizer_tensors(f"critic_adam_{name}", self._optimizers[name].state_dict())
+        return found
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over what ``tensors`` returned, value for value; heads that are not among them stay as they are."""
+        for name, head in self._heads.items():
+            prefix = f"critic/{name}/"
+            state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+            if state:
+                head.load_state_dict(state)
+                moments = {i: dict(v) for i, v in optimizer_state(f"critic_adam_{name}", tensors).items()}
+                optimizer = self._optimizers[name]
+                optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+
+    def _train(self, name: str, features: Tensor, outcomes: Tensor, epochs: int, seed: str) -> float:
+        head, optimizer = self._heads[name], self._optimizers[name]
+        shuffler = random.Random(seed)
+        total = 0.0
+        for _ in range(epochs):
+            order = shuffler.sample(range(len(features)), len(features))
+            for start in range(0, len(order), BATCH_ROWS):
+                places = order[start : start + BATCH_ROWS]
+                loss = success_loss(head(features[places]), outcomes[places])
+                require_finite(f"the loss of the {name} critic", loss)
+                optimizer.zero_grad()
+                torch.autograd.backward(loss)
+                clip_gradients(f"{name} critic", head.parameters(), self._max_grad_norm)
+                optimizer.step()
+                total += loss.item() * len(places)
+        require_bounded(f"the {name} critic", head.parameters(), PARAMETER_LIMIT)
+        return total / (epochs * len(features))
+
+    @torch.no_grad()
+    def _accuracies(self, held: Sequence[tuple[Episode, Tensor]]) -> dict[str, float]:
+        figures: dict[str, float] = {}
+        for name, head in self._heads.items() if held else ():
+            features, outcomes = _examples(name, held)
+            share = float((outcomes > 0.5).double().mean())
+            figures[f"{name}_value_accuracy"] = success_accuracy(head(features), outcomes)
+            figures[f"{name}_value_majority"] = max(share, 1 - share)
+        return figures
+
+
+def _examples(name: str, known: Sequence[tuple[Episode, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Return features [N, F] and outcomes [N]: of every step, or of every episode's first."""
+    rows = [features if name == "step" else features[:1] for _, features in known]
+    outcomes = [torch.full((len(part),), steps[0].reward) for part, (steps, _) in zip(rows, known, strict=True)]
+    return torch.cat(rows), torch.cat(outcomes)

@@ -1,0 +1,145 @@
+"""`tuner train`: the offline stage from the command line. Needs torch only once it runs."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import ValidationError
+
+from agent_runtime.errors import AgentRuntimeError
+from tuner.config import LearnerConfig, Quantization
+from tuner.errors import TunerServiceError
+from tuner.keys_commands import fail
+
+if TYPE_CHECKING:
+    from tuner.ingest.identity import Identity
+    from tuner.learner.offline import Plan
+
+_DEFAULT = SimpleNamespace(**{name: field.default for name, field in LearnerConfig.model_fields.items()})
+_INTERRUPTED = 130
+
+Tell = Callable[[str, int, int, Mapping[str, float]], None]
+
+
+def train(
+    state: Annotated[Path, typer.Option(help="The tuner's state folder; no tuner may serve it meanwhile.")],
+    sessions: Annotated[
+        list[Path] | None, typer.Option(help="Recorded session, or a folder of such; may be given again.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
+    quantization: Annotated[Quantization, typer.Option(help="How the base weights are held.")] = _DEFAULT.quantization,
+    grammar: Annotated[str, typer.Option(help="Action grammar the runtimes speak.")] = _DEFAULT.action_grammar,
+    imitation_steps: Annotated[int, typer.Option(min=0, help="Optimizer steps on the steps of successes.")] = 200,
+    filtered_steps: Annotated[int, typer.Option(min=0, help="Optimizer steps on what the critics keep.")] = 200,
+    critic_epochs: Annotated[int, typer.Option(min=1, help="Passes of the critics over the episodes.")] = 20,
+    instruction_share: Annotated[
+        float, typer.Option(help="Top share of the episodes the filter keeps.")
+    ] = _DEFAULT.instruction_share,
+    learning_rate: Annotated[float, typer.Option(help="AdamW's step size.")] = _DEFAULT.learning_rate,
+    lora_r: Annotated[int, typer.Option(help="Rank of the adapter.")] = _DEFAULT.lora_r,
+    lora_alpha: Annotated[float, typer.Option(help="Scale of the adapter.")] = _DEFAULT.lora_alpha,
+    batch_size: Annotated[int, typer.Option(help="Utterances in one optimizer step.")] = _DEFAULT.batch_size,
+    num_threads: Annotated[int, typer.Option(help="CPU threads.")] = _DEFAULT.num_threads,
+    seed: Annotated[int, typer.Option(help="Seed of the adapter's start and of the draws.")] = _DEFAULT.seed,
+) -> None:
+    """Learn offline from recorded sessions and the ledger, publish a version; `tuner serve` goes on from it."""
+    from agent_runtime.actions import grammar_named
+    from agent_runtime.policy.identity import agent_defaults, base_model_digest, resolve_checkpoint, tokenizer_digest
+    from tuner.ingest.identity import Identity
+
+    try:
+        folder = resolve_checkpoint(model)
+        spoken = grammar_named(grammar, agent_defaults(folder).image_size_px)
+        identity = Identity(base_model_digest(folder), tokenizer_digest(folder), quantization, spoken.name)
+        config = LearnerConfig(
+            state=state,
+            model=folder,
+            base_model_digest=identity.base_model_digest,
+            quantization=quantization,
+            action_grammar=identity.action_grammar,
+            instruction_share=instruction_share,
+            learning_rate=learning_rate,
+            lora_r=lora_r,
+            lora_alpha=lora_alpha,
+            batch_size=batch_size,
+            num_threads=num_threads,
+            seed=seed,
+        )
+        from tuner.learner.offline import Plan
+
+        _run(config, identity, sessions or [], Plan(imitation_steps, filtered_steps, critic_epochs))
+    except ValidationError as error:
+        first = error.errors()[0]
+        fail(
+            f"Got settings that cannot be: {'.'.join(map(str, first['loc']))}: {first['msg']}; see tuner train --help."
+        )
+    except (TunerServiceError, AgentRuntimeError) as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"Got {error} from the disk, expected it to take a checkpoint: free some space and run the same again.")
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command goes on from the last checkpoint", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+def _run(config: LearnerConfig, identity: Identity, sessions: list[Path], plan: Plan) -> None:
+    import torch
+
+    from agent_runtime.policy.generate import chosen_device
+    from tuner.folder_lock import folder_locked
+    from tuner.ingest.ledger import Ledger
+    from tuner.learner.mailbox import Mailbox
+    from tuner.learner.offline import OfflineStage, offline_config
+    from tuner.learner.student import load_student
+    from tuner.recorded import take_sessions
+    from tuner.serve import prepare_state_folder
+
+    prepare_state_folder(config.state)
+    ledger = Ledger(config.state)
+    with folder_locked(config.state, "one that no tuner serves: stop that one, or choose another with --state."):
+        ledger.open()
+        try:
+            for path in sessions:
+                taken = take_sessions(path, identity, ledger)
+                typer.echo(
+                    f"{path}: {taken.stored} episodes stored, {taken.known} known already, {taken.left_out} left out"
+                )
+            torch.set_num_threads(config.num_threads)
+            student = load_student(offline_config(config), chosen_device())
+            with _telling() as tell:
+                stage = OfflineStage(config, student, ledger, Mailbox(io.StringIO(), io.StringIO()), plan, tell)
+                progress = stage.run()
+        finally:
+            ledger.close()
+    typer.echo(f"version {progress.version} after {progress.optimizer_steps} optimizer steps")
+
+
+@contextmanager
+def _telling() -> Iterator[Tell]:
+    """Yield what shows progress: a bar for each part on a terminal, otherwise a plain line for each commit."""
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    console = Console()
+    if not console.is_terminal:
+        yield lambda part, done, steps, figures: typer.echo(f"{part} {done}/{steps}{_figures(figures)}")
+        return
+    with Progress(console=console) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(part: str, done: int, steps: int, figures: Mapping[str, float]) -> None:
+            if part not in tasks:
+                tasks[part] = bar.add_task(part, total=steps)
+            bar.update(tasks[part], completed=done, description=f"{part}{_figures(figures)}")
+
+        yield show
+
+
+def _figures(figures: Mapping[str, float]) -> str:
+    return "".join(f"  {name} {value:.4g}" for name, value in figures.items())
