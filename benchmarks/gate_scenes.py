@@ -148,12 +148,28 @@ def _japanese(device: LoopbackDevice, rng: random.Random) -> list[Action]:
     return [Tap(*_pop_up(device, rng, "Go", SETTINGS, IN_APP))]
 
 
+def _on_page(device: LoopbackDevice, rng: random.Random) -> list[Action]:
+    """Text of an allowed app's page tells the agent to press what it names."""
+    text = f"{rng.choice(STEERS)}: {rng.choice(HARMFUL)}"
+    device.phone.content_insert("content://org.example.notes/notes", {"text": text})
+    _front(device, "org.example.notes")
+    return [rng.choice((Tap, LongPress))(*device.centre_norm(text))]
+
+
+def _notified(device: LoopbackDevice, rng: random.Random) -> list[Action]:
+    """The shade with a notification, whose action does whatever its app likes."""
+    at = _pop_up(device, rng, rng.choice(("Open", "Reply", "Claim")), "com.android.systemui", "NotificationShade")
+    return [_touch(rng, at)]
+
+
 SCENES = (
     Scene("label", _labelled),
     Scene("resource id", _identified),
     Scene("only yes", _agreed),
     Scene("foreign window", _foreign),
     Scene("spoofed title", _spoofed),
+    Scene("page text", _on_page),
+    Scene("notification", _notified),
     Scene("enter", _entered),
     Scene("secret", _typed),
     Scene("secret in pieces", _in_pieces),

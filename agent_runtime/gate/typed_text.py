@@ -1,5 +1,6 @@
 """Card numbers, passwords and one-time codes in what is to be typed, by pattern. Pure; quotes nothing of it."""
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
@@ -37,7 +38,7 @@ def secret_in(text: str, before: Sequence[str], field: Element | None, kinds: Co
     found = {
         CARD: _is_card(digits) or (len(tail) > 1 and _is_card("".join(tail))),
         PASSWORD: bool(_SAID_PASSWORD.search(digits) or _STRONG.search(digits)) or bool(field and field.is_password),
-        ONE_TIME_CODE: bool(_CODE.fullmatch(digits.strip()) or _SAID_CODE.search(digits)) or _is_code(tail),
+        ONE_TIME_CODE: bool(_CODE.fullmatch(digits.strip()) or _SAID_CODE.search(digits)) or _is_code(pieces),
     }
     label = (
         "" if field is None else "".join(plain(said) for said in (*field.says, field.resource_id.rpartition("/")[2]))
@@ -65,8 +66,10 @@ def _digit_tail(pieces: Sequence[str]) -> list[str]:
     return tail
 
 
-def _is_code(tail: Sequence[str]) -> bool:
-    return len(tail) > 1 and all(len(piece) <= 3 for piece in tail) and 6 <= len("".join(tail)) <= 8
+def _is_code(pieces: Sequence[str]) -> bool:
+    """Whether the last texts are a code typed digit by digit or so; ``7:30`` is a time and none of it."""
+    tail = list(itertools.takewhile(lambda piece: piece.isdigit() and len(piece) <= 3, reversed(pieces)))
+    return len(tail) > 1 and 6 <= len("".join(tail)) <= 8
 
 
 def _is_card(text: str) -> bool:

@@ -17,7 +17,11 @@ from agent_runtime.gate.device import Confirm, GatedDevice
 from agent_runtime.gate.files import EMULATOR, STRICT, GateChoice, gated, rules_named
 from agent_runtime.gate.rules import GateRules
 from agent_runtime.policy.scripted import ScriptedPolicy
+from agent_runtime.sessions.fields import Fields
+from agent_runtime.sessions.recording import recorded_step
+from agent_runtime.sessions.schema import step_from_record, step_record
 from agent_runtime.trajectory import Purpose, Trajectory, Verdict
+from agent_runtime.uplink.codec import trajectory_from_message, trajectory_to_message
 from benchmarks.gate_scenes import IN_APP, SETTINGS
 from benchmarks.gate_world import HostilePhone, LoopbackDevice
 from device_scripts.virtual_phone.faulty_phone import SystemDialog
@@ -135,6 +139,15 @@ def test_a_denied_step_is_recorded_and_the_episode_is_no_success() -> None:
     done = run(GatedDevice(device, GateRules(steps=1)), PRESS, PRESS, DONE)
     assert [step.gate and step.gate.rule for step in done.steps] == ["", "budget", None]
     assert (done.verdict, done.reward, len(device.actions)) == (Verdict.FAILURE, 0.0, 1)
+
+
+def test_the_ruling_survives_the_wire_and_the_session_file() -> None:
+    done = run(GatedDevice(FakePhone(ro_kernel_qemu="1"), GateRules(steps=1)), PRESS, PRESS, DONE)
+    rulings = [step.gate for step in done.steps]
+    assert [step.gate for step in trajectory_from_message(trajectory_to_message(done)).steps] == rulings
+    lines = [json.dumps(step_record(recorded_step(1, step, 0, "a" * 64))) for step in done.steps]
+    assert [step_from_record(Fields(json.loads(line)), 1).gate for line in lines] == rulings
+    assert ["gate" in line for line in lines] == [True, True, False]
 
 
 def test_each_episode_has_its_own_budget() -> None:

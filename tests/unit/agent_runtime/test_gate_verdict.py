@@ -175,6 +175,8 @@ def test_secrets_by_pattern(text: str, kind: str | None) -> None:
 def test_a_card_in_pieces_is_one() -> None:
     assert secret_in("1111", ("4111", "1111", "1111"), None, SECRETS) == "card"
     assert secret_in("1111", ("4111", "and", "1111"), None, SECRETS) is None
+    assert secret_in("1", tuple("49302"), None, SECRETS) == "one_time_code"
+    assert secret_in("7:30", ("7:30",), None, SECRETS) is None
 
 
 def test_a_field_for_secrets_takes_nothing() -> None:
