@@ -103,10 +103,21 @@ def run(
     redact_region: Annotated[
         list[str] | None, typer.Option(help="x0,y0,x1,y1 from 0 to 1 to record as black; may be given again.")
     ] = None,
+    gate: Annotated[
+        str | None, typer.Option(help="emulator, strict, or a JSON file: what no model may do (docs/gate.md).")
+    ] = None,
+    allow_physical: Annotated[
+        bool, typer.Option("--allow-physical", help="Use a real phone; the gate is then strict by default.")
+    ] = False,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Ask at this terminal where the gate's file lets a person decide.")
+    ] = False,
     summary: Annotated[Path | None, typer.Option(help="JSON file for the result.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides tasks and sampling.")] = 0,
 ) -> None:
     """Run episodes on one device until done, or until SIGINT or SIGTERM ends it after the current step."""
+    from agent_runtime.gate.files import GateChoice
+    from agent_runtime.gate.person import ask_at_terminal
     from agent_runtime.judged_goals import chosen_goals
     from agent_runtime.session import Options, run_session
 
@@ -141,6 +152,7 @@ def run(
             seed=seed,
             tuner_key=tuner_key,
             tls=tls,
+            gate=GateChoice(gate, allow_physical, ask_at_terminal if confirm else None),
             goals=chosen_goals(
                 goals,
                 judge_url,

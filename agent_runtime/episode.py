@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from agent_runtime.actions import Finish, Grammar, Malformed
+from agent_runtime.actions import Finish, Grammar, Malformed, Ruling
 from agent_runtime.devices import Device
 from agent_runtime.errors import AgentRuntimeError, DeviceError, JudgeError, PolicyError, TaskError
 from agent_runtime.observe import screenshot_of
@@ -52,13 +52,18 @@ class _Progress:
     steps: list[Step] = field(default_factory=list)
     announced_success: bool = False
 
+    @property
+    def was_denied(self) -> bool:
+        """Whether the agent tried what the gate does not let it do."""
+        return any(step.gate is not None and step.gate.blames_agent for step in self.steps)
+
 
 def run_episode(device: Device, policy: Policy, grammar: Grammar, task: Task, config: EpisodeConfig) -> Trajectory:
     """Run one episode and return its record; never raises for a fault of device, task, judge or policy.
 
-    SUCCESS, reward 1: the agent announced success within the limit and the task's probe or judge agrees. FAILURE,
-    reward 0: anything else the agent did. VOID: something that is not the agent's doing ended it, or struck it without
-    its succeeding; named in ``void_reason``.
+    SUCCESS, reward 1: the agent announced success within the limit, the task's probe or judge agrees, and no gate had
+    to stop the agent on the way. FAILURE, reward 0: anything else the agent did. VOID: something that is not the
+    agent's doing ended it, or struck it without its succeeding; named in ``void_reason``.
     """
     start = _start(task, config)
     config.on_start(start)
@@ -123,8 +128,8 @@ def _act(
             config.on_step(step)
             progress.announced_success = step.action.succeeded
             return
-        act_ms = _timed_act(device, step)
-        progress.steps[-1] = replace(step, timings=replace(step.timings, act_ms=act_ms))
+        ruling, act_ms = _timed_act(device, step)
+        progress.steps[-1] = replace(step, timings=replace(step.timings, act_ms=act_ms), gate=ruling)
         config.on_step(progress.steps[-1])
 
 
@@ -148,17 +153,19 @@ def _step(
     return Step(index, prompt, screenshot, decision, grammar.parse(decision.utterance), timings)
 
 
-def _timed_act(device: Device, step: Step) -> float:
-    """Perform the step's action unless it is malformed; return the milliseconds it took."""
+def _timed_act(device: Device, step: Step) -> tuple[Ruling | None, float]:
+    """Perform the step's action unless it is malformed; return what a gate said and the milliseconds it took."""
     started_at = time.perf_counter()
-    if not isinstance(step.action, Malformed):
-        device.perform(step.action)
-    return 1e3 * (time.perf_counter() - started_at)
+    ruling = None if isinstance(step.action, Malformed) else device.perform(step.action)
+    return ruling, 1e3 * (time.perf_counter() - started_at)
 
 
 def _judge(device: Device, task: Task, progress: _Progress) -> bool:
-    """Probe the state, but only when the agent announced success: state alone does not count."""
-    if not progress.announced_success:
+    """Probe the state, but only when the agent announced success and the gate had nothing to stop.
+
+    State alone does not count, and a goal reached past a denied action is not what the agent is to learn.
+    """
+    if not progress.announced_success or progress.was_denied:
         return False
     started_at = time.perf_counter()
     reached = task.is_successful(device)

@@ -75,4 +75,5 @@ def _step_record(step: Step) -> dict[str, object]:
         "adapter_digest": step.decision.adapter_digest,
         "timings": asdict(step.timings),
         "screen": screen_digest(step),
+        **({} if step.gate is None or not step.gate.rule else {"gate": asdict(step.gate)}),
     }

@@ -5,7 +5,7 @@ import random
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from agent_runtime.adapters import ENCODINGS
 from agent_runtime.devices.adb import open_device
 from agent_runtime.devices.recovery import RecoveringDevice
 from agent_runtime.errors import TunerError, TunerRefusedError, UsageError
+from agent_runtime.gate.files import GateChoice, gated, rules_named
 from agent_runtime.judged_goals import JudgedGoals, judged_tasks
 from agent_runtime.policy.base import Policy
 from agent_runtime.policy.scripted import ScriptedPolicy
@@ -70,6 +71,7 @@ class Options:
     tuner_key: str | None = None
     tls: Path | None = None
     goals: JudgedGoals | None = None
+    gate: GateChoice = field(default_factory=GateChoice)
 
 
 def run_session(options: Options, should_stop: Callable[[], bool]) -> RunResult:
@@ -78,6 +80,8 @@ def run_session(options: Options, should_stop: Callable[[], bool]) -> RunResult:
     Raises:
         AgentRuntimeError: something cannot be used; nothing was run, unless the disk failed later.
     """
+    if options.gate.gate is not None:
+        rules_named(options.gate.gate)  # refused before anything is opened
     redaction = chosen_redaction(options.record, options.redact_text, options.redact_regions)
     suite = suite_named(options.suite)
     fixed = _fixed(options, suite)
@@ -88,7 +92,7 @@ def run_session(options: Options, should_stop: Callable[[], bool]) -> RunResult:
     reporter.open()
     with ExitStack() as stack:
         opened = stack.enter_context(open_device(options.device, options.adb_server_host, options.adb_server_port))
-        device = RecoveringDevice(opened)
+        device = gated(RecoveringDevice(opened), options.gate)
         policy, inbox = _policy(options)
         link = _Uplink(options, policy, inbox, reporter, tls)
         link.open()

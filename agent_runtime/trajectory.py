@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 from enum import Enum
 
+from agent_runtime.actions.ruling import Ruling
 from agent_runtime.actions.vocabulary import Action
 
 _SEEDS_PER_EPISODE = 1_000
@@ -72,6 +73,8 @@ class Step:
     decision: Decision
     action: Action
     timings: Timings
+    gate: Ruling | None = None
+    """What the gate said of the action; None where none was asked (no gate, or nothing to do on the device)."""
 
 
 @dataclass(frozen=True, slots=True)

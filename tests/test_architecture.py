@@ -17,6 +17,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "agent_runtime.actions": ("agent_runtime.actions", "agent_runtime.errors"),
     "agent_runtime.trajectory": ("agent_runtime.actions",),
     "agent_runtime.devices": ("agent_runtime.devices", "agent_runtime.actions", "agent_runtime.errors"),
+    "agent_runtime.gate": (
+        "agent_runtime.gate",
+        "agent_runtime.devices",
+        "agent_runtime.actions",
+        "agent_runtime.errors",
+    ),
     "agent_runtime.adapters": ("agent_runtime.adapters", "agent_runtime.errors", "coso"),
     "agent_runtime.policy": (
         "agent_runtime.policy",
@@ -119,6 +125,7 @@ TORCH_FREE = (
     "agent_runtime.devices.adb",
     "agent_runtime.doctor",
     "agent_runtime.episode",
+    "agent_runtime.gate.files",
     "agent_runtime.devices.replay",
     "agent_runtime.judged_goals",
     "agent_runtime.judges.openai",

@@ -1,6 +1,7 @@
 """The action vocabulary and the grammars that read it from model text. Knows no devices."""
 
 from agent_runtime.actions.grammar import GRAMMAR_NAMES, GRAMMARS, PIXEL_GRAMMARS, Grammar, grammar_named
+from agent_runtime.actions.ruling import Ruling
 from agent_runtime.actions.vocabulary import (
     Action,
     Finish,
@@ -27,6 +28,7 @@ __all__ = [
     "Malformed",
     "OpenApp",
     "PressKey",
+    "Ruling",
     "Swipe",
     "Tap",
     "TypeText",

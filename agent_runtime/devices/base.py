@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from agent_runtime.actions.ruling import Ruling
 from agent_runtime.actions.vocabulary import Action
 from agent_runtime.errors import BadFrameError
 
@@ -94,8 +95,12 @@ class Device(ABC):
         """Return the screen as it is now."""
 
     @abstractmethod
-    def perform(self, action: Action) -> None:
-        """Carry out one action, once; ``Finish`` and ``Malformed`` do nothing."""
+    def perform(self, action: Action) -> Ruling | None:
+        """Carry out one action, once; ``Finish`` and ``Malformed`` do nothing.
+
+        Return what a gate in front of the device said: where it does not allow the action, nothing was done. None
+        where there is no gate.
+        """
 
     @abstractmethod
     def shell(self, args: Sequence[str]) -> ShellResult:

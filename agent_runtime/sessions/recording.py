@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent_runtime.actions import Action
+from agent_runtime.actions import Action, Ruling
 from agent_runtime.errors import UsageError
 from agent_runtime.trajectory import Decision, EpisodeStart, PolicyIdentity, Step, Timings, Verdict
 
@@ -82,6 +82,8 @@ class RecordedStep:
     """Of the stored screen, which is the picture the policy saw."""
     device_size_px: tuple[int, int]
     """Of the screen it was made from."""
+    gate: Ruling | None = None
+    """What the gate said of the action; None where none was asked, or before sessions told."""
 
     @property
     def had_adapter(self) -> bool:
@@ -143,6 +145,7 @@ def recorded_step(line: int, step: Step, seed: int, screen_sha256: str) -> Recor
         screen_sha256=screen_sha256,
         picture_size_px=(screen.width_px, screen.height_px),
         device_size_px=(screen.device_width_px, screen.device_height_px),
+        gate=step.gate,
     )
 
 

@@ -58,7 +58,9 @@ class Redactor:
             self._secrets.add(step.action.text)
         utterance = self._hidden(self._without_strings(step.decision.utterance, step.action))
         decision = replace(step.decision, utterance=utterance, token_ids=())
-        return replace(step, prompt=self._hidden(step.prompt), decision=decision, action=self._action(step.action))
+        gate = None if step.gate is None else replace(step.gate, reason=self._hidden(step.gate.reason))
+        prompt = self._hidden(step.prompt)
+        return replace(step, prompt=prompt, decision=decision, action=self._action(step.action), gate=gate)
 
     def end(self, end: EpisodeEnd) -> EpisodeEnd:
         """Return how an episode ends."""

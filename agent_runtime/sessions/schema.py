@@ -12,6 +12,7 @@ from agent_runtime.actions import (
     Malformed,
     OpenApp,
     PressKey,
+    Ruling,
     Swipe,
     Tap,
     TypeText,
@@ -150,6 +151,7 @@ def step_record(step: RecordedStep) -> Json:
         "device_size_px": list(step.device_size_px),
         "token_ids": list(decision.token_ids),
         "log_probs": list(decision.log_probs),
+        **({} if step.gate is None else {"gate": asdict(step.gate)}),
     }
 
 
@@ -173,7 +175,12 @@ def step_from_record(fields: Fields, line: int) -> RecordedStep:
         screen_sha256=fields.text("screen_sha256"),
         picture_size_px=fields.pair("picture_size_px"),
         device_size_px=fields.pair("device_size_px"),
+        gate=_ruling(fields.inner("gate")) if fields.has("gate") else None,
     )
+
+
+def _ruling(fields: Fields) -> Ruling:
+    return Ruling(fields.truth("allowed"), fields.text("rule"), fields.text("reason"))
 
 
 def _token_ids(fields: Fields) -> tuple[int, ...]:

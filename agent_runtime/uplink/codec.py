@@ -12,6 +12,7 @@ from agent_runtime.actions import (
     Malformed,
     OpenApp,
     PressKey,
+    Ruling,
     Swipe,
     Tap,
     TypeText,
@@ -157,6 +158,10 @@ def action_from_message(message: pb.Action) -> Action:
             raise ValueError(f"Got an action of kind {kind!r}, expected one of the vocabulary.")
 
 
+def _gate_to_message(ruling: Ruling | None) -> pb.GateRuling | None:
+    return None if ruling is None else pb.GateRuling(allowed=ruling.allowed, rule=ruling.rule, reason=ruling.reason)
+
+
 def _step_to_message(step: Step) -> pb.Step:
     shot, decision, timings = step.screenshot, step.decision, step.timings
     return pb.Step(
@@ -181,11 +186,12 @@ def _step_to_message(step: Step) -> pb.Step:
             act_ms=timings.act_ms,
             judge_ms=timings.judge_ms,
         ),
+        gate=_gate_to_message(step.gate),
     )
 
 
 def _step_from_message(message: pb.Step) -> Step:
-    shot, timings = message.screenshot, message.timings
+    shot, timings, gate = message.screenshot, message.timings, message.gate
     return Step(
         index=message.index,
         prompt=message.prompt,
@@ -199,4 +205,5 @@ def _step_from_message(message: pb.Step) -> Step:
         ),
         action=action_from_message(message.action),
         timings=Timings(timings.observe_ms, timings.decide_ms, timings.act_ms, timings.judge_ms),
+        gate=Ruling(gate.allowed, gate.rule, gate.reason) if message.HasField("gate") else None,
     )

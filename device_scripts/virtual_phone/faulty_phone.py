@@ -101,6 +101,10 @@ class FaultyPhone(Phone):
         """Return the title of the system's window on top, None where an app has the focus."""
         return None if self.dialog is None else self.dialog.window.format(app=self.state.tasks[-1].package)
 
+    def window_package(self) -> str:
+        """Return whose that window is."""
+        return self.state.tasks[-1].package if self.dialog is None else self.dialog.package
+
     def tap(self, x_px: int, y_px: int) -> None:
         """See ``Phone``; keeps where taps went."""
         self.taps.append((x_px, y_px))

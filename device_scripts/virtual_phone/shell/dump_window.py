@@ -13,6 +13,7 @@ from device_scripts.virtual_phone.shell.intents import long_component, short_com
 
 DISPLAY_ID: Final = 4619827259835644672
 _SYSTEM_WINDOWS: Final = ("NavigationBar0", "StatusBar")
+_KEYBOARD: Final = "InputMethod"
 
 
 def dump_window(phone: PhoneLike, args: list[str]) -> str:
@@ -119,11 +120,11 @@ def _windows(phone: PhoneLike) -> str:
     tasks = task_ids(phone)
     titles: list[tuple[str, str]] = [(title, "") for title in _SYSTEM_WINDOWS]
     if phone.ime_shown():
-        titles.append(("InputMethod", ""))
+        titles.append((_KEYBOARD, ""))
     titles += [(long_component(component), component) for component in phone.back_stack()]
-    foreground = phone.foreground()
+    on_top = next(index for index, (_, component) in enumerate(titles) if component)
     for index, (title, component) in enumerate(titles):
-        visible = not component or component == foreground
+        visible = not component or index == on_top
         lines += _window(phone, index, title, component, tasks, visible=visible)
     window, _ = _focus(phone)
     lines += [
@@ -144,10 +145,13 @@ def _window(
     phone: PhoneLike, index: int, title: str, component: str, tasks: dict[str, int], *, visible: bool
 ) -> list[str]:
     width_px, height_px = phone.size
+    keys = [node.bounds[1] for node in phone.nodes() if node.role == "key"] if title == _KEYBOARD else []
     package = component.partition("/")[0] or "com.android.systemui"
+    if title == _KEYBOARD:
+        package = phone.ime_current().partition("/")[0]
     frame = f"[0,0][{width_px},{height_px}]"
     task_id = tasks.get(package, 1)
-    kind = "BASE_APPLICATION" if component else "SYSTEM"
+    kind = "BASE_APPLICATION" if component else "INPUT_METHOD" if title == _KEYBOARD else "SYSTEM"
     shown = str(visible).lower()
     token = activity_token(component, task_id) if component else f"WindowToken{{{index:07x} type=2000}}"
     lines = [
@@ -160,6 +164,8 @@ def _window(
     ]
     if component:
         lines.append(f"    mActivityRecord={token}")
+    if keys:
+        lines.append(f"    touchable region=SkRegion((0,{min(keys)},{width_px},{height_px}))")
     return [
         *lines,
         f"    mHasSurface={shown} isReadyForDisplay()={shown} mWindowRemovalAllowed=false",

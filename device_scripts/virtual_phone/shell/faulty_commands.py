@@ -17,6 +17,7 @@ from device_scripts.virtual_phone.shell.interpreter import CommandFunction, Cont
 
 _FOCUS = re.compile(r"mCurrentFocus=\S+ u0 [^}\n]*\}")
 _FIRST_WINDOW = re.compile(r"^  Window #0 ", re.MULTILINE)
+_NUMBERED = re.compile(r"^(  Window #)(\d+) ", re.MULTILINE)
 _APP_ATTRS = "ty=BASE_APPLICATION fmt=OPAQUE}"
 _SECURE_ATTRS = (
     "ty=BASE_APPLICATION fmt=OPAQUE\n      fl=LAYOUT_IN_SCREEN SECURE HARDWARE_ACCELERATED\n"
@@ -108,12 +109,12 @@ class _Bends:
         text = b"".join(kept).decode()
         title = self._phone.window_title()
         if title is not None:
-            token = window_token(title)
+            token = _token(title)
             text = _FOCUS.sub(lambda _: f"mCurrentFocus={token}", text)
-            text = _with_window(text, title, f"package={title.partition('/')[0]}")
+            text = _with_window(text, title, self._phone.window_package())
         if self._schedule.is_active("white_frame"):
             package = self._phone.foreground().partition("/")[0]
-            text = _with_window(text, f"Splash Screen {package}", "ty=APPLICATION_STARTING")
+            text = _with_window(text, f"Splash Screen {package}", package, "APPLICATION_STARTING")
         if self._schedule.is_active("black_frame"):
             text = text.replace(_APP_ATTRS, _SECURE_ATTRS)
         ctx.write(encode(text))
@@ -133,11 +134,23 @@ def _with_out(ctx: Context, kept: list[bytes]) -> Context:
     return replace(ctx, streams=replace(ctx.streams, out=kept.append))
 
 
-def _with_window(text: str, title: str, about: str) -> str:
-    """Put a window with a surface on top of the list, where the dump has one."""
-    window = f"  Window #99 {window_token(title)}:\n    {about}\n    mHasSurface=true isReadyForDisplay()=true\n"
+def _token(title: str) -> str:
+    """A window of its own, also where it bears an app's title."""
+    return window_token(f"over {title}").replace(" over ", " ", 1)
+
+
+def _with_window(text: str, title: str, package: str, kind: str = "APPLICATION") -> str:
+    """Put a window with a surface on top of the list, where the dump has one; those below count on."""
     found = _FIRST_WINDOW.search(text)
-    return text if found is None else text[: found.start()] + window + text[found.start() :]
+    if found is None:
+        return text
+    window = (
+        f"  Window #0 {_token(title)}:\n    mDisplayId=0 rootTaskId=1\n"
+        f"    mOwnerUid=10042 showForAllUsers=false package={package} appop=NONE\n    mAttrs={{ty={kind}}}\n"
+        "    mHasSurface=true isReadyForDisplay()=true\n    isVisible=true\n"
+    )
+    below = _NUMBERED.sub(lambda number: f"{number[1]}{int(number[2]) + 1} ", text[found.start() :])
+    return text[: found.start()] + window + below
 
 
 def _like(shot: bytes, picture: Image.Image) -> bytes:

@@ -53,6 +53,7 @@ def script(folder: Path, *lines: str) -> str:
         (("--device", "x", "--temperature", "-1"), "--temperature"),
         (("--device", "x", "--episodes", "many"), "--episodes"),
         (("--device", "x", "--tasks", "none.json"), "none.json"),
+        (("--device", "x", "--gate", "none.json"), "expected emulator, strict or a JSON file"),
         (("--device", "x", "--records", "/proc/none/r.jsonl"), "name another"),
         (("--device", "x", "--adb-server-port", "1"), "adb start-server"),
         (("--no-such-option",), "No such option"),
