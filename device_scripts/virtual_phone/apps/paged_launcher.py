@@ -17,19 +17,25 @@ _ROWS_REGULAR, _ROWS_COMPACT = 4, 2
 
 
 class PagedLauncher(Launcher):
-    """The first page holds the basic apps as the basic launcher does; the rest follow, in an order of each seed's."""
+    """The first page holds the basic apps as the basic launcher does; the rest follow, in an order of each seed's.
 
-    def __init__(self, first: Sequence[App], rest: Sequence[App]) -> None:
-        super().__init__((*first, *rest))
+    The games come last, on pages of their own.
+    """
+
+    def __init__(self, first: Sequence[App], rest: Sequence[App], games: Sequence[App] = ()) -> None:
+        super().__init__((*first, *rest, *games))
         self._first = [app.package for app in first]
         self._rest = [app.package for app in rest]
+        self._games = [app.package for app in games]
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
-        first, rest = list(self._first), list(self._rest)
+        first, rest, games = list(self._first), list(self._rest), list(self._games)
         rng.shuffle(first)
         rng.shuffle(rest)
+        rng.shuffle(games)
         state.orders["launcher"] = first
         state.orders["launcher/rest"] = rest
+        state.orders["launcher/games"] = games
 
     def screen(self, state: PhoneState, activity: Activity) -> Screen:
         if _DRAWER in activity.data:
@@ -80,8 +86,11 @@ class PagedLauncher(Launcher):
     def _pages(self, state: PhoneState) -> list[list[str]]:
         columns = metrics_for(min(state.width_px, state.height_px), state.density_dpi, 1.0).columns
         size = columns * (_ROWS_COMPACT if columns == 2 else _ROWS_REGULAR)
-        rest = state.orders["launcher/rest"]
-        return [state.orders["launcher"], *(rest[at : at + size] for at in range(0, len(rest), size))]
+        following = (state.orders["launcher/rest"], state.orders["launcher/games"])
+        return [
+            state.orders["launcher"],
+            *(icons[at : at + size] for icons in following for at in range(0, len(icons), size)),
+        ]
 
     def _drawer(self, activity: Activity) -> Screen:
         found = self._found(activity)

@@ -11,6 +11,7 @@ from device_scripts.virtual_phone.phone_api import NodeLike, PhoneLike
 _CLASS_BY_ROLE: Final = {
     "bubble": "android.widget.TextView",
     "button": "android.widget.Button",
+    "card": "android.widget.ImageView",
     "cell": "android.widget.Button",
     "dialog": "android.widget.FrameLayout",
     "entry": "android.widget.LinearLayout",
@@ -19,6 +20,7 @@ _CLASS_BY_ROLE: Final = {
     "image": "android.widget.ImageView",
     "key": "android.widget.Button",
     "link": "android.widget.TextView",
+    "paragraph": "android.widget.TextView",
     "row": "android.widget.LinearLayout",
     "list": "android.widget.ScrollView",
     "switch": "android.widget.Switch",

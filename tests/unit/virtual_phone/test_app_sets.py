@@ -98,9 +98,9 @@ def test_the_drawer_opens_searches_and_closes(phone: Phone) -> None:
     top = labels(phone, "icon")
     assert top == sorted(top) != first
     assert "Settings" not in top  # three rows of 62 px from y = 54 end at 240, beyond the bar at 208
-    phone.swipe(64, 150, 64, 50)
+    phone.swipe(64, 200, 64, 40)
     assert "Settings" in labels(phone, "icon")
-    phone.swipe(64, 50, 64, 190)
+    phone.swipe(64, 40, 64, 200)
     tap(phone, "Search apps")
     phone.text("Con")
     assert labels(phone, "icon") == ["Contacts"]
