@@ -10,7 +10,7 @@ from agent_runtime.devices import Device
 from agent_runtime.errors import AgentRuntimeError, DeviceError, JudgeError, PolicyError, TaskError
 from agent_runtime.observe import screenshot_of
 from agent_runtime.policy.base import Policy
-from agent_runtime.tasks import Task
+from agent_runtime.tasks import NOTHING, Outcome, Task
 from agent_runtime.trajectory import EpisodeStart, Purpose, Step, Timings, Trajectory, Verdict, step_seed
 
 SETTLE_DEADLINE_SEC = 3.0
@@ -61,20 +61,24 @@ class _Progress:
 def run_episode(device: Device, policy: Policy, grammar: Grammar, task: Task, config: EpisodeConfig) -> Trajectory:
     """Run one episode and return its record; never raises for a fault of device, task, judge or policy.
 
-    SUCCESS, reward 1: the agent announced success within the limit, the task's probe or judge agrees, and no gate had
-    to stop the agent on the way. FAILURE, reward 0: anything else the agent did. VOID: something that is not the
-    agent's doing ended it, or struck it without its succeeding; named in ``void_reason``.
+    SUCCESS: the agent announced success within the limit, the task's probe or judge agrees, and no gate had to stop
+    the agent on the way. FAILURE: anything else the agent did. VOID: something that is not the agent's doing ended it,
+    or struck it without its succeeding; named in ``void_reason``. The reward is what the task's outcome says, 1 and 0
+    for most, once success is announced, so a graded task may give some to a failure; without the announcement, past a
+    denied action and for VOID it is 0.
     """
     start = _start(task, config)
     config.on_start(start)
     progress = _Progress()
     verdict, reason = Verdict.FAILURE, ""
+    outcome = NOTHING
     try:
         device.begin_episode()
         config.before_start()
         task.initialize(device)
         _act(device, policy, grammar, task, config, progress)
-        if _judge(device, task, progress):
+        outcome = _judge(device, task, progress)
+        if outcome.reached:
             verdict = Verdict.SUCCESS
         elif excuses := device.excuses():
             verdict, reason = Verdict.VOID, f"DeviceFault: {', '.join(excuses)} struck an episode that did not succeed"
@@ -92,7 +96,7 @@ def run_episode(device: Device, policy: Policy, grammar: Grammar, task: Task, co
         step_limit=start.step_limit,
         verdict=verdict,
         void_reason=reason,
-        reward=1.0 if verdict is Verdict.SUCCESS else 0.0,
+        reward=0.0 if verdict is Verdict.VOID else outcome.reward,
         steps=tuple(progress.steps),
         started_at_unix_sec=start.started_at_unix_sec,
         device_serial=device.serial,
@@ -160,19 +164,19 @@ def _timed_act(device: Device, step: Step) -> tuple[Ruling | None, float]:
     return ruling, 1e3 * (time.perf_counter() - started_at)
 
 
-def _judge(device: Device, task: Task, progress: _Progress) -> bool:
+def _judge(device: Device, task: Task, progress: _Progress) -> Outcome:
     """Probe the state, but only when the agent announced success and the gate had nothing to stop.
 
     State alone does not count, and a goal reached past a denied action is not what the agent is to learn.
     """
     if not progress.announced_success or progress.was_denied:
-        return False
+        return NOTHING
     started_at = time.perf_counter()
-    reached = task.is_successful(device)
+    outcome = task.outcome(device)
     last = progress.steps[-1]
     judge_ms = 1e3 * (time.perf_counter() - started_at)
     progress.steps[-1] = replace(last, timings=replace(last.timings, judge_ms=judge_ms))
-    return reached
+    return outcome
 
 
 def _tear_down(device: Device, task: Task) -> None:

@@ -13,6 +13,7 @@ from agent_runtime.policy.scripted import ScriptedPolicy
 from agent_runtime.tasks import Task
 from agent_runtime.tasks.system import SWITCHES
 from agent_runtime.trajectory import Decision
+from tests.card_plans import CARD_PLANS
 from tests.phone_plans import PLANS
 
 _BOUNDS = re.compile(r"\[(\d+),(\d+)\]\[(\d+),(\d+)\]")
@@ -84,7 +85,7 @@ class Oracle(ScriptedPolicy):
                 yield from self._search(params["product"])
                 yield from self.taps(params["product"], "Add to cart")
             case _:
-                yield from PLANS[name](self, params)
+                yield from {**PLANS, **CARD_PLANS}[name](self, params)
         yield Finish(True)
 
     def _search(self, product: str) -> Iterator[Action]:
@@ -92,6 +93,10 @@ class Oracle(ScriptedPolicy):
         yield self.tap(None)
         yield TypeText(product)
         yield PressKey(Key.ENTER)
+
+    def labels(self) -> list[str]:
+        """Return what the screen says, top to bottom."""
+        return [element.label for element in elements(self._device)]
 
     def taps(self, *labels: str) -> Iterator[Action]:
         for label in labels:

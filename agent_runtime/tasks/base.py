@@ -8,10 +8,11 @@ import hashlib
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from agent_runtime.devices import Device
-from agent_runtime.errors import UsageError
+from agent_runtime.errors import TaskError, UsageError
 
 Split = Literal["train", "held"]
 Params = dict[str, str]
@@ -20,8 +21,27 @@ Command = Sequence[str]
 _HELD_SHARE = 4
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the device's state says in the end: whether the goal is reached, and a reward in [0, 1].
+
+    Raises:
+        TaskError: the reward is outside [0, 1].
+    """
+
+    reached: bool
+    reward: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.reward <= 1:
+            raise TaskError(f"Got the reward {self.reward}, expected a number from 0 to 1: correct the template.")
+
+
+NOTHING = Outcome(False, 0.0)
+
+
 class TaskTemplate(ABC):
-    """A family of tasks that differ in their parameters. Subclasses fill in the attributes and three methods."""
+    """A family of tasks that differ in their parameters. Subclasses fill in the attributes and the abstract methods."""
 
     name: str
     goal_template: str
@@ -43,6 +63,14 @@ class TaskTemplate(ABC):
     @abstractmethod
     def reached(self, device: Device, params: Params) -> bool:
         """Say whether the device's state is the one asked for."""
+
+    def outcome(self, device: Device, params: Params) -> Outcome:
+        """Say whether the goal is reached, and the reward: 1 where it is, else 0, unless a template grades it.
+
+        The learner takes the reward of successes only, and every success must have one above 0.
+        """
+        reached = self.reached(device, params)
+        return Outcome(reached, 1.0 if reached else 0.0)
 
     def task(self, params: Params) -> "Task":
         """Return the task with these parameters.
@@ -111,6 +139,10 @@ class Task:
     def is_successful(self, device: Device) -> bool:
         """Probe the device's state."""
         return self.template.reached(device, self.params)
+
+    def outcome(self, device: Device) -> Outcome:
+        """Probe the device's state, once, for success and reward."""
+        return self.template.outcome(device, self.params)
 
     def tear_down(self, device: Device) -> None:
         """Put back what would show in later tasks."""

@@ -10,6 +10,7 @@ from agent_runtime.errors import UsageError
 from agent_runtime.tasks import maps, more_apps, music, stored_files, weather
 from agent_runtime.tasks.apps import CartTask, DeleteNoteTask, SearchTask, WriteNoteTask
 from agent_runtime.tasks.base import Split, Task, TaskTemplate
+from agent_runtime.tasks.cards import CARD_TEMPLATES
 from agent_runtime.tasks.contacts import CONTACTS_TEMPLATES
 from agent_runtime.tasks.messages import MESSAGES_TEMPLATES
 from agent_runtime.tasks.system import AlarmTask, OpenAppTask, StopwatchTask, ToggleTask
@@ -25,6 +26,7 @@ SUITES: dict[str, tuple[TaskTemplate, ...]] = {
         SearchTask(),
         CartTask(),
     ),
+    "cards": CARD_TEMPLATES,
     "phone": (*CONTACTS_TEMPLATES, *MESSAGES_TEMPLATES),
     "apps": (
         more_apps.AddTask(),

@@ -3,6 +3,7 @@
 from device_scripts.virtual_phone.apps.app_set import AppSet
 from device_scripts.virtual_phone.apps.base import App, Host, TableShape
 from device_scripts.virtual_phone.apps.browser import Browser
+from device_scripts.virtual_phone.apps.card_apps import CARD_APPS
 from device_scripts.virtual_phone.apps.clock import Clock
 from device_scripts.virtual_phone.apps.contacts import Contacts
 from device_scripts.virtual_phone.apps.launcher import LAUNCHER_PACKAGE, Launcher
@@ -22,7 +23,7 @@ APP_SETS = {
     app_set.name: app_set
     for app_set in (
         AppSet("basic", Launcher(BASIC), BASIC),
-        AppSet("full", PagedLauncher(BASIC, MORE, MORE_APPS), (*BASIC, *MORE, *MORE_APPS)),
+        AppSet("full", PagedLauncher(BASIC, MORE, CARD_APPS, MORE_APPS), (*BASIC, *MORE, *CARD_APPS, *MORE_APPS)),
     )
 }
 

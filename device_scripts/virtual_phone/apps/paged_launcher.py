@@ -17,20 +17,18 @@ _ROWS_REGULAR, _ROWS_COMPACT = 4, 2
 
 
 class PagedLauncher(Launcher):
-    """The first page holds the basic apps as the basic launcher does; the rest follow group by group, each in an order
-    of each seed's, and installed apps last."""
+    """The first page holds the basic apps as the basic launcher does; the rest follow, each group on pages of its own in
+    an order of each seed's, and installed apps last."""
 
     def __init__(self, first: Sequence[App], *groups: Sequence[App]) -> None:
         super().__init__((*first, *(app for group in groups for app in group)))
-        self._first = [app.package for app in first]
-        self._groups = [[app.package for app in group] for group in groups]
+        self._orders = {"launcher": [app.package for app in first]}
+        self._orders |= {f"launcher/{n}": [app.package for app in group] for n, group in enumerate(groups, start=1)}
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
-        first, groups = list(self._first), [list(group) for group in self._groups]
-        for packages in (first, *groups):
-            rng.shuffle(packages)
-        state.orders["launcher"] = first
-        state.orders["launcher/rest"] = [package for group in groups for package in group]
+        for name, packages in self._orders.items():
+            state.orders[name] = list(packages)
+            rng.shuffle(state.orders[name])
 
     def screen(self, state: PhoneState, activity: Activity) -> Screen:
         if _DRAWER in activity.data:
@@ -81,8 +79,8 @@ class PagedLauncher(Launcher):
     def _pages(self, state: PhoneState) -> list[list[str]]:
         columns = metrics_for(min(state.width_px, state.height_px), state.density_dpi, 1.0).columns
         size = columns * (_ROWS_COMPACT if columns == 2 else _ROWS_REGULAR)
-        rest = [*state.orders["launcher/rest"], *state.orders.get("installed", [])]
-        return [state.orders["launcher"], *(rest[at : at + size] for at in range(0, len(rest), size))]
+        groups = [*(state.orders[name] for name in self._orders), state.orders.get("installed", [])]
+        return [icons[at : at + size] for icons in groups for at in range(0, len(icons), size)]
 
     def _drawer(self, state: PhoneState, activity: Activity) -> Screen:
         found = self._found(state, activity)

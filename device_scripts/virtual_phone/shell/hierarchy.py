@@ -11,6 +11,7 @@ from device_scripts.virtual_phone.phone_api import NodeLike, PhoneLike
 _CLASS_BY_ROLE: Final = {
     "bubble": "android.widget.TextView",
     "button": "android.widget.Button",
+    "card": "android.widget.ImageView",
     "cell": "android.widget.Button",
     "dialog": "android.widget.FrameLayout",
     "entry": "android.widget.LinearLayout",
@@ -20,6 +21,7 @@ _CLASS_BY_ROLE: Final = {
     "key": "android.widget.Button",
     "link": "android.widget.TextView",
     "pad": "android.widget.Button",
+    "paragraph": "android.widget.TextView",
     "row": "android.widget.LinearLayout",
     "list": "android.widget.ScrollView",
     "switch": "android.widget.Switch",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 from PIL import ImageDraw
+
+from device_scripts.virtual_phone.ui.suits import SUITS, draw_suit
 
 Colour = tuple[int, int, int]
 Square = tuple[float, float, float, float]
@@ -64,6 +67,17 @@ def _person(draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
 def _bubble(draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
     draw.rounded_rectangle(_part(square, 0.08, 0.15, 0.92, 0.72), 3, outline=colour, width=_stroke(square))
     draw.polygon([_point(square, 0.25, 0.72), _point(square, 0.25, 0.95), _point(square, 0.5, 0.72)], fill=colour)
+
+
+def _scale(draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
+    draw.line([_point(square, 0, 0.6), _point(square, 1, 0.6)], fill=colour, width=_stroke(square))
+    for x in (0.1, 0.5, 0.9):
+        draw.line([_point(square, x, 0.45), _point(square, x, 0.75)], fill=colour, width=_stroke(square))
+    draw.polygon([_point(square, 0.35, 0.1), _point(square, 0.65, 0.1), _point(square, 0.5, 0.38)], fill=colour)
+
+
+def _suit(suit: str, draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
+    draw_suit(draw, suit, square, colour)
 
 
 def _back(draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
@@ -154,4 +168,6 @@ _GLYPHS: dict[str, Callable[[ImageDraw.ImageDraw, Square, Colour], None]] = {
     "back": _back,
     "home": _home,
     "recents": _recents,
+    "scale": _scale,
+    **{suit: partial(_suit, suit) for suit in SUITS},
 }

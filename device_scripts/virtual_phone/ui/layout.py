@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from device_scripts.virtual_phone.ui.cards import card_rects
 from device_scripts.virtual_phone.ui.keyboard import keyboard_boxes
 from device_scripts.virtual_phone.ui.theme import Metrics, font
 from device_scripts.virtual_phone.ui.widgets import (
     Beside,
     Bubble,
     Button,
+    CardRow,
     CellGrid,
     Dialog,
     Entry,
@@ -18,7 +20,9 @@ from device_scripts.virtual_phone.ui.widgets import (
     IconGrid,
     Label,
     PageDots,
+    Paragraph,
     Picture,
+    PlayingCard,
     Row,
     Screen,
     SwitchRow,
@@ -182,6 +186,12 @@ def _place_one(widget: Widget, frame: Frame, top: int) -> tuple[list[Box], int]:
             height = sizes.margin * 2
             label = f"Page {page + 1} of {count}"
             return [Box("pages", "pages", label, (0, top, width, top + height))], top + height
+        case Paragraph(text, lines):
+            broken = wrap(text, sizes.font, width - 2 * inset)
+            rect = (0, top, width, top + round(sizes.font * 1.3) * max(lines, len(broken)))
+            return [Box("paragraph", "", text, rect, below="\n".join(broken))], rect[3]
+        case CardRow(cards):
+            return _card_row(cards, frame, top)
 
 
 def _picture(picture: Picture, rect: Rect) -> Box:
@@ -233,6 +243,15 @@ def _cells(grid: CellGrid, frame: Frame, top: int) -> tuple[list[Box], int]:
         box = Box("cell", cell.id, cell.label, rect, bool(cell.id), selected=cell.selected, marked=cell.marked)
         boxes.append(box)
     return boxes, top + height * -(-len(grid.cells) // grid.columns)
+
+
+def _card_row(cards: tuple[PlayingCard, ...], frame: Frame, top: int) -> tuple[list[Box], int]:
+    rects = card_rects(len(cards), frame.width_px, top, frame.metrics)
+    boxes = [
+        Box("card", "card", card.name, rect, detail=card.corner, glyph=card.suit, whole=True)
+        for card, rect in zip(cards, rects, strict=True)
+    ]
+    return boxes, rects[-1][3] + frame.metrics.margin // 2
 
 
 def _bubble(text: str, own: bool, frame: Frame, top: int) -> tuple[list[Box], int]:

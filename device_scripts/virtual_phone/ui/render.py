@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw
 
+from device_scripts.virtual_phone.ui.cards import draw_card
 from device_scripts.virtual_phone.ui.glyphs import draw_glyph
 from device_scripts.virtual_phone.ui.layout import Box, Rect
 from device_scripts.virtual_phone.ui.pictures import fit_picture
@@ -111,6 +112,15 @@ class _Painter:
         step, x = round(sizes.font * 1.25), box.rect[0] + max(2, sizes.margin // 2)
         for number, line in enumerate(reversed(box.below.split("\n"))):
             self._write(line, x, box.rect[3] - max(2, sizes.margin // 2) - step * (number + 0.5), sizes.font, colour)
+
+    def _paragraph(self, box: Box) -> None:
+        step = round(self._metrics.font * 1.3)
+        for number, line in enumerate(box.below.split("\n")):
+            y = box.rect[1] + step * (number + 0.5)
+            self._write(line, self._metrics.margin, y, self._metrics.font, self._palette.text)
+
+    def _card(self, box: Box) -> None:
+        draw_card(self._draw, box.rect, box.detail, box.glyph)
 
     def _pages(self, box: Box) -> None:
         page, count = (int(word) for word in box.label.split()[1::2])

@@ -162,6 +162,30 @@ class PageDots:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Words that cannot be tapped, broken into lines, with room for ``lines`` of them in any case."""
+
+    text: str
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlayingCard:
+    """A card as it is seen: ``corner`` as in A, 10 or K, ``suit`` as in ``ui.suits``; face down without a suit."""
+
+    name: str
+    corner: str = ""
+    suit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CardRow:
+    """Playing cards side by side."""
+
+    cards: tuple[PlayingCard, ...]
+
+
 Widget = (
     Row
     | SwitchRow
@@ -177,6 +201,8 @@ Widget = (
     | Bubble
     | Beside
     | PageDots
+    | Paragraph
+    | CardRow
 )
 
 

@@ -8,7 +8,7 @@ from agent_runtime.actions import Action, Finish, Malformed, PressKey, Tap, gram
 from agent_runtime.episode import EpisodeConfig, run_episode
 from agent_runtime.errors import DeviceError, PolicyError, TaskError
 from agent_runtime.policy.scripted import ScriptedPolicy
-from agent_runtime.tasks import Task
+from agent_runtime.tasks import Outcome, Task
 from agent_runtime.trajectory import Decision, Purpose, Trajectory, Verdict
 from tests.fakes import FakeDevice, FakeTemplate, fake_task
 
@@ -85,6 +85,44 @@ def test_a_judge_that_fails_is_void() -> None:
             raise TaskError("The probe failed.")
 
     assert run(DONE, task=Unjudgeable().task({"thing": "a"})).verdict is Verdict.VOID
+
+
+class Graded(FakeTemplate):
+    """Says the same outcome whatever happened."""
+
+    def __init__(self, outcome: tuple[bool, float]) -> None:
+        super().__init__()
+        self.probes = 0
+        self._outcome = outcome
+
+    def outcome(self, device: object, params: dict[str, str]) -> Outcome:
+        self.probes += 1
+        return Outcome(*self._outcome)
+
+
+@pytest.mark.parametrize(
+    ("reached", "reward", "script", "ends"),
+    [
+        (True, 0.75, (PRESS, DONE), (Verdict.SUCCESS, 0.75)),
+        (False, 0.5, (PRESS, DONE), (Verdict.FAILURE, 0.5)),
+        (True, 0.75, (PRESS, GIVE_UP), (Verdict.FAILURE, 0.0)),  # not announced: the state alone does not count
+        (True, 0.75, (PRESS,), (Verdict.FAILURE, 0.0)),
+    ],
+)
+def test_a_graded_reward_reaches_the_trajectory_once_success_is_announced(
+    reached: bool, reward: float, script: tuple[str, ...], ends: tuple[Verdict, float]
+) -> None:
+    template = Graded((reached, reward))
+    done = run(*script, task=template.task({"thing": "a"}))
+    assert (done.verdict, done.reward) == ends
+    assert template.probes == (1 if script[-1] == DONE else 0)
+
+
+@pytest.mark.parametrize("reward", [-0.1, 1.1, float("nan")])
+def test_a_reward_beyond_its_range_is_void(reward: float) -> None:
+    done = run(DONE, task=Graded((False, reward)).task({"thing": "a"}))
+    assert (done.verdict, done.reward) == (Verdict.VOID, 0.0)
+    assert "expected a number from 0 to 1" in done.void_reason
 
 
 def test_a_policy_that_cannot_answer_is_void() -> None:

@@ -28,7 +28,7 @@ def test_the_general_suite_is_what_it_says() -> None:
 
 
 def test_an_unknown_suite_is_refused() -> None:
-    with pytest.raises(UsageError, match="expected one of apps, general"):
+    with pytest.raises(UsageError, match="expected one of apps, cards, general"):
         suite_named("webshop")
 
 
