@@ -17,8 +17,8 @@ _ROWS_REGULAR, _ROWS_COMPACT = 4, 2
 
 
 class PagedLauncher(Launcher):
-    """The first page holds the basic apps as the basic launcher does; the rest follow, each group on pages of its own in
-    an order of each seed's, and installed apps last."""
+    """The first page holds the basic apps as the basic launcher does; the rest follow, each group on pages of its own
+    in an order of each seed's, and installed apps last."""
 
     def __init__(self, first: Sequence[App], *groups: Sequence[App]) -> None:
         super().__init__((*first, *(app for group in groups for app in group)))
