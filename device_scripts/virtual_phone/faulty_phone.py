@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from device_scripts.virtual_phone.apps import LAUNCHER_PACKAGE
 from device_scripts.virtual_phone.phone import Node, Phone
-from device_scripts.virtual_phone.ui.layout import Box
+from device_scripts.virtual_phone.ui.boxes import Box
 from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Screen
 
 _SYSTEM_ID: Final = "system"

@@ -18,8 +18,9 @@ from device_scripts.virtual_phone.errors import PhoneError
 from device_scripts.virtual_phone.filesystem import DeviceFiles, FileNode
 from device_scripts.virtual_phone.state import Activity, Battery, PhoneState, Table, Task
 from device_scripts.virtual_phone.transition import TRANSITION_FRAMES, transition_frame
+from device_scripts.virtual_phone.ui.boxes import Box, Frame
 from device_scripts.virtual_phone.ui.keyboard import typed_by
-from device_scripts.virtual_phone.ui.layout import Box, Frame, content_height, place
+from device_scripts.virtual_phone.ui.layout import content_height, place
 from device_scripts.virtual_phone.ui.render import render
 from device_scripts.virtual_phone.ui.theme import DARK, LIGHT, Metrics, Palette, metrics_for
 from device_scripts.virtual_phone.ui.widgets import Screen
@@ -379,10 +380,6 @@ class Phone:
     def launcher_activities(self) -> dict[str, str]:
         """Return the component that starts each package that has one."""
         return {app.package: app.component() for app in self.app_set.there(self._installed())}
-
-    def call_state(self) -> int:
-        """Return the telephony state: 0 idle, 1 ringing, 2 in a call."""
-        return max(app.call_state(self.state) for app in self.app_set)
 
     def foreground(self) -> str:
         """Return the component on top."""

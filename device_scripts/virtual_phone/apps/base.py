@@ -113,10 +113,6 @@ class App:
         """Open a link; False when it is none of this app's."""
         return False
 
-    def call_state(self, state: PhoneState) -> int:
-        """Return the telephony state this app keeps: 0 idle, 1 ringing, 2 in a call."""
-        return 0
-
     def query(self, state: PhoneState, path: str) -> Table:
         """Return the rows of one of ``tables``."""
         return state.tables[path]

@@ -6,10 +6,11 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw
 
+from device_scripts.virtual_phone.ui.boxes import Box, Rect
 from device_scripts.virtual_phone.ui.cards import draw_card
 from device_scripts.virtual_phone.ui.glyphs import draw_glyph
-from device_scripts.virtual_phone.ui.layout import Box, Rect
 from device_scripts.virtual_phone.ui.pictures import fit_picture
+from device_scripts.virtual_phone.ui.text import cut
 from device_scripts.virtual_phone.ui.theme import Colour, Metrics, Palette, font
 
 WALLPAPER_TOP = (38, 58, 104)
@@ -76,19 +77,11 @@ class _Painter:
         taken = font(sizes.small_font).getlength(box.detail) + sizes.margin if box.detail else 0
         upper = middle - sizes.small_font * 0.6 if box.below else middle
         room = right - left - 2 * sizes.margin
-        self._write(self._cut(box.label, sizes.font, room - taken), sizes.margin, upper, sizes.font, palette.text)
+        self._write(cut(box.label, sizes.font, room - taken), sizes.margin, upper, sizes.font, palette.text)
         self._write(box.detail, right - sizes.margin, upper, sizes.small_font, palette.faint, "rm")
         if box.below:
-            below = self._cut(box.below, sizes.small_font, room)
+            below = cut(box.below, sizes.small_font, room)
             self._write(below, sizes.margin, middle + sizes.font * 0.55, sizes.small_font, palette.faint)
-
-    def _cut(self, text: str, size_px: int, room_px: float) -> str:
-        """Return the text, or as much of it as fits with three dots."""
-        if font(size_px).getlength(text) <= room_px:
-            return text
-        while text and font(size_px).getlength(text + "...") > room_px:
-            text = text[:-1]
-        return text.rstrip() + "..."
 
     def _cell(self, box: Box) -> None:
         palette, (x, y) = self._palette, self._middle(box.rect)
@@ -98,10 +91,6 @@ class _Painter:
             self._draw.rounded_rectangle((left + 1, top + 1, right - 2, bottom - 2), self._metrics.margin / 2, fill)
         colour = palette.on_accent if box.selected else palette.text if box.clickable else palette.faint
         self._write(box.label, x, y, self._metrics.font if box.clickable else self._metrics.small_font, colour, "mm")
-        if box.marked:
-            dot = max(1, self._metrics.margin // 5)
-            lower = bottom - 3 - dot
-            self._draw.ellipse((x - dot, lower - dot, x + dot, lower + dot), fill=colour)
 
     def _bubble(self, box: Box) -> None:
         palette, sizes = self._palette, self._metrics
@@ -188,7 +177,8 @@ class _Painter:
         inset = size * 0.22
         inner = (square[0] + inset, square[1] + inset, square[2] - inset, square[3] - inset)
         draw_glyph(self._draw, box.glyph, inner, (255, 255, 255))
-        self._write(box.label, x, square[3] + self._metrics.font * 0.9, self._metrics.font, (255, 255, 255), "mm")
+        label = cut(box.label, self._metrics.font, box.rect[2] - box.rect[0])
+        self._write(label, x, square[3] + self._metrics.font * 0.9, self._metrics.font, (255, 255, 255), "mm")
 
     def _key(self, box: Box) -> None:
         self._draw.rectangle(_inside(box.rect), fill=self._palette.surface, outline=self._palette.background)

@@ -121,21 +121,19 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One key of a pad or one day of a month; without an ``id`` it cannot be tapped. ``marked`` draws a dot."""
+    """One key of a pad; without an ``id`` it cannot be tapped."""
 
     id: str
     label: str
     selected: bool = False
-    marked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CellGrid:
-    """Cells in rows and columns; ``tall`` ones are keys to press, others as low as a line of a calendar."""
+    """The keys of a pad, in rows and columns."""
 
     cells: tuple[Cell, ...]
     columns: int
-    tall: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,37 @@
+"""How wide a text is, where it is cut short and where it breaks. Draws nothing."""
+
+from __future__ import annotations
+
+from device_scripts.virtual_phone.ui.theme import font
+
+
+def text_width(text: str, size_px: int) -> int:
+    """Width of a text in pixels."""
+    return round(font(size_px).getlength(text))
+
+
+def cut(text: str, size_px: int, room_px: float) -> str:
+    """Return the text, or as much of it as fits with three dots."""
+    if font(size_px).getlength(text) <= room_px:
+        return text
+    while text and font(size_px).getlength(text + "...") > room_px:
+        text = text[:-1]
+    return text.rstrip() + "..."
+
+
+def wrap(text: str, size_px: int, width_px: int) -> list[str]:
+    """Return the text in lines no wider than that; a word that is wider is broken. Always at least one line."""
+    lines, line = [], ""
+    for word in text.split():
+        joined = f"{line} {word}".strip()
+        if text_width(joined, size_px) <= width_px:
+            line = joined
+            continue
+        if line:
+            lines.append(line)
+        line = word
+        while text_width(line, size_px) > width_px and len(line) > 1:
+            fits = next(n for n in range(len(line) - 1, 0, -1) if n == 1 or text_width(line[:n], size_px) <= width_px)
+            lines.append(line[:fits])
+            line = line[fits:]
+    return [*lines, line]
