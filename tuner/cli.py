@@ -7,12 +7,12 @@ import logging
 import os
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent_runtime.errors import AgentRuntimeError
+from tuner.command_options import DEFAULT, fail, named_checkpoint
 from tuner.config import (
     AdvantageKind,
     EntropyTerm,
@@ -23,7 +23,7 @@ from tuner.config import (
     WeightSource,
 )
 from tuner.errors import TunerServiceError
-from tuner.keys_commands import fail, keys_app
+from tuner.keys_commands import keys_app
 from tuner.train_command import train
 
 if TYPE_CHECKING:
@@ -33,10 +33,6 @@ STATUS_DEADLINE_SEC = 5.0
 _TLS_HELP = "Folder of `tuner keys issue`, where the tuner serves with --tls."
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Stores trajectories, learns, publishes adapters.")
-
-
-_DEFAULT = SimpleNamespace(**{name: field.default for name, field in LearnerConfig.model_fields.items()})
-"""The learner's defaults stand in ``LearnerConfig`` and nowhere else."""
 
 
 @app.command()
@@ -53,60 +49,55 @@ def serve(
         str | None, typer.Option(help="host:port of a page to watch by, on loopback only; none by default.")
     ] = None,
     model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
-    quantization: Annotated[Quantization, typer.Option(help="How the base weights are held.")] = _DEFAULT.quantization,
-    grammar: Annotated[str, typer.Option(help="Action grammar the runtimes speak.")] = _DEFAULT.action_grammar,
+    quantization: Annotated[Quantization, typer.Option(help="How the base weights are held.")] = DEFAULT.quantization,
+    grammar: Annotated[str, typer.Option(help="Action grammar the runtimes speak.")] = DEFAULT.action_grammar,
     objective: Annotated[
         Objective, typer.Option(help="Policy term: advantage-weighted, PPO's clipped one, or cloning of successes.")
-    ] = _DEFAULT.objective,
+    ] = DEFAULT.objective,
     advantage: Annotated[
         AdvantageKind,
         typer.Option(help="An outcome against its task's success rate, its group's (GRPO), or critics' values."),
-    ] = _DEFAULT.advantage,
+    ] = DEFAULT.advantage,
     instruction_share: Annotated[
         float, typer.Option(help="Top share of the episodes kept (DigiRL); critic with awr only.")
-    ] = _DEFAULT.instruction_share,
-    clip_range: Annotated[float, typer.Option(help="Clip range (epsilon); ppo only.")] = _DEFAULT.clip_range,
+    ] = DEFAULT.instruction_share,
+    clip_range: Annotated[float, typer.Option(help="Clip range (epsilon); ppo only.")] = DEFAULT.clip_range,
     thought_scaling: Annotated[
         float, typer.Option(help="Weight (lambda) of the log-probability of thought tokens.")
-    ] = _DEFAULT.thought_scaling,
+    ] = DEFAULT.thought_scaling,
     entropy: Annotated[
         EntropyTerm, typer.Option(help="Tokens the entropy bonus counts: by causal weight, all alike, or no bonus.")
-    ] = _DEFAULT.entropy,
+    ] = DEFAULT.entropy,
     weight_source: Annotated[
         WeightSource, typer.Option(help="Where the causal weights come from; uniform is entropy=uniform.")
-    ] = _DEFAULT.weight_source,
-    entropy_alpha: Annotated[float, typer.Option(help="Weight of the entropy bonus (alpha).")] = _DEFAULT.entropy_alpha,
+    ] = DEFAULT.weight_source,
+    entropy_alpha: Annotated[float, typer.Option(help="Weight of the entropy bonus (alpha).")] = DEFAULT.entropy_alpha,
     scm_window: Annotated[
         int, typer.Option(help="Tokens taken away together for a causal weight; released always has 4.")
-    ] = _DEFAULT.scm_window,
-    scm_null: Annotated[NullToken, typer.Option(help="What stands in for a token taken away.")] = _DEFAULT.scm_null,
-    learning_rate: Annotated[float, typer.Option(help="AdamW's step size.")] = _DEFAULT.learning_rate,
-    lora_r: Annotated[int, typer.Option(help="Rank of the adapter.")] = _DEFAULT.lora_r,
-    lora_alpha: Annotated[float, typer.Option(help="Scale of the adapter.")] = _DEFAULT.lora_alpha,
-    batch_size: Annotated[int, typer.Option(help="Utterances in one optimizer step.")] = _DEFAULT.batch_size,
+    ] = DEFAULT.scm_window,
+    scm_null: Annotated[NullToken, typer.Option(help="What stands in for a token taken away.")] = DEFAULT.scm_null,
+    learning_rate: Annotated[float, typer.Option(help="AdamW's step size.")] = DEFAULT.learning_rate,
+    lora_r: Annotated[int, typer.Option(help="Rank of the adapter.")] = DEFAULT.lora_r,
+    lora_alpha: Annotated[float, typer.Option(help="Scale of the adapter.")] = DEFAULT.lora_alpha,
+    batch_size: Annotated[int, typer.Option(help="Utterances in one optimizer step.")] = DEFAULT.batch_size,
     trajectories_per_update: Annotated[
         int, typer.Option(help="New trajectories to wait for.")
-    ] = _DEFAULT.trajectories_per_update,
+    ] = DEFAULT.trajectories_per_update,
     optimizer_steps_per_update: Annotated[
         int, typer.Option(help="Optimizer steps before a publish.")
-    ] = _DEFAULT.optimizer_steps_per_update,
-    num_threads: Annotated[int, typer.Option(help="CPU threads of the learner.")] = _DEFAULT.num_threads,
-    seed: Annotated[int, typer.Option(help="Seed of the adapter's start and of the replay's order.")] = _DEFAULT.seed,
+    ] = DEFAULT.optimizer_steps_per_update,
+    num_threads: Annotated[int, typer.Option(help="CPU threads of the learner.")] = DEFAULT.num_threads,
+    seed: Annotated[int, typer.Option(help="Seed of the adapter's start and of the replay's order.")] = DEFAULT.seed,
 ) -> None:
     """Serve until SIGTERM: take trajectories in, learn, hand adapters out."""
     _keep_grpc_quiet()
-    from agent_runtime.actions import grammar_named
-    from agent_runtime.policy.identity import agent_defaults, base_model_digest, resolve_checkpoint, tokenizer_digest
-    from tuner.ingest.identity import Identity
     from tuner.serve import Watching
     from tuner.serve import serve as run_service
     from tuner.supervisor import learner_command
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        folder = resolve_checkpoint(model)
-        spoken = grammar_named(grammar, agent_defaults(folder).image_size_px)
-        identity = Identity(base_model_digest(folder), tokenizer_digest(folder), quantization, spoken.name)
+        folder, identity = named_checkpoint(model, quantization, grammar)
         config = LearnerConfig(
             state=state,
             model=folder,

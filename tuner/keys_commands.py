@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from tuner.command_options import fail
 from tuner.errors import ConfigError, TunerServiceError
 
-BAD_INPUT_EXIT_CODE = 2
 DEFAULT_LIFETIME_DAYS = 90
 
 keys_app = typer.Typer(no_args_is_help=True, help="The key that manifests are signed with, and who may call the tuner.")
@@ -113,12 +113,6 @@ def renew(
     except TunerServiceError as error:
         fail(str(error))
     typer.echo(f"tuner, good for {days} days; restart `tuner serve`")
-
-
-def fail(sentence: str) -> NoReturn:
-    """End with the sentence and the exit code of bad input."""
-    typer.echo(f"tuner: {sentence}", err=True)
-    raise typer.Exit(BAD_INPUT_EXIT_CODE)
 
 
 def _now() -> datetime:

@@ -6,22 +6,20 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
 
 from agent_runtime.errors import AgentRuntimeError
+from tuner.command_options import DEFAULT, fail, named_checkpoint
 from tuner.config import LearnerConfig, Quantization
 from tuner.errors import TunerServiceError
-from tuner.keys_commands import fail
 
 if TYPE_CHECKING:
     from tuner.ingest.identity import Identity
     from tuner.learner.offline import Plan
 
-_DEFAULT = SimpleNamespace(**{name: field.default for name, field in LearnerConfig.model_fields.items()})
 _INTERRUPTED = 130
 
 Tell = Callable[[str, int, int, Mapping[str, float]], None]
@@ -33,30 +31,24 @@ def train(
         list[Path] | None, typer.Option(help="Recorded session, or a folder of such; may be given again.")
     ] = None,
     model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
-    quantization: Annotated[Quantization, typer.Option(help="How the base weights are held.")] = _DEFAULT.quantization,
-    grammar: Annotated[str, typer.Option(help="Action grammar the runtimes speak.")] = _DEFAULT.action_grammar,
+    quantization: Annotated[Quantization, typer.Option(help="How the base weights are held.")] = DEFAULT.quantization,
+    grammar: Annotated[str, typer.Option(help="Action grammar the runtimes speak.")] = DEFAULT.action_grammar,
     imitation_steps: Annotated[int, typer.Option(min=0, help="Optimizer steps on the steps of successes.")] = 200,
     filtered_steps: Annotated[int, typer.Option(min=0, help="Optimizer steps on what the critics keep.")] = 200,
     critic_epochs: Annotated[int, typer.Option(min=1, help="Passes of the critics over the episodes.")] = 20,
     instruction_share: Annotated[
         float, typer.Option(help="Top share of the episodes the filter keeps.")
-    ] = _DEFAULT.instruction_share,
-    learning_rate: Annotated[float, typer.Option(help="AdamW's step size.")] = _DEFAULT.learning_rate,
-    lora_r: Annotated[int, typer.Option(help="Rank of the adapter.")] = _DEFAULT.lora_r,
-    lora_alpha: Annotated[float, typer.Option(help="Scale of the adapter.")] = _DEFAULT.lora_alpha,
-    batch_size: Annotated[int, typer.Option(help="Utterances in one optimizer step.")] = _DEFAULT.batch_size,
-    num_threads: Annotated[int, typer.Option(help="CPU threads.")] = _DEFAULT.num_threads,
-    seed: Annotated[int, typer.Option(help="Seed of the adapter's start and of the draws.")] = _DEFAULT.seed,
+    ] = DEFAULT.instruction_share,
+    learning_rate: Annotated[float, typer.Option(help="AdamW's step size.")] = DEFAULT.learning_rate,
+    lora_r: Annotated[int, typer.Option(help="Rank of the adapter.")] = DEFAULT.lora_r,
+    lora_alpha: Annotated[float, typer.Option(help="Scale of the adapter.")] = DEFAULT.lora_alpha,
+    batch_size: Annotated[int, typer.Option(help="Utterances in one optimizer step.")] = DEFAULT.batch_size,
+    num_threads: Annotated[int, typer.Option(help="CPU threads.")] = DEFAULT.num_threads,
+    seed: Annotated[int, typer.Option(help="Seed of the adapter's start and of the draws.")] = DEFAULT.seed,
 ) -> None:
     """Learn offline from recorded sessions and the ledger, publish a version; `tuner serve` goes on from it."""
-    from agent_runtime.actions import grammar_named
-    from agent_runtime.policy.identity import agent_defaults, base_model_digest, resolve_checkpoint, tokenizer_digest
-    from tuner.ingest.identity import Identity
-
     try:
-        folder = resolve_checkpoint(model)
-        spoken = grammar_named(grammar, agent_defaults(folder).image_size_px)
-        identity = Identity(base_model_digest(folder), tokenizer_digest(folder), quantization, spoken.name)
+        folder, identity = named_checkpoint(model, quantization, grammar)
         config = LearnerConfig(
             state=state,
             model=folder,

@@ -1,0 +1,39 @@
+"""What the tuner's commands share: defaults, the checkpoint an option names, the end on bad input. Needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from tuner.config import LearnerConfig
+
+if TYPE_CHECKING:
+    from tuner.ingest.identity import Identity
+
+BAD_INPUT_EXIT_CODE = 2
+DEFAULT = SimpleNamespace(**{name: field.default for name, field in LearnerConfig.model_fields.items()})
+"""The learner's defaults stand in ``LearnerConfig`` and nowhere else."""
+
+
+def fail(sentence: str) -> NoReturn:
+    """End with the sentence and the exit code of bad input."""
+    typer.echo(f"tuner: {sentence}", err=True)
+    raise typer.Exit(BAD_INPUT_EXIT_CODE)
+
+
+def named_checkpoint(model: str, quantization: str, grammar: str) -> tuple[Path, Identity]:
+    """Return the folder that ``--model`` names and what runtimes must agree with.
+
+    Raises:
+        AgentRuntimeError: there is no such checkpoint or grammar.
+    """
+    from agent_runtime.actions import grammar_named
+    from agent_runtime.policy.identity import agent_defaults, base_model_digest, resolve_checkpoint, tokenizer_digest
+    from tuner.ingest.identity import Identity
+
+    folder = resolve_checkpoint(model)
+    spoken = grammar_named(grammar, agent_defaults(folder).image_size_px)
+    return folder, Identity(base_model_digest(folder), tokenizer_digest(folder), quantization, spoken.name)
