@@ -26,6 +26,7 @@ from agent_runtime.sessions.start import RunOf, chosen_redaction, start_recordin
 from agent_runtime.sessions.writer import Recorder
 from agent_runtime.tasks import Task, TaskTemplate, held_tasks, sample_task, suite_named, tasks_from_file
 from agent_runtime.tasks.resting import RestingState
+from agent_runtime.tasks.suites import require_fit
 from agent_runtime.trajectory import Trajectory
 from agent_runtime.uplink.client import TunerLink
 from agent_runtime.uplink.codec import trajectory_to_message
@@ -93,6 +94,7 @@ def run_session(options: Options, should_stop: Callable[[], bool]) -> RunResult:
     with ExitStack() as stack:
         opened = stack.enter_context(open_device(options.device, options.adb_server_host, options.adb_server_port))
         device = gated(RecoveringDevice(opened), options.gate)
+        require_fit(options.suite, device)
         policy, inbox = _policy(options)
         link = _Uplink(options, policy, inbox, reporter, tls)
         link.open()

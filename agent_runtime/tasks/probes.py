@@ -6,6 +6,7 @@ from agent_runtime.devices import Device, parsers
 from agent_runtime.errors import TaskError
 
 HOME_KEYCODE = "3"
+VIRTUAL_PHONE_PRODUCT = "virtual_phone"
 
 
 def run(device: Device, args: Sequence[str]) -> str:
@@ -22,6 +23,11 @@ def run(device: Device, args: Sequence[str]) -> str:
             "choose tasks whose apps this device has."
         )
     return result.stdout
+
+
+def is_virtual_phone(device: Device) -> bool:
+    """Tell whether the device says that it is this project's virtual phone."""
+    return run(device, ["getprop", "ro.product.name"]).strip() == VIRTUAL_PHONE_PRODUCT
 
 
 def start_from_home(device: Device, packages: Sequence[str]) -> None:

@@ -6,8 +6,9 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent_runtime.devices import Device
 from agent_runtime.errors import UsageError
-from agent_runtime.tasks import maps, more_apps, music, stored_files, weather
+from agent_runtime.tasks import maps, more_apps, music, probes, stored_files, weather
 from agent_runtime.tasks.apps import CartTask, DeleteNoteTask, SearchTask, WriteNoteTask
 from agent_runtime.tasks.base import Split, Task, TaskTemplate
 from agent_runtime.tasks.cards import CARD_TEMPLATES
@@ -57,6 +58,8 @@ SUITES: dict[str, tuple[TaskTemplate, ...]] = {
         more_apps.UninstallTask(),
     ),
 }
+VIRTUAL_PHONE_SUITES = frozenset(("apps", "cards", "phone"))
+"""Suites whose set-ups clear apps and delete files: on a real phone those would be somebody's messages and pictures."""
 _MAX_FILE_BYTES = 4 << 20
 
 
@@ -69,6 +72,20 @@ def suite_named(name: str) -> list[TaskTemplate]:
     if name not in SUITES:
         raise UsageError(f"Got the suite {name!r}, expected one of {', '.join(sorted(SUITES))}: choose one of these.")
     return list(SUITES[name])
+
+
+def require_fit(name: str, device: Device) -> None:
+    """Refuse a suite that would destroy data on any phone but a virtual one.
+
+    Raises:
+        UsageError: the suite is one of those, and the device does not say that it is a virtual phone.
+        DeviceError: the device is gone.
+    """
+    if name in VIRTUAL_PHONE_SUITES and not probes.is_virtual_phone(device):
+        raise UsageError(
+            f"Got the suite {name} for {device.serial}, expected a virtual phone for it: its tasks clear apps and "
+            "delete messages, contacts and pictures; take --suite general."
+        )
 
 
 def sample_task(suite: Sequence[TaskTemplate], split: Split, rng: random.Random) -> Task:

@@ -15,6 +15,7 @@ from agent_runtime.policy.base import Policy
 from agent_runtime.policy.scripted import ScriptedPolicy
 from agent_runtime.tasks import Task, TaskTemplate, suite_named
 from agent_runtime.tasks.resting import RestingState
+from agent_runtime.tasks.suites import SUITES, require_fit
 from agent_runtime.trajectory import Purpose, Trajectory, Verdict
 from tests.oracle import Oracle
 
@@ -89,6 +90,11 @@ def test_the_alarm_task_keeps_the_number_of_alarms(phone: Device) -> None:
         task.initialize(phone)
         rows = phone.shell(["content", "query", "--uri", "content://com.android.deskclock/alarms"]).stdout.splitlines()
         assert len(rows) == 4, rows
+
+
+def test_the_virtual_phone_may_run_every_suite(phone: Device) -> None:
+    for name in SUITES:
+        require_fit(name, phone)
 
 
 def test_a_wrong_tap_on_the_dark_theme_does_not_meet_the_next_episode(phone: Device) -> None:

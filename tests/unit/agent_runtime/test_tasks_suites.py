@@ -9,6 +9,7 @@ import pytest
 from agent_runtime.errors import UsageError
 from agent_runtime.tasks import held_tasks, sample_task, suite_named, tasks_from_file
 from agent_runtime.tasks.base import held_values
+from agent_runtime.tasks.suites import SUITES, VIRTUAL_PHONE_SUITES, require_fit
 from tests.fakes import FakeDevice, FakeTemplate
 
 SUITE = suite_named("general")
@@ -25,6 +26,22 @@ def test_the_general_suite_is_what_it_says() -> None:
         "Search the shop for {product}",
         "Put the {product} in the cart",
     ]
+
+
+@pytest.mark.parametrize("name", ["apps", "cards", "phone"])
+def test_a_suite_that_clears_apps_is_refused_but_for_a_virtual_phone(name: str) -> None:
+    with pytest.raises(UsageError, match=f"the suite {name} for fake-1, expected a virtual phone"):
+        require_fit(name, FakeDevice())  # says nothing of its product
+
+
+def test_every_suite_but_the_general_one_is_for_virtual_phones() -> None:
+    assert set(SUITES) - VIRTUAL_PHONE_SUITES == {"general"}
+
+
+def test_the_general_suite_asks_nothing_of_the_device() -> None:
+    device = FakeDevice()
+    require_fit("general", device)
+    assert device.commands == []
 
 
 def test_an_unknown_suite_is_refused() -> None:
