@@ -18,7 +18,7 @@ from tuner.errors import TunerServiceError
 
 if TYPE_CHECKING:
     from tuner.ingest.identity import Identity
-    from tuner.learner.offline import Plan
+    from tuner.ingest.ledger import Ledger
 
 _INTERRUPTED = 130
 
@@ -63,9 +63,7 @@ def train(
             num_threads=num_threads,
             seed=seed,
         )
-        from tuner.learner.offline import Plan
-
-        _run(config, identity, sessions or [], Plan(imitation_steps, filtered_steps, critic_epochs))
+        _run(config, identity, sessions or [], (imitation_steps, filtered_steps, critic_epochs))
     except ValidationError as error:
         first = error.errors()[0]
         fail(
@@ -80,15 +78,10 @@ def train(
         raise typer.Exit(_INTERRUPTED) from None
 
 
-def _run(config: LearnerConfig, identity: Identity, sessions: list[Path], plan: Plan) -> None:
-    import torch
-
-    from agent_runtime.policy.generate import chosen_device
+def _run(config: LearnerConfig, identity: Identity, sessions: list[Path], plan: tuple[int, int, int]) -> None:
+    """Take the sessions in first: what is wrong with them is told before torch is loaded."""
     from tuner.folder_lock import folder_locked
     from tuner.ingest.ledger import Ledger
-    from tuner.learner.mailbox import Mailbox
-    from tuner.learner.offline import OfflineStage, offline_config
-    from tuner.learner.student import load_student
     from tuner.recorded import take_sessions
     from tuner.serve import prepare_state_folder
 
@@ -102,13 +95,24 @@ def _run(config: LearnerConfig, identity: Identity, sessions: list[Path], plan: 
                 typer.echo(
                     f"{path}: {taken.stored} episodes stored, {taken.known} known already, {taken.left_out} left out"
                 )
-            torch.set_num_threads(config.num_threads)
-            student = load_student(offline_config(config), chosen_device())
-            with _telling() as tell:
-                stage = OfflineStage(config, student, ledger, Mailbox(io.StringIO(), io.StringIO()), plan, tell)
-                progress = stage.run()
+            _learn(config, ledger, plan)
         finally:
             ledger.close()
+
+
+def _learn(config: LearnerConfig, ledger: Ledger, plan: tuple[int, int, int]) -> None:
+    import torch
+
+    from agent_runtime.policy.generate import chosen_device
+    from tuner.learner.mailbox import Mailbox
+    from tuner.learner.offline import OfflineStage, Plan, offline_config
+    from tuner.learner.student import load_student
+
+    torch.set_num_threads(config.num_threads)
+    student = load_student(offline_config(config), chosen_device())
+    with _telling() as tell:
+        mailbox = Mailbox(io.StringIO(), io.StringIO())  # nobody listens
+        progress = OfflineStage(config, student, ledger, mailbox, Plan(*plan), tell).run()
     typer.echo(f"version {progress.version} after {progress.optimizer_steps} optimizer steps")
 
 

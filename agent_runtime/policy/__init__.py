@@ -2,3 +2,8 @@
 
 Only `identity`, `base` and `scripted` import without torch.
 """
+
+import logging
+
+# bitsandbytes says at import that it would like a package which is of no use here; peft imports it as well.
+logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)

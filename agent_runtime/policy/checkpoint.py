@@ -4,7 +4,7 @@ Only the language model's linear layers are quantized. The vision tower, its mer
 full precision: they are a small share of the weights, and QLoRA's published settings leave them alone too.
 """
 
-import logging
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,9 +70,9 @@ def load_model(folder: Path, quantization: str, device: str = "cpu") -> LoadedMo
 
 
 def _quieten() -> None:
-    """Keep a bar of loading, and bitsandbytes' wish for a package that is of no use here, out of what people read."""
+    """Keep a bar of loading, and what transformers warns peft of, out of what people read."""
     transformers_logging.disable_progress_bar()
-    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
 
 
 def _quantization_config(quantization: str, dtype: torch.dtype) -> Any:
