@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from agent_runtime.devices.adb import AdbDevice
 from agent_runtime.devices.stream import Reply
+from device_scripts.in_process import InProcessDevice, InProcessLines
 from device_scripts.virtual_phone.device import build_device
 from device_scripts.virtual_phone.faults import FaultSchedule
 from device_scripts.virtual_phone.faulty_phone import FaultyPhone, SystemDialog
 from device_scripts.virtual_phone.phone import Node
 from device_scripts.virtual_phone.shell.commands import COMMANDS
 from device_scripts.virtual_phone.shell.faulty_commands import faulty_commands
-from device_scripts.virtual_phone.shell.interpreter import Shell, Streams
+from device_scripts.virtual_phone.shell.interpreter import Shell
 
 OUTPUTS_TO_SPOIL = ("uiautomator", "dumpsys")
 TOUCHABLE = ("row", "switch", "icon", "button", "field", "tab", "link")
@@ -57,39 +56,32 @@ class HostilePhone(FaultyPhone):
         return super().start_activity(component_or_package, data_uri)
 
 
-@dataclass
-class Loopback:
-    """Runs command lines in the phone's own shell; ``before`` is called with each line, ``spoilt`` programs fail."""
+class Loopback(InProcessLines):
+    """Lines of the phone's own shell; ``before`` is called with each, and ``spoilt`` programs fail."""
 
-    shell: Shell
-    before: Callable[[str], None] = lambda line: None
-    spoilt: set[str] = field(default_factory=set)
-    breaks: int = 0
+    def __init__(self, shell: Shell) -> None:
+        super().__init__(shell)
+        self.before: Callable[[str], None] = lambda line: None
+        self.spoilt: set[str] = set()
 
     def run(self, line: str, timeout_sec: float, *, repeatable: bool, expected_bytes: int = 0) -> Reply:
         """See ``ShellStream``."""
         self.before(line)
         if line.split()[0] in self.spoilt:
             return Reply(memoryview(b"Killed\n"), 137)
-        out: list[bytes] = []
-        status = self.shell.run_to_end(line, Streams(b"", out.append, out.append))
-        return Reply(memoryview(b"".join(out)), status)
-
-    def close(self) -> None:
-        """Nothing to close."""
+        return super().run(line, timeout_sec, repeatable=repeatable, expected_bytes=expected_bytes)
 
 
-class LoopbackDevice(AdbDevice):
-    """An `AdbDevice`, its command lines included, whose phone is in this process."""
+class LoopbackDevice(InProcessDevice):
+    """A hostile phone in this process; ``loopback`` is what its command lines go through."""
+
+    phone: HostilePhone
 
     def __init__(self, phone: HostilePhone) -> None:
-        super().__init__("emulator-0")
-        self.phone = phone
-        self.virtual = build_device(phone, self.serial)
+        super().__init__(build_device(phone, "emulator-0"))
         self.virtual.faults = FaultSchedule()
         self.loopback = Loopback(Shell(self.virtual, faulty_commands(COMMANDS, self.virtual.faults, phone)))
-        self._stream = self.loopback  # type: ignore[assignment]  # all of a stream that a device calls
-        self._wm_size_px = phone.size
+        self._stream = self.loopback
 
     def centre_norm(self, label: str) -> tuple[float, float]:
         """Return the middle of the topmost element of that label."""

@@ -111,6 +111,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "coso",
     ),
     "device_scripts.virtual_phone": ("device_scripts.virtual_phone",),
+    "device_scripts.in_process": (
+        "device_scripts.virtual_phone",
+        "agent_runtime.devices",
+        "agent_runtime.errors",
+    ),
     "device_scripts.small_vlm": ("device_scripts", "agent_runtime"),
     "device_scripts.demo": ("device_scripts", "coso"),
     "coso": ("coso",),
@@ -154,6 +159,7 @@ TORCH_FREE = (
     "tuner.ingest.server",
     "tuner.page.server",
     "tuner.serve",
+    "device_scripts.in_process",
     "device_scripts.virtual_phone.cli",
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from device_scripts.virtual_phone.faults import FaultSchedule
@@ -72,6 +72,20 @@ class VirtualDevice:
         for package in self.phone.packages():
             self.phone.force_stop(package)
         self.phone.key(KEYCODE_HOME)
+
+    def fork(self) -> VirtualDevice:
+        """Return an independent device in the same state; faults are not taken along."""
+        phone = self.phone.fork()
+        return replace(
+            self,
+            phone=phone,
+            files=phone.files,
+            properties=dict(self.properties),
+            snapshots=dict(self.snapshots),
+            messages=list(self.messages),
+            reverse=dict(self.reverse),
+            faults=None,
+        )
 
     def save_snapshot(self, name: str) -> None:
         """Keep the present state under `name`, replacing an older one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from device_scripts.virtual_phone.apps import LAUNCHER_PACKAGE
 from device_scripts.virtual_phone.phone import Node, Phone
@@ -12,6 +12,7 @@ from device_scripts.virtual_phone.ui.boxes import Box
 from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Screen
 
 _SYSTEM_ID: Final = "system"
+_FaultyPhone = TypeVar("_FaultyPhone", bound="FaultyPhone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,12 @@ class FaultyPhone(Phone):
         self.taken: list[str] = []
         self.taps: list[tuple[int, int]] = []
         super().__init__(*args, **options)
+
+    def fork(self: _FaultyPhone) -> _FaultyPhone:
+        """See ``Phone``."""
+        twin = super().fork()
+        twin.taken, twin.taps = list(self.taken), list(self.taps)
+        return twin
 
     def show(self, kind: str) -> None:
         """Put a dialog over whatever is on the screen."""

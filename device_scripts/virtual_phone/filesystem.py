@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import posixpath
 import stat
@@ -63,6 +64,12 @@ class DeviceFiles:
     def snapshot(self) -> dict[str, FileNode]:
         """Return a copy of the table."""
         return dict(self.nodes)
+
+    def copy(self) -> DeviceFiles:
+        """Return independent files equal to these."""
+        twin = copy.copy(self)
+        twin.nodes = dict(self.nodes)
+        return twin
 
     def restore(self, nodes: dict[str, FileNode]) -> None:
         """Take back a table that `snapshot` returned."""

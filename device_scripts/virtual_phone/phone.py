@@ -6,9 +6,11 @@ what commands ask of it are the three modules it is built on.
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from PIL import Image
 
@@ -32,6 +34,7 @@ KEY_HOME, KEY_BACK, KEY_POWER, KEY_SPACE, KEY_ENTER, KEY_DELETE, KEY_RECENTS, KE
     224,
 )
 KEY_DIGIT_0, KEY_LETTER_A = 7, 29
+_Phone = TypeVar("_Phone", bound="Phone")
 MEDIA_KEYS = (85, 86, 87, 88, 126, 127)
 """Play or pause, stop, next, previous, play, pause."""
 
@@ -127,7 +130,14 @@ class Phone(PhoneServices):
         self.state.rotation = quarter_turns % 4
         self._boxes = None
 
-    # --- snapshots
+    # --- snapshots and forks
+
+    def fork(self: _Phone) -> _Phone:
+        """Return an independent phone in the same state: the same input gives the same frames on both."""
+        twin = copy.copy(self)
+        twin.state = self.state.copy()
+        twin._bytes = self._bytes.copy()
+        return twin
 
     def snapshot(self) -> Snapshot:
         """Return everything there is to restore; it can be restored any number of times, on any phone."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from device_scripts.virtual_phone.filesystem import DeviceFiles
+
+_Phone = TypeVar("_Phone", bound="PhoneLike")
 
 
 class NodeLike(Protocol):
@@ -116,5 +118,6 @@ class PhoneLike(Protocol):
     def ime_set(self, ime_id: str) -> None: ...
     def set_rotation(self, quarter_turns: int) -> None: ...
     def logcat_lines(self) -> list[str]: ...
+    def fork(self: _Phone) -> _Phone: ...
     def snapshot(self) -> object: ...
     def restore(self, snap: object) -> None: ...

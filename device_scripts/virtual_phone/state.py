@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 
 from device_scripts.virtual_phone.filesystem import DeviceFiles
 
@@ -11,6 +11,7 @@ EPOCH_MS = 1_767_258_000_000
 """2026-01-01 09:00 UTC: when every virtual phone is switched on."""
 
 Table = list[dict[str, object]]
+"""Rows by column; a value is one number or text, so that a copied row shares nothing."""
 
 
 @dataclass(slots=True)
@@ -80,6 +81,22 @@ class PhoneState:
             Task(task["package"], [Activity(**activity) for activity in task["activities"]]) for task in plain["tasks"]
         ]
         return cls(**plain)
+
+    def copy(self) -> PhoneState:
+        """Return an independent state equal to this one, its files included."""
+        return replace(
+            self,
+            settings={namespace: dict(values) for namespace, values in self.settings.items()},
+            tables={path: [dict(row) for row in rows] for path, rows in self.tables.items()},
+            tasks=[
+                Task(task.package, [replace(activity, data=dict(activity.data)) for activity in task.activities])
+                for task in self.tasks
+            ],
+            orders={name: list(order) for name, order in self.orders.items()},
+            battery=replace(self.battery),
+            log=list(self.log),
+            files=self.files.copy(),
+        )
 
     @property
     def activity(self) -> Activity:

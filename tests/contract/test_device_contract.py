@@ -1,4 +1,4 @@
-"""What every Device keeps, run on a fake, on a recorded course and on the virtual phone behind a real adb server.
+"""What every Device keeps, on a fake, on a recorded course and on virtual phones: behind a real adb server, and not.
 
 A recorded course takes only the actions recorded in it and runs no command, so it is held to the part above the line.
 """
@@ -6,6 +6,7 @@ A recorded course takes only the actions recorded in it and runs no command, so 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from agent_runtime.devices.adb import open_device
 from agent_runtime.devices.keyboards import ADBKEYBOARD, UIAUTOMATOR
 from agent_runtime.devices.replay import ReplayDevice, Station
 from agent_runtime.errors import DeviceError, DeviceNotFoundError
+from device_scripts.in_process import in_process_device
 from device_scripts.virtual_phone.phone import LATIN_IME, Phone
 from tests.fakes import FakeDevice
 from tests.session_world import png
@@ -23,7 +25,7 @@ from tests.session_world import png
 NASTY = "'; reboot; echo $(id) `id` && x | y > z \\ \" # ~ * ? %s [a] {b} !"
 
 
-@pytest.fixture(params=["fake", "replay", "adb"])
+@pytest.fixture(params=["fake", "replay", "adb", "in-process"])
 def device(request: pytest.FixtureRequest) -> Iterator[Device]:
     if request.param == "fake":
         yield FakeDevice()
@@ -32,20 +34,54 @@ def device(request: pytest.FixtureRequest) -> Iterator[Device]:
         screen = png(0)
         yield ReplayDevice("recorded-1", [Station(lambda: screen, Wait(0.0)), Station(lambda: screen, Finish(True))])
         return
+    if request.param == "in-process":
+        yield in_process_device()
+        return
     running = request.getfixturevalue("virtual_phone")()
     with open_device(running.serial, server_port=request.getfixturevalue("adb_server").port) as opened:
         yield opened
 
 
-@pytest.fixture
-def running(virtual_phone: Callable[..., Any]) -> Any:
-    return virtual_phone()
+class InProcess:
+    """What a test asks of a running phone, of one in this process."""
+
+    def __init__(self, **options: Any) -> None:
+        self.device = in_process_device(**options)
+        self.phone = self.device.phone
+
+    def call(self, function: Callable[[], Any]) -> Any:
+        return function()
+
+
+@pytest.fixture(params=["adb", "in-process"])
+def start(request: pytest.FixtureRequest) -> Iterator[Callable[..., tuple[Device, Any]]]:
+    """A factory of (device, running phone), reached in the one way or the other."""
+    with ExitStack() as stack:
+
+        def begin(**options: Any) -> tuple[Device, Any]:
+            if request.param == "in-process":
+                here = InProcess(**options)
+                return here.device, here
+            running = request.getfixturevalue("virtual_phone")(**options)
+            port = request.getfixturevalue("adb_server").port
+            return stack.enter_context(open_device(running.serial, server_port=port)), running
+
+        yield begin
 
 
 @pytest.fixture
-def phone(adb_server: Any, running: Any) -> Iterator[Device]:
-    with open_device(running.serial, server_port=adb_server.port) as opened:
-        yield opened
+def reached(start: Callable[..., tuple[Device, Any]]) -> tuple[Device, Any]:
+    return start()
+
+
+@pytest.fixture
+def phone(reached: tuple[Device, Any]) -> Device:
+    return reached[0]
+
+
+@pytest.fixture
+def running(reached: tuple[Device, Any]) -> Any:
+    return reached[1]
 
 
 def test_a_frame_has_the_screens_size(device: Device) -> None:
@@ -161,20 +197,15 @@ Keyboards = Callable[..., tuple[Device, Any]]
 
 
 @pytest.fixture
-def phone_with(adb_server: Any, virtual_phone: Callable[..., Any]) -> Iterator[Keyboards]:
+def phone_with(start: Callable[..., tuple[Device, Any]]) -> Keyboards:
     """A factory of (device, running phone) whose Notes wait for text; `phone_with(*imes)` are its keyboards."""
-    opened: list[Device] = []
 
-    def start(*imes: str) -> tuple[Device, Any]:
-        running = virtual_phone(phone=Phone(keyboards=(LATIN_IME, *imes)))
-        device = open_device(running.serial, server_port=adb_server.port)
-        opened.append(device)
+    def with_notes(*imes: str) -> tuple[Device, Any]:
+        device, running = start(phone=Phone(keyboards=(LATIN_IME, *imes)))
         device.shell(["am", "start", "-n", "org.example.notes/.EditActivity"])
         return device, running
 
-    yield start
-    for device in opened:
-        device.close()
+    return with_notes
 
 
 def field_text(running: Any) -> str:
@@ -211,13 +242,21 @@ def test_unicode_without_a_field_is_lost_as_ascii_is(phone_with: Keyboards, ime:
     assert running.call(running.phone.ime_current) == LATIN_IME
 
 
-def test_after_a_pulled_cable_the_device_goes_on(phone: Device, running: Any) -> None:
-    phone.observe()
-    running.drop_connections()
-    assert phone.shell(["echo", "back"]).stdout == "back\n"
+# --- what only an adb server can show
 
 
-def test_a_serial_that_is_not_there_is_named_with_those_that_are(adb_server: Any, running: Any) -> None:
+def test_after_a_pulled_cable_the_device_goes_on(adb_server: Any, virtual_phone: Callable[..., Any]) -> None:
+    running = virtual_phone()
+    with open_device(running.serial, server_port=adb_server.port) as phone:
+        phone.observe()
+        running.drop_connections()
+        assert phone.shell(["echo", "back"]).stdout == "back\n"
+
+
+def test_a_serial_that_is_not_there_is_named_with_those_that_are(
+    adb_server: Any, virtual_phone: Callable[..., Any]
+) -> None:
+    running = virtual_phone()
     with pytest.raises(DeviceNotFoundError, match=rf"'nobody', but .* shows .*{running.serial}"):
         open_device("nobody", server_port=adb_server.port)
 
