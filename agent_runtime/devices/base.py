@@ -39,6 +39,8 @@ class Frame:
             return NotImplemented
         if (self.width_px, self.height_px) != (other.width_px, other.height_px):
             return False
+        if self.pixels is other.pixels:
+            return True
         return bool(np.array_equal(np.frombuffer(self.pixels, np.uint32), np.frombuffer(other.pixels, np.uint32)))
 
     __hash__ = None  # type: ignore[assignment]  # pixels are too many to hash

@@ -25,6 +25,7 @@ from device_scripts.virtual_phone.ui.widgets import Screen
 FRAME_MS = 16
 LARGE_FONT_SCALE = "1.3"
 _CACHED_FRAMES = 64
+_Shown = tuple[tuple[Box, ...], tuple[int, int], Metrics, Palette, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class PhoneScreen:
         self._leaving: Image.Image | None = None
         self._boxes: tuple[Box, ...] | None = None
         self._boxes_of = (-1, -1)
+        self._picture: tuple[_Shown, Image.Image] | None = None
+        """The last screen that was drawn, so that drawing it again costs nothing."""
         self._bytes: OrderedDict[int, tuple[Image.Image, bytes]] = OrderedDict()
 
     # --- what it is
@@ -214,7 +217,10 @@ class PhoneScreen:
 
     def _current_picture(self) -> Image.Image:
         launcher = self.state.tasks[-1].package == LAUNCHER_PACKAGE
-        return render(self._place(), self.size, self._metrics(), self._palette(), launcher)
+        shown = (self._place(), self.size, self._metrics(), self._palette(), launcher)
+        if self._picture is None or self._picture[0] != shown:
+            self._picture = shown, render(*shown)
+        return self._picture[1]
 
 
 def _identity(boxes: tuple[Box, ...]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from device_scripts.virtual_phone.ui.glyphs import draw_glyph
 from device_scripts.virtual_phone.ui.pictures import fit_picture
 from device_scripts.virtual_phone.ui.text import cut
 from device_scripts.virtual_phone.ui.theme import Colour, Metrics, Palette, font
+from device_scripts.virtual_phone.ui.writing import write
 
 WALLPAPER_TOP = (38, 58, 104)
 WALLPAPER_BOTTOM = (120, 86, 140)
@@ -49,7 +50,7 @@ class _Painter:
         getattr(self, f"_{box.role}")(box)
 
     def _write(self, text: str, x: float, y: float, size_px: int, colour: Colour, anchor: str = "lm") -> None:
-        self._draw.text((x, y), text, font=font(size_px), fill=colour, anchor=anchor)
+        write(self.image, (x, y), text, size_px, colour, anchor)
 
     def _middle(self, rect: Rect) -> tuple[float, float]:
         return (rect[0] + rect[2]) / 2, (rect[1] + rect[3]) / 2

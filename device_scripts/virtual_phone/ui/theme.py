@@ -69,6 +69,7 @@ class Metrics:
     columns: int
 
 
+@lru_cache(maxsize=32)
 def metrics_for(width_px: int, density_dpi: int, font_scale: float) -> Metrics:
     """Return the sizes for a screen; one narrower than 240 dp gets tighter ones, as a watch does."""
     scale = density_dpi / BASELINE_DPI
