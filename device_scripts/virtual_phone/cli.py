@@ -1,4 +1,4 @@
-"""The `virtual-phone` command: reads options, serves one phone until it is told to stop. Holds no protocol."""
+"""The `virtual-phone` command: reads options, serves phones until they are told to stop. Holds no protocol."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 import secrets
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -17,7 +19,7 @@ from device_scripts.virtual_phone.adb_wire.connection import Authentication
 from device_scripts.virtual_phone.apps import APP_SETS
 from device_scripts.virtual_phone.device import PRODUCT, build_device
 from device_scripts.virtual_phone.errors import LaunchError
-from device_scripts.virtual_phone.faults import FaultSchedule, read_schedule
+from device_scripts.virtual_phone.faults import read_schedule
 from device_scripts.virtual_phone.faulty_phone import FaultyPhone
 from device_scripts.virtual_phone.phone import Phone
 from device_scripts.virtual_phone.server import (
@@ -32,6 +34,7 @@ from device_scripts.virtual_phone.server import (
 _SIZE: Final = re.compile(r"(\d{1,5})x(\d{1,5})")
 _SIDE_RANGE_PX: Final = (64, 4320)
 _DENSITY_RANGE_DPI: Final = (72, 960)
+_MAX_PHONES: Final = 64
 _MAX_PORT: Final = 65535
 _USAGE_STATUS: Final = 2
 
@@ -42,6 +45,9 @@ app = typer.Typer(add_completion=False)
 def serve(
     size: Annotated[str, typer.Option(help="Screen size in pixels, WIDTHxHEIGHT.")] = "128x224",
     density: Annotated[int, typer.Option(help="Dots per inch.")] = 160,
+    phones: Annotated[
+        int, typer.Option(help="How many phones to serve; each further one has the next two ports and the next seed.")
+    ] = 1,
     seed: Annotated[int, typer.Option(help="Decides every app's contents and order.")] = 0,
     apps: Annotated[str, typer.Option(help="Set of apps: basic or full.")] = "basic",
     port: Annotated[int, typer.Option(help="ADB port on loopback; odd, so that adb takes it; 0 chooses.")] = 5555,
@@ -57,13 +63,18 @@ def serve(
         Path | None, typer.Option(help="JSON file of what goes wrong and when; see docs/faults.md.")
     ] = None,
 ) -> None:
-    """Serve one virtual Android phone over ADB on loopback until SIGTERM or Ctrl-C."""
+    """Serve virtual Android phones over ADB on loopback until SIGTERM or Ctrl-C."""
     try:
-        schedule = None if faults is None else read_schedule(faults)
-        kind = Phone if schedule is None else FaultyPhone
-        phone = kind(size=parse_size(size), density_dpi=_checked_density(density), seed=seed, apps=_checked_apps(apps))
-        options = _options(port, console_port, console_token_file, require_auth=require_auth)
-        asyncio.run(_serve(phone, options, adb_server_port, schedule))
+        kind = Phone if faults is None else FaultyPhone
+        phone_of = partial(kind, parse_size(size), _checked_density(density), apps=_checked_apps(apps))
+
+        def server(number: int) -> PhoneServer:
+            options = _options(port, console_port, console_token_file, number, require_auth=require_auth)
+            device = build_device(phone_of(seed=seed + number), serial_for(options.port), PRODUCT)
+            device.faults = None if faults is None else read_schedule(faults, number)
+            return PhoneServer(device, options)
+
+        asyncio.run(_serve(server, _checked_count(phones), adb_server_port))
     except LaunchError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(_USAGE_STATUS) from None
@@ -85,15 +96,24 @@ def _checked_density(density_dpi: int) -> int:
     return density_dpi
 
 
+def _checked_count(phones: int) -> int:
+    if not 1 <= phones <= _MAX_PHONES:
+        raise LaunchError(f"Got --phones {phones}; give 1 to {_MAX_PHONES}.")
+    return phones
+
+
 def _checked_apps(name: str) -> str:
     if name not in APP_SETS:
         raise LaunchError(f"Got --apps {name!r}; give one of {', '.join(APP_SETS)}.")
     return name
 
 
-def _options(port: int, console_port: int | None, token_file: Path | None, *, require_auth: bool) -> ServerOptions:
-    chosen = free_port_pair() if port == 0 else port
-    chosen_console = chosen - 1 if console_port is None else console_port
+def _options(
+    port: int, console_port: int | None, token_file: Path | None, number: int, *, require_auth: bool
+) -> ServerOptions:
+    """Return the options of the phone of that number; each has a pair of ports."""
+    chosen = free_port_pair() if port == 0 else port + 2 * number
+    chosen_console = chosen - 1 if console_port is None else console_port + 2 * number
     for number in (chosen, chosen_console):
         if not 1 <= number <= _MAX_PORT:
             raise LaunchError(f"Got port {number}; give ports from 1 to {_MAX_PORT}.")
@@ -113,24 +133,38 @@ def _read_token(token_file: Path | None) -> tuple[str, str]:
         raise LaunchError(f"The console token file {path} cannot be read as text; name another.") from None
 
 
-async def _serve(
-    phone: Phone, options: ServerOptions, adb_server_port: int | None, faults: FaultSchedule | None = None
-) -> None:
-    device = build_device(phone, serial_for(options.port), PRODUCT)
-    device.faults = faults
-    server = PhoneServer(device, options)
-    await server.start()
+async def _serve(server_of: Callable[[int], PhoneServer], count: int, adb_server_port: int | None) -> None:
+    """Serve that many phones on one event loop until the last one is stopped."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.stopped.set)
+    servers: list[PhoneServer] = []
     try:
-        if adb_server_port is not None:
-            await announce(adb_server_port, options.port)
-        typer.echo(f"{device.serial} ready: adb {LOOPBACK}:{options.port}, console {LOOPBACK}:{options.console_port}")
+        for number in range(count):  # one after another: a port that was found free is taken before the next is sought
+            server = server_of(number)
+            await server.start()
+            servers.append(server)
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signal_number, _stop, servers)
+        for server in servers:
+            if adb_server_port is not None:
+                await announce(adb_server_port, server.options.port)
+            ports = f"adb {LOOPBACK}:{server.options.port}, console {LOOPBACK}:{server.options.console_port}"
+            typer.echo(f"{server.device.serial} ready: {ports}")
         sys.stdout.flush()
-        await server.stopped.wait()
+        await asyncio.gather(*(_until_stopped(server) for server in servers))
     finally:
-        await server.stop()
+        for server in servers:
+            await server.stop()
+
+
+def _stop(servers: list[PhoneServer]) -> None:
+    for server in servers:
+        server.stopped.set()
+
+
+async def _until_stopped(server: PhoneServer) -> None:
+    """Wait until this phone is killed from its console, or all are stopped, and close its ports."""
+    await server.stopped.wait()
+    await server.stop()
 
 
 def main() -> None:

@@ -150,8 +150,8 @@ def schedule_of(faults: Sequence[Fault], seed: int = 0) -> FaultSchedule:
     return schedule
 
 
-def read_schedule(path: Path) -> FaultSchedule:
-    """Return the schedule of a JSON file; LaunchError when it is not one."""
+def read_schedule(path: Path, further_seed: int = 0) -> FaultSchedule:
+    """Return the schedule of a JSON file, ``further_seed`` added to its seed; LaunchError when it is not one."""
     try:
         plain = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -160,7 +160,7 @@ def read_schedule(path: Path) -> FaultSchedule:
     seed = plain.get("seed", 0) if isinstance(plain, dict) else 0
     if not isinstance(entries, list) or not isinstance(seed, int):
         raise LaunchError(f'Got {path}; give {{"seed": 0, "faults": [{{"kind": …, "nth": …, "lasts": …}}]}}.')
-    return schedule_of([_fault(entry) for entry in entries], seed)
+    return schedule_of([_fault(entry) for entry in entries], seed + further_seed)
 
 
 def _fault(entry: object) -> Fault:
