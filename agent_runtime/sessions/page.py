@@ -6,6 +6,7 @@ Screens are kept once and shown by reference, so a home screen that was seen a h
 import base64
 import datetime
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_runtime.actions import Action, Finish, LongPress, Malformed, OpenApp, PressKey, Swipe, Tap, TypeText, Wait
+from agent_runtime.actions.ruling import Ruling
 from agent_runtime.errors import SessionError
 from agent_runtime.sessions.reader import screen_png
 from agent_runtime.sessions.recording import RecordedEpisode, RecordedStep, Session
@@ -66,7 +68,7 @@ def write_page(session: Session, texts: TokenTexts, path: Path, by_weight: bool)
 
 
 def _facts(session: Session) -> Mapping[str, str]:
-    info = session.info
+    info, gate = session.info, _held_back(session)
     started_at = datetime.datetime.fromtimestamp(info.started_at_unix_sec, datetime.timezone.utc)
     ends = [episode.end.verdict for episode in session.episodes if episode.end is not None]
     counts = ", ".join(f"{ends.count(verdict)} {verdict.value}" for verdict in Verdict if verdict in ends)
@@ -81,7 +83,18 @@ def _facts(session: Session) -> Mapping[str, str]:
         else f"model {info.identity.base_model_digest[:12]}, {info.identity.quantization}, "
         f"grammar {info.identity.action_grammar}",
         "run": f"seed {info.seed}, temperature {info.temperature:g}",
+        **({"gate": gate} if gate else {}),
     }
+
+
+def _held_back(session: Session) -> str:
+    """Say how many actions the gate held back and by which rules, nothing where none was asked."""
+    rulings = [step.gate for _, step in session.steps() if step.gate is not None]
+    rules = Counter(ruling.rule for ruling in rulings if not ruling.allowed)
+    if not rulings or not rules:
+        return "held nothing back" if rulings else ""
+    by_rule = ", ".join(f"{count} {rule}" for rule, count in rules.most_common())
+    return f"held back {rules.total()} of {len(rulings)} actions ({by_rule})"
 
 
 def _warning(session: Session) -> str:
@@ -128,6 +141,7 @@ def _step(trajectory_id: str, step: RecordedStep, texts: TokenTexts, by_weight: 
         "radius_px": max(4.0, 0.045 * step.picture_size_px[0]),
         "action": _said(step.action),
         "is_malformed": isinstance(step.action, Malformed),
+        "gate": None if step.gate is None or not step.gate.rule else _gate(step.gate),
         "has_texts": any(token.text for token in tokens),
         "shaded_by": "causal weight" if shown else "surprise",
         "tokens": list(_shaded(tokens, by_weight=shown)),
@@ -135,6 +149,15 @@ def _step(trajectory_id: str, step: RecordedStep, texts: TokenTexts, by_weight: 
         "times": [(name, round(ms, 1)) for name, ms in zip(_PARTS, times_ms, strict=True) if ms],
         "total_ms": sum(times_ms),
     }
+
+
+def _gate(ruling: Ruling) -> dict[str, str]:
+    """Say what a rule of the gate did to the step's action; ``kind`` is the class it is shown in."""
+    if ruling.allowed:
+        return {"kind": "asked", "title": f"Let through in spite of rule “{ruling.rule}”", "reason": ruling.reason}
+    if ruling.blames_agent:
+        return {"kind": "denied", "title": f"Held back by rule “{ruling.rule}”", "reason": ruling.reason}
+    return {"kind": "changed", "title": "Not sent: the screen changed", "reason": ruling.reason}
 
 
 def _times_ms(timings: Timings) -> tuple[float, float, float, float]:

@@ -13,12 +13,13 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from agent_runtime.actions import Finish, LongPress, Malformed, Swipe, Tap
+from agent_runtime.actions.ruling import CHANGED, Ruling
 from agent_runtime.errors import UsageError
 from agent_runtime.sessions.page import write_page
 from agent_runtime.sessions.reader import open_session
 from agent_runtime.sessions.recording import Redaction
 from agent_runtime.sessions.tokens import TokenTexts, read_weights
-from agent_runtime.trajectory import Decision
+from agent_runtime.trajectory import Decision, Verdict
 from tests import session_world as world
 
 RunProgram = Callable[..., tuple[int, str, str]]
@@ -147,6 +148,43 @@ def test_an_episode_without_a_step_says_so(tmp_path: Path, run: RunProgram) -> N
     world.record(tmp_path / "s", [world.trajectory([])])
     assert run("inspect", tmp_path / "s")[0] == 0
     assert "No step was taken." in (tmp_path / "s" / "inspect.html").read_text()
+
+
+def test_the_gates_ruling_stands_under_its_step(tmp_path: Path, run: RunProgram) -> None:
+    tap = Tap(0.2505, 0.5005)
+    rulings = (
+        Ruling(True),
+        Ruling(False, "verb", "'Buy <b>now</b>' says buy"),
+        Ruling(False, CHANGED, "no window has the focus"),
+        Ruling(True, "window", "a person allowed it although com.evil has the focus"),
+    )
+    steps = [replace(world.step(index, tap), gate=ruling) for index, ruling in enumerate(rulings)]
+    world.record(tmp_path / "s", [world.trajectory(steps, verdict=Verdict.FAILURE)])
+    assert run("inspect", tmp_path / "s")[0] == 0
+    page = (tmp_path / "s" / "inspect.html").read_text("utf-8")
+    assert "<dt>gate</dt><dd>held back 2 of 4 actions (1 verb, 1 changed)</dd>" in page
+    shown = [item for item in body_of(page).iter("li") if item.get("class") == "step"]
+    said = [item.find("p/b/..") for item in shown]
+    assert [None if note is None else (note.get("class"), "".join(note.itertext())) for note in said] == [
+        None,
+        ("gate denied", "Held back by rule “verb”'Buy <b>now</b>' says buy"),
+        ("gate changed", "Not sent: the screen changedno window has the focus"),
+        ("gate asked", "Let through in spite of rule “window”a person allowed it although com.evil has the focus"),
+    ]
+    dashed = [item.findall(".//circle")[-1].get("stroke-dasharray") != "none" for item in shown]
+    assert dashed == [False, True, True, False]
+
+
+@pytest.mark.parametrize(("gate", "fact"), [(None, None), (Ruling(True), "held nothing back")])
+def test_a_gate_that_held_nothing_back_is_told_from_none(
+    tmp_path: Path, run: RunProgram, gate: Ruling | None, fact: str | None
+) -> None:
+    step = replace(world.step(0, Finish(True)), gate=gate)
+    world.record(tmp_path / "s", [world.trajectory([step])])
+    run("inspect", tmp_path / "s")
+    page = (tmp_path / "s" / "inspect.html").read_text("utf-8")
+    found = re.search(r"<dt>gate</dt><dd>(.*?)</dd>", page)
+    assert (found and found[1]) == fact
 
 
 # --- tokens
