@@ -76,7 +76,7 @@ def run(
     tls: Annotated[
         Path | None, typer.Option(help="Folder of `tuner keys issue`: certificate and key to call the tuner with.")
     ] = None,
-    suite: Annotated[str, typer.Option(help="Suite the tasks are drawn from.")] = "general",
+    suite: Annotated[str, typer.Option(help="Suite the tasks are drawn from.")] = "basics",
     tasks: Annotated[Path | None, typer.Option(help='JSON list of {"name", "params"} to use instead.')] = None,
     goals: Annotated[Path | None, typer.Option(help="Text file of goals, one a line, for a judge to judge.")] = None,
     judge_url: Annotated[

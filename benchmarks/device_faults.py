@@ -162,7 +162,7 @@ def _run_trial(device: RecoveringDevice, running: RunningPhone, kind: str, trial
     running.call(reset)
     fault = fault_for(kind, trial)
     gives_up = kind == "app_killed" and trial % 2 == 1
-    templates = {template.name: template for template in suite_named("general")}
+    templates = {template.name: template for template in suite_named("basics")}
     writes = kind in ("text_dropped", "keyboard_absent")
     name, params = ("notes/write", {"word": "milk"}) if writes else ("settings/toggle", _toggle(trial))
     task = templates[name].task(params)

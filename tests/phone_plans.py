@@ -1,4 +1,4 @@
-"""How the oracle solves the templates of the phone suite, one plan each. Holds no tests."""
+"""How the oracle solves the templates of contacts and messages, one plan each. Holds no tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every template of the apps suite on a virtual phone with all apps, behind a real adb server."""
+"""Every template of the general suite on a virtual phone with all apps, behind a real adb server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from agent_runtime.tasks import Task, TaskTemplate, suite_named
 from agent_runtime.trajectory import Purpose, Trajectory, Verdict
 from tests.apps_oracle import AppsOracle
 
-TEMPLATES = suite_named("apps")
+TEMPLATES = suite_named("general")
 DONE = '{"action":"finish","status":"success"}'
 HOME = '{"action":"press","key":"home"}'
 CONFIG = EpisodeConfig("test", Purpose.EXPLORE, seed=0, temperature=0.0)

@@ -30,7 +30,7 @@ def phone(adb_server: Any, virtual_phone: Callable[..., Any]) -> Iterator[Device
 @pytest.mark.parametrize("name", GRAMMAR_NAMES)
 def test_an_app_is_opened_by_its_icon(phone: Device, name: str) -> None:
     grammar = grammar_named(name, SIZE_PX)
-    task = next(t for t in suite_named("general") if t.name == "apps/open").task({"app": "Notes"})
+    task = next(t for t in suite_named("basics") if t.name == "apps/open").task({"app": "Notes"})
     icon = next(element for element in elements(phone) if element.label == "Notes")
     width_px, height_px = phone.screen_size_px()
     tap = Tap(icon.x_px / width_px, icon.y_px / height_px)

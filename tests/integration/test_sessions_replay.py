@@ -125,7 +125,7 @@ def test_redaction_leaves_no_typed_letter_of_a_real_run(
     adb_server: Any, virtual_phone: Callable[..., Any], tmp_path: Path
 ) -> None:
     running = virtual_phone()
-    template = next(template for template in suite_named("general") if template.name == "notes/write")
+    template = next(template for template in suite_named("basics") if template.name == "notes/write")
     task = template.instances("train")[0]
     with open_device(running.serial, server_port=adb_server.port) as device:
         policy = Oracle(device, task)

@@ -1,4 +1,4 @@
-"""Every template on a virtual phone behind a real adb server: solvable through the screen, and only by doing it."""
+"""The basics suite on a virtual phone behind a real adb server: solvable through the screen, and only by doing it."""
 
 from __future__ import annotations
 
@@ -19,19 +19,15 @@ from agent_runtime.tasks.suites import SUITES, require_fit
 from agent_runtime.trajectory import Purpose, Trajectory, Verdict
 from tests.oracle import Oracle
 
-GENERAL, PHONE = suite_named("general"), suite_named("phone")
-TEMPLATES = [*GENERAL, *PHONE]
+TEMPLATES = suite_named("basics")
 DONE = '{"action":"finish","status":"success"}'
 HOME = '{"action":"press","key":"home"}'
 CONFIG = EpisodeConfig("test", Purpose.EXPLORE, seed=0, temperature=0.0)
 
 
 @pytest.fixture
-def phone(adb_server: Any, virtual_phone: Callable[..., Any], request: Any) -> Iterator[Device]:
-    """A phone of the full set for a template of the phone suite, else of the basic one."""
-    spec = getattr(request.node, "callspec", None)
-    needs_full = spec is not None and spec.params.get("template") in PHONE
-    running = virtual_phone(seed=5, apps="full" if needs_full else "basic")
+def phone(adb_server: Any, virtual_phone: Callable[..., Any]) -> Iterator[Device]:
+    running = virtual_phone(seed=5)
     with open_device(running.serial, server_port=adb_server.port) as device:
         yield device
 

@@ -49,7 +49,7 @@ def script(folder: Path, *lines: str) -> str:
         (("dance",), "dance"),
         (("--device", "x", "--quantization", "int3"), "expected one of nf4, int8, none"),
         (("--device", "x", "--grammar", "xml"), "expected one of auto-ui, json, agentcpm"),
-        (("--device", "x", "--suite", "webshop"), "expected one of apps, cards, general"),
+        (("--device", "x", "--suite", "phone"), "expected one of basics, cards, general"),
         (("--device", "x", "--temperature", "-1"), "--temperature"),
         (("--device", "x", "--episodes", "many"), "--episodes"),
         (("--device", "x", "--tasks", "none.json"), "none.json"),

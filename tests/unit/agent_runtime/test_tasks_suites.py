@@ -12,10 +12,10 @@ from agent_runtime.tasks.base import held_values
 from agent_runtime.tasks.suites import SUITES, VIRTUAL_PHONE_SUITES, require_fit
 from tests.fakes import FakeDevice, FakeTemplate
 
-SUITE = suite_named("general")
+SUITE = suite_named("basics")
 
 
-def test_the_general_suite_is_what_it_says() -> None:
+def test_the_basics_suite_is_what_it_says() -> None:
     assert [template.goal_template for template in SUITE] == [
         "Open {app}",
         "Turn {state} {switch}",
@@ -28,28 +28,28 @@ def test_the_general_suite_is_what_it_says() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["apps", "cards", "phone"])
+@pytest.mark.parametrize("name", ["cards", "general"])
 def test_a_suite_that_clears_apps_is_refused_but_for_a_virtual_phone(name: str) -> None:
     with pytest.raises(UsageError, match=f"the suite {name} for fake-1, expected a virtual phone"):
         require_fit(name, FakeDevice())  # says nothing of its product
 
 
-def test_every_suite_but_the_general_one_is_for_virtual_phones() -> None:
-    assert set(SUITES) - VIRTUAL_PHONE_SUITES == {"general"}
+def test_every_suite_but_the_basics_is_for_virtual_phones() -> None:
+    assert set(SUITES) - VIRTUAL_PHONE_SUITES == {"basics"}
 
 
-def test_the_general_suite_asks_nothing_of_the_device() -> None:
+def test_the_basics_suite_asks_nothing_of_the_device() -> None:
     device = FakeDevice()
-    require_fit("general", device)
+    require_fit("basics", device)
     assert device.commands == []
 
 
 def test_an_unknown_suite_is_refused() -> None:
-    with pytest.raises(UsageError, match="expected one of apps, cards, general"):
-        suite_named("webshop")
+    with pytest.raises(UsageError, match="expected one of basics, cards, general"):
+        suite_named("phone")
 
 
-@pytest.mark.parametrize("template", [*SUITE, *suite_named("apps")], ids=lambda template: template.name)
+@pytest.mark.parametrize("template", [*SUITE, *suite_named("general")], ids=lambda template: template.name)
 def test_splits_are_disjoint_by_parameter_value_and_whole(template: FakeTemplate) -> None:
     train, held = template.instances("train"), template.instances("held")
     combinations = 1

@@ -37,7 +37,7 @@ def examples() -> list[Example]:
 
 
 def test_goals_are_the_suites_own_words() -> None:
-    of_suite = {template.name: template.goal_template for template in suite_named("general")}
+    of_suite = {template.name: template.goal_template for template in suite_named("basics")}
     assert of_suite == GOAL_TEXTS
     assert set(TASK_SHARES) == set(GOAL_TEXTS)
 
