@@ -48,6 +48,14 @@ def serve(
     page: Annotated[
         str | None, typer.Option(help="host:port of a page to watch by, on loopback only; none by default.")
     ] = None,
+    canary_share: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Share of the runtimes that try a new version before the others have it; by default all do at once.",
+        ),
+    ] = None,
     model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
     quantization: Annotated[Quantization, typer.Option(help="How the base weights are held.")] = DEFAULT.quantization,
     grammar: Annotated[str, typer.Option(help="Action grammar the runtimes speak.")] = DEFAULT.action_grammar,
@@ -120,13 +128,15 @@ def serve(
             batch_size=batch_size,
             trajectories_per_update=trajectories_per_update,
             optimizer_steps_per_update=optimizer_steps_per_update,
+            publish_start=canary_share is not None,
             num_threads=num_threads,
             seed=seed,
         )
         announce = partial(_announce, listen.rpartition(":")[0])
         watching = None if page is None else Watching(page, lambda url: typer.echo(f"page on {url}"))
         rate = submits_per_second if tls else None
-        asyncio.run(run_service(listen, state, identity, learner_command(config), announce, watching, rate))
+        command = learner_command(config)
+        asyncio.run(run_service(listen, state, identity, command, announce, watching, rate, canary_share))
     except (TunerServiceError, AgentRuntimeError) as error:
         fail(str(error))
     except ValueError as error:  # pydantic's ValidationError

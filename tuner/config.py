@@ -72,6 +72,9 @@ class LearnerConfig(BaseModel):
     )
     scm_null: NullToken = Field("mask", description="What stands in for a token taken away; mask is the model's own.")
     scm_epochs: int = Field(2, ge=1, description="Passes over the replayed utterances for each update.")
+    publish_start: bool = Field(
+        False, description="Publish the adapter before anything is learned, so that there is one to return to."
+    )
     seed: int = 0
     num_threads: int = Field(1, ge=1, description="CPU threads torch may use.")
 

@@ -16,12 +16,16 @@ from pathlib import Path
 from tuner import __version__
 from tuner.adapters.keys import load_signer
 from tuner.adapters.store import AdapterStore
+from tuner.canary.rule import Rule
 from tuner.errors import ConfigError
 from tuner.folder_lock import folder_locked
 from tuner.ingest.identity import Identity
 from tuner.ingest.ledger import Ledger
+from tuner.ingest.rollout import Rollout
 from tuner.ingest.server import Front
 from tuner.ingest.service import Sign, TunerService
+from tuner.ingest.steward import Steward
+from tuner.ingest.version_trials import VersionTrials
 from tuner.page.address import loopback_socket, url_of
 from tuner.page.standing import Watched
 from tuner.supervisor import Supervisor
@@ -93,10 +97,12 @@ async def serve(
     on_ready: Callable[[int], None],
     page: Watching | None = None,
     tls_submits_per_second: float | None = None,
+    canary_share: float | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; ``on_ready`` is told the port once calls are answered.
 
-    With ``tls_submits_per_second`` only callers with a certificate of the state folder's CA are let in.
+    With ``tls_submits_per_second`` only callers with a certificate of the state folder's CA are let in; with
+    ``canary_share`` a new version is on trial with that share of the runtimes before the others have it.
 
     Raises:
         ConfigError: an address, the state folder, a key or a certificate in it cannot be used, or another tuner has it.
@@ -111,19 +117,26 @@ async def serve(
     with lock, ThreadPoolExecutor(1, thread_name_prefix="ledger") as executor:
         supervisor = Supervisor(learner_command, state / "learner.log")
         store = AdapterStore(state / "adapters")
-        service = TunerService(ledger, store, identity, supervisor.view, executor, signing(state))
+        trials = None if canary_share is None else VersionTrials(ledger, store, Rule())
+        rollout = Rollout(store) if canary_share is None else Rollout(store, trials, canary_share)
+        service = TunerService(ledger, store, identity, supervisor.view, executor, signing(state), rollout)
         front = _front(service, state, tls_submits_per_second)
         await loop.run_in_executor(executor, ledger.open)
+        if trials is not None:
+            await loop.run_in_executor(executor, trials.open)
         port = await front.start(listen)
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_number, stopped.set)
         learning = asyncio.create_task(supervisor.run())
+        steward = None if trials is None else asyncio.create_task(Steward(trials, supervisor.view, executor).run())
         on_ready(port)
         async with _page(
             page, page_socket, state, Watched(__version__, identity, supervisor.view, service.submissions)
         ):
             await stopped.wait()
         await front.stop()
+        if steward is not None:
+            steward.cancel()
         await supervisor.stop()
         await learning
         await loop.run_in_executor(executor, ledger.close)

@@ -21,6 +21,7 @@ def print_status(address: str, status: tuner_pb2.GetStatusResponse) -> None:
         ("  waiting", f"{status.trajectories_waiting}"),
         ("  consumed", f"{status.trajectories_consumed}"),
         ("adapter version", f"{status.latest_version} ({status.latest_payload_bytes:,} bytes)"),
+        *_trial_rows(status),
         ("learner", f"{status.learner_state} {status.learner_message}".strip()),
         ("runtimes", ", ".join(status.runtime_ids) or "none yet"),
     ]
@@ -28,3 +29,12 @@ def print_status(address: str, status: tuner_pb2.GetStatusResponse) -> None:
     for name, value in rows:
         table.add_row(Text(name), Text(value))  # as text: paths and names may look like rich's markup
     Console().print(table)
+
+
+def _trial_rows(status: tuner_pb2.GetStatusResponse) -> list[tuple[str, str]]:
+    """Return what there is to say of versions that not everyone has."""
+    if status.trial_version:
+        return [("  on trial", f"{status.trial_version}, while {status.trusted_version} goes to the others")]
+    if status.withdrawn_version:
+        return [("  withdrawn", f"{status.withdrawn_version}; the learner is to return to {status.trusted_version}")]
+    return []

@@ -95,15 +95,9 @@ class AdapterStore:
         Raises:
             StoreError: there is no such version, or its bytes are damaged; then it is set aside.
         """
-        folder = self._version_folder(version)
+        manifest = self.manifest(version)
         try:
-            manifest = policy_pb2.AdapterManifest.FromString((folder / MANIFEST_NAME).read_bytes())
-        except FileNotFoundError as error:
-            raise StoreError(f"Got version {version}, expected one of {self.versions()}.") from error
-        except DecodeError as error:
-            raise self._set_aside(version, "its manifest cannot be read") from error
-        try:
-            payload = (folder / PAYLOAD_NAME).read_bytes()
+            payload = (self._version_folder(version) / PAYLOAD_NAME).read_bytes()
         except FileNotFoundError as error:
             raise self._set_aside(version, "its payload is gone") from error
         if manifest.version != version or hashlib.sha256(payload).hexdigest() != manifest.payload_sha256:
@@ -111,6 +105,19 @@ class AdapterStore:
         if self._whole is None or self._whole.version < version:
             self._whole = manifest
         return manifest, payload
+
+    def manifest(self, version: int) -> policy_pb2.AdapterManifest:
+        """Return what a version's manifest says; its payload is not looked at.
+
+        Raises:
+            StoreError: there is no such version, or its manifest cannot be read; then it is set aside.
+        """
+        try:
+            return policy_pb2.AdapterManifest.FromString((self._version_folder(version) / MANIFEST_NAME).read_bytes())
+        except FileNotFoundError as error:
+            raise StoreError(f"Got version {version}, expected one of {self.versions()}.") from error
+        except DecodeError as error:
+            raise self._set_aside(version, "its manifest cannot be read") from error
 
     def delta(self, manifest: policy_pb2.AdapterManifest, parent_sha256: str) -> bytes | None:
         """Return a version's delta against exactly this parent, None where there is none that is whole."""

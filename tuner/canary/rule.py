@@ -11,18 +11,39 @@ llr is the log-likelihood ratio of "worse by the margin" to "as good"; theta is 
 of the stable version's rate. Where a stratum has few episodes p is drawn towards the rate over all of them, and it is
 kept from 0 and 1, so that two perfect versions can be told to be alike. Strata that one of the two has not seen say
 nothing. The guards only withdraw: a rise below their margin holds nobody.
+
+Entropy and latency are means of a logarithm, so that a margin is a factor, and the same test for normal data:
+
+    Z = sum n_s n_c (m_c - m_s) / (n sigma^2)        V = sum n_s n_c / (n sigma^2)        theta = log of the factor
+
+with the means m and the variance sigma^2 within strata, pooled over them and kept from 0. Latency is compared runtime
+by runtime, for one may be slower than another.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Decision = Literal["wait", "promote", "withdraw"]
+_Strata = Mapping[str, "Outcomes"]
+_GUARDS = {
+    "malformed": "Too many of its episodes are malformed.",
+    "void": "Too many of its episodes are void.",
+    "entropy_low": "Its entropy has collapsed.",
+    "entropy_high": "Its entropy has blown up.",
+    "slow": "Its decisions take too long.",
+}
 LEAST_RATE = 0.02
 """Rates are taken as at least this far from 0 and 1 where odds are made of them."""
+LEAST_SURPRISE_NATS = 0.02
+LEAST_LATENCY_MS = 1.0
+LEAST_VARIANCE = 0.25
+"""Of a logarithm: a few episodes that happen to be alike are no proof that all are."""
+LEAST_EPISODES = 5
+"""Of each version, before a mean counts for anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +56,46 @@ class Outcomes:
     """Judged episodes with at least one answer outside the grammar."""
     void: int = 0
 
+    def and_episode(self, is_void: bool, succeeded: bool, malformed: bool) -> Outcomes:
+        """Return these with one more episode."""
+        if is_void:
+            return replace(self, void=self.void + 1)
+        return Outcomes(self.judged + 1, self.succeeded + succeeded, self.malformed + malformed, self.void)
 
-Arm = Mapping[str, Outcomes]
-"""The episodes of one version by stratum: a task and what it was run for."""
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Count, sum and sum of squares of a logarithm, one value an episode."""
+
+    count: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+    def and_value(self, value: float) -> Moments:
+        """Return these with one more value."""
+        return Moments(self.count + 1, self.total + value, self.squares + value**2)
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """The episodes of one version."""
+
+    outcomes: Mapping[str, Outcomes] = field(default_factory=dict)
+    """By stratum: a task and what it was run for."""
+    entropy: Mapping[str, Moments] = field(default_factory=dict)
+    """Of ``log_entropy``, by the same strata."""
+    latency: Mapping[str, Moments] = field(default_factory=dict)
+    """Of the logarithm of a decision's milliseconds, by runtime."""
+
+
+def log_entropy(surprise_nats: float) -> float:
+    """Return the logarithm of an episode's mean surprise, kept from minus infinity."""
+    return math.log(surprise_nats + LEAST_SURPRISE_NATS)
+
+
+def log_latency(decide_ms: float) -> float:
+    """Return the logarithm of an episode's mean time of a decision, kept from minus infinity."""
+    return math.log(decide_ms + LEAST_LATENCY_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +108,16 @@ class Rule:
     """How many more may be malformed, or void."""
     withdraw_error: float = 0.02
     """Chance to withdraw a version that succeeds as often."""
+    entropy_factor: float = 3.0
+    """How many times lower (collapse) or higher (noise) the entropy may be."""
+    latency_factor: float = 1.5
+    """How many times longer a decision may take."""
     promote_error: float = 0.05
     """Chance to promote a version that is worse by the margin."""
     guard_error: float = 0.005
     """Chance of each guard to withdraw a version that is as good."""
+    min_trusted: int = 20
+    """Episodes of the trusted version before another one goes on trial: there would be nothing to compare with."""
     min_judged: int = 10
     """Judged episodes of the canary before its success counts for anything."""
     max_judged: int = 150
@@ -72,15 +136,18 @@ class Judgement:
 def judge(stable: Arm, canary: Arm, rule: Rule) -> Judgement:
     """Return what is to become of the canary; to be asked again after every episode."""
     ratios = {
-        "success": _ratio(stable, canary, lambda o: (o.judged, o.succeeded), -rule.success_margin),
-        "malformed": _ratio(stable, canary, lambda o: (o.judged, o.malformed), rule.guard_margin),
+        "success": _ratio(stable.outcomes, canary.outcomes, lambda o: (o.judged, o.succeeded), -rule.success_margin),
+        "malformed": _ratio(stable.outcomes, canary.outcomes, lambda o: (o.judged, o.malformed), rule.guard_margin),
         "void": _ratio(_pooled(stable), _pooled(canary), lambda o: (o.judged + o.void, o.void), rule.guard_margin),
+        "entropy_low": _ratio_of_means(stable.entropy, canary.entropy, -math.log(rule.entropy_factor)),
+        "entropy_high": _ratio_of_means(stable.entropy, canary.entropy, math.log(rule.entropy_factor)),
+        "slow": _ratio_of_means(stable.latency, canary.latency, math.log(rule.latency_factor)),
     }
-    judged = sum(outcomes.judged for outcomes in canary.values())
+    judged = sum(outcomes.judged for outcomes in canary.outcomes.values())
     surely_worse = math.log((1 - rule.promote_error) / rule.withdraw_error)
-    for name in ("malformed", "void"):
+    for name, reason in _GUARDS.items():
         if ratios[name] >= math.log(1 / rule.guard_error):
-            return Judgement("withdraw", f"Too many of its episodes are {name}.", ratios)
+            return Judgement("withdraw", reason, ratios)
     if judged >= rule.min_judged:
         if ratios["success"] >= surely_worse:
             return Judgement("withdraw", "It succeeds less often than the stable version.", ratios)
@@ -93,7 +160,7 @@ def judge(stable: Arm, canary: Arm, rule: Rule) -> Judgement:
     return Judgement("promote", f"After {judged} episodes nothing shows that it is worse.", ratios)
 
 
-def _ratio(stable: Arm, canary: Arm, counted: Callable[[Outcomes], tuple[int, int]], margin: float) -> float:
+def _ratio(stable: _Strata, canary: _Strata, counted: Callable[[Outcomes], tuple[int, int]], margin: float) -> float:
     """Return log P(data | rate worse by ``margin``) - log P(data | rates equal) of one kind of outcome."""
     shared = [counted(stable[name]) + counted(canary[name]) for name in canary if name in stable]
     shared = [row for row in shared if row[0] and row[2]]
@@ -113,9 +180,26 @@ def _ratio(stable: Arm, canary: Arm, counted: Callable[[Outcomes], tuple[int, in
     return theta * score - theta**2 * information / 2
 
 
-def _pooled(arm: Arm) -> Arm:
+def _ratio_of_means(stable: Mapping[str, Moments], canary: Mapping[str, Moments], theta: float) -> float:
+    """Return log P(data | means differ by ``theta``) - log P(data | means equal)."""
+    shared = [(stable[name], canary[name]) for name in canary if name in stable]
+    shared = [(old, new) for old, new in shared if old.count and new.count]
+    if min(sum(old.count for old, _ in shared), sum(new.count for _, new in shared)) < LEAST_EPISODES:
+        return 0.0
+    freedom = max(1, sum(arm.count - 1 for pair in shared for arm in pair))
+    within = sum(max(0.0, arm.squares - arm.total**2 / arm.count) for pair in shared for arm in pair)
+    variance = max(within / freedom, LEAST_VARIANCE)
+    score = information = 0.0
+    for old, new in shared:
+        weight = old.count * new.count / ((old.count + new.count) * variance)
+        score += weight * (new.total / new.count - old.total / old.count)
+        information += weight
+    return theta * score - theta**2 * information / 2
+
+
+def _pooled(arm: Arm) -> _Strata:
     """Return the arm as one stratum: whether an episode is void has little to do with its task."""
-    judged, void = (sum(getattr(o, name) for o in arm.values()) for name in ("judged", "void"))
+    judged, void = (sum(getattr(o, name) for o in arm.outcomes.values()) for name in ("judged", "void"))
     return {"": Outcomes(judged=judged, void=void)}
 
 

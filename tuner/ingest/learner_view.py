@@ -18,6 +18,9 @@ class LearnerView:
         self.message = ""
         self.metrics: dict[str, float] = {}
         self.publications = 0
+        """Versions published since the start."""
+        self.news = 0
+        """Counts whatever may change what a follower is to have."""
         self._tell_learner = tell_learner
         self._published = asyncio.Condition()
         self._wakers: set[asyncio.Task[None]] = set()
@@ -70,6 +73,11 @@ class LearnerView:
     def published(self) -> None:
         """Note that the store has a new version and wake every follower."""
         self.publications += 1
+        self.tell_news()
+
+    def tell_news(self) -> None:
+        """Wake every follower: which version it is to have may have changed."""
+        self.news += 1
         self.wake_all()
 
     def wake_all(self) -> None:
@@ -78,10 +86,10 @@ class LearnerView:
         self._wakers.add(task)
         task.add_done_callback(self._wakers.discard)
 
-    async def wait_for_publication(self, after: int) -> None:
-        """Return once there were more publications than ``after``, or on ``wake_all``."""
+    async def wait_for_news(self, after: int) -> None:
+        """Return once there was more news than ``after``, or on ``wake_all``."""
         async with self._published:
-            if self.publications == after:
+            if self.news == after:
                 await self._published.wait()
 
     async def _notify(self) -> None:

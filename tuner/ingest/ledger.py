@@ -115,7 +115,7 @@ class Ledger:
         """
         blob = message.SerializeToString(deterministic=True)
         digest = hashlib.sha256(blob).hexdigest()
-        with self._sql() as sql:
+        with self.sql() as sql:
             try:
                 sql.execute(
                     "INSERT INTO trajectories (id, content_sha256, purpose, verdict, stored_at_unix_sec, message) "
@@ -139,7 +139,7 @@ class Ledger:
 
     def mark_consumed(self, sequences: Iterable[int], version: int) -> None:
         """Note which version was trained on these, all or none."""
-        with self._sql() as sql:
+        with self.sql() as sql:
             sql.execute("BEGIN IMMEDIATE")
             sql.executemany(
                 "UPDATE trajectories SET consumed_by_version = ? WHERE sequence = ?",
@@ -149,18 +149,18 @@ class Ledger:
 
     def note_runtime(self, runtime_id: str) -> None:
         """Remember a runtime that registered."""
-        with self._sql() as sql:
+        with self.sql() as sql:
             sql.execute("INSERT OR REPLACE INTO runtimes VALUES (?, ?)", (runtime_id, time.time()))
 
     def runtime_ids(self) -> list[str]:
         """Return every runtime that ever registered, the latest first."""
-        with self._sql() as sql:
+        with self.sql() as sql:
             rows = sql.execute("SELECT id FROM runtimes ORDER BY registered_at_unix_sec DESC").fetchall()
         return [row[0] for row in rows]
 
     def counts(self) -> LedgerCounts:
         """Count what there is."""
-        with self._sql() as sql:
+        with self.sql() as sql:
             row = sql.execute(
                 f"SELECT COUNT(*), COALESCE(SUM(verdict = {trajectory_pb2.VERDICT_VOID}), 0), "
                 f"COALESCE(SUM(consumed_by_version IS NULL AND {_TRAINABLE}), 0), "
@@ -169,13 +169,18 @@ class Ledger:
         return LedgerCounts(*row)
 
     def _read(self, where: str, arguments: tuple[int, ...]) -> Iterator[StoredTrajectory]:
-        with self._sql() as sql:
+        with self.sql() as sql:
             rows = sql.execute(f"SELECT sequence, message FROM trajectories {where}", arguments).fetchall()
         for sequence, blob in rows:
             yield StoredTrajectory(sequence, trajectory_pb2.Trajectory.FromString(blob))
 
     @contextmanager
-    def _sql(self) -> Iterator[sqlite3.Connection]:
+    def sql(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection; what is not committed at the end is undone.
+
+        Raises:
+            LedgerError: the ledger is not open, or SQLite refused what was asked.
+        """
         if self._connection is None:
             raise LedgerError("Got a ledger that is not open, expected an open one: call open() first.")
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from tuner.ingest.learner_view import LearnerView
 from tuner.ingest.ledger import Ledger, StoreOutcome
 from tuner.ingest.refusal import Context as _Context
 from tuner.ingest.refusal import refuse as _refuse
+from tuner.ingest.rollout import Rollout
 from tuner.ingest.validate import broken_bound, broken_runtime_id
 
 CHUNK_BYTES = 256 << 10
@@ -29,6 +31,7 @@ _WORDS = {
 }
 Sign = Callable[[policy_pb2.AdapterManifest], None]
 Result = TypeVar("Result")
+_LOG = logging.getLogger(__name__)
 
 
 class TunerService(tuner_pb2_grpc.TunerServiceServicer):
@@ -42,9 +45,11 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
         learner: LearnerView,
         executor: ThreadPoolExecutor,
         sign: Sign | None = None,
+        rollout: Rollout | None = None,
     ) -> None:
         self._ledger = ledger
         self._store = store
+        self._rollout = rollout or Rollout(store)
         self._identity = identity
         self._learner = learner
         self._executor = executor
@@ -95,23 +100,24 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
     async def FollowAdapters(  # noqa: N802
         self, request: tuner_pb2.FollowAdaptersRequest, context: _Context
     ) -> AsyncIterator[tuner_pb2.FollowAdaptersResponse]:
-        """Stream the newest version whenever there is one above what the caller has, as a delta where that serves."""
+        """Stream the version the caller is to have, whenever it is above what it has, as a delta where that serves."""
         have_version, have_sha256 = request.have_version, request.have_adapter_sha256
         takes_deltas = policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD in request.encodings
-        while not self._closing.is_set():
-            seen = self._learner.publications
-            newer = self._store.newer_than(have_version)
-            if newer is not None:
-                manifest, payload = newer
-                follows = manifest.parent_version == have_version
-                delta = self._store.delta(manifest, have_sha256) if follows and takes_deltas else None
-                have_version, have_sha256 = manifest.version, manifest.payload_sha256
-                outgoing = _outgoing(manifest, payload, delta, replaces_any=not follows)
-                if self._sign is not None:
-                    self._sign(outgoing)
-                for part in _parts(outgoing, payload if delta is None else delta):
-                    yield part
-            await self._learner.wait_for_publication(after=seen)
+        with self._rollout.following(request.runtime_id):
+            while not self._closing.is_set():
+                seen = self._learner.news
+                newer = self._rollout.newer_for(request.runtime_id, have_version)
+                if newer is not None:
+                    manifest, payload = newer
+                    follows = manifest.parent_version == have_version
+                    delta = self._store.delta(manifest, have_sha256) if follows and takes_deltas else None
+                    have_version, have_sha256 = manifest.version, manifest.payload_sha256
+                    outgoing = _outgoing(manifest, payload, delta, replaces_any=not follows)
+                    if self._sign is not None:
+                        self._sign(outgoing)
+                    for part in _parts(outgoing, payload if delta is None else delta):
+                        yield part
+                await self._learner.wait_for_news(after=seen)
 
     async def RollbackAdapter(  # noqa: N802
         self, request: tuner_pb2.RollbackAdapterRequest, context: _Context
@@ -137,6 +143,7 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
             context, lambda: (self._ledger.counts(), self._ledger.runtime_ids())
         )
         latest = self._store.latest() or policy_pb2.AdapterManifest()
+        standing = self._rollout.standing
         return tuner_pb2.GetStatusResponse(
             software_version=__version__,
             base_model_digest=self._identity.base_model_digest,
@@ -154,6 +161,9 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
             learner_message=self._learner.message,
             learner_metrics=self._learner.metrics,
             runtime_ids=runtime_ids,
+            trusted_version=standing.trusted,
+            trial_version=standing.trial,
+            withdrawn_version=standing.withdrawn,
         )
 
     async def _store_one(
@@ -165,7 +175,21 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
         if stored is StoreOutcome.DUPLICATE:
             return _Outcome.SUBMIT_OUTCOME_DUPLICATE, ""
         self._learner.trajectory_stored()
+        await self._weigh(trajectory)
         return _Outcome.SUBMIT_OUTCOME_STORED, ""
+
+    async def _weigh(self, trajectory: trajectory_pb2.Trajectory) -> None:
+        """Let the trials know of an episode that is stored already: what goes wrong here must not refuse it."""
+        trials = self._rollout.trials
+        if trials is None:
+            return
+        try:
+            is_decided = await asyncio.get_running_loop().run_in_executor(self._executor, trials.note, trajectory)
+        except LedgerError as error:
+            _LOG.warning("an episode was not counted in a trial: %s", error)
+            return
+        if is_decided:
+            self._learner.tell_news()
 
     async def _on_ledger(self, context: _Context, work: Callable[[], Result]) -> Result:
         try:

@@ -111,6 +111,9 @@ class Learner:
             self._student.load_adapter(load(store.get(published.version)[1]))
         self._progress = Progress.first(self._config, version=self._commits.latest_version)
         self._student.causal_model.pretrain(self._config.scm_pretraining_steps, f"{self._config.seed}/pretraining")
+        if self._config.publish_start and not self._progress.version:
+            self._progress = self._progress.published()
+            self._save_and_publish()
 
     def update(self, batch: Sequence[StoredTrajectory]) -> None:
         """Learn from a batch and commit; nothing is committed when a stop is asked for meanwhile."""

@@ -54,6 +54,10 @@ class Progress:
             rolled_back_to=0 if good_steps else self.rolled_back_to,
         )
 
+    def published(self) -> Progress:
+        """Return the state after the tensors as they are became a version."""
+        return replace(self, version=self.version + 1)
+
     def rolled_back(self, latest: int, to_version: int) -> Progress:
         """Return the state after the tensors of ``to_version`` came back as a version above ``latest``."""
         return replace(self, update=self.update + 1, version=latest + 1, batch=(), rolled_back_to=to_version)

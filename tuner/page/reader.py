@@ -16,14 +16,17 @@ from pathlib import Path
 from coso.v1 import trajectory_pb2
 from google.protobuf.message import DecodeError
 
+from tuner.canary.standing import VersionDecision
 from tuner.errors import LedgerError
 from tuner.ingest.ledger import LedgerCounts
+from tuner.ingest.version_trials import read_decisions
 
 WINDOW = 500
 READ_BUDGET_BYTES = 32 << 20
 MAX_MESSAGE_BYTES = 16 << 20
 """A larger trajectory is counted and listed, but not opened."""
 MAX_RUNTIMES = 20
+MAX_DECISIONS = 20
 MAX_GOAL_CHARACTERS = 300
 _DEADLINE_SEC = 2.0
 _INSTRUCTIONS_BETWEEN_LOOKS = 100_000
@@ -99,6 +102,11 @@ class LedgerReader:
                 (MAX_RUNTIMES,),
             ).fetchall()
         return [Runtime(*row) for row in rows]
+
+    def decisions(self) -> list[VersionDecision]:
+        """Return what was decided of versions, the latest first; nothing where there are no trials."""
+        with self._sql() as sql:
+            return read_decisions(sql, MAX_DECISIONS)[::-1]
 
     def latest(self) -> list[EpisodeFacts]:
         """Return the latest episodes, the newest first; fewer than there are while a long window is still read."""

@@ -53,6 +53,7 @@ class Views:
             tasks=figures.by_task(episodes),
             by_version=figures.by_version(episodes),
             charts=_charts(metrics),
+            decisions=self._reader.decisions(),
             runtimes=self._reader.runtimes(),
             versions=[(manifest, _made_of(manifest)) for manifest in manifests],
             latest=manifests[0] if manifests else policy_pb2.AdapterManifest(),

@@ -260,6 +260,19 @@ def test_a_lost_checkpoint_goes_on_from_the_newest_adapter(tmp_path: Path, check
     assert again.store.versions() == [1, 2]
 
 
+def test_the_start_is_published_where_there_must_be_something_to_return_to(
+    tmp_path: Path, checkpoint: Path, world: World
+) -> None:
+    config = learner_config(tmp_path, checkpoint).model_copy(update={"publish_start": True})
+    running = Running(config)
+    assert running.store.versions() == [1]
+    start = running.store.manifest(1)
+    assert (start.optimizer_steps, start.parent_version) == (0, 0)
+    assert running.events("published") == [{"event": "published", "version": 1}]
+    running.ledger.close()
+    assert Running(config).store.versions() == [1]
+
+
 def test_causal_weights_are_recorded_for_people(tmp_path: Path, checkpoint: Path, world: World) -> None:
     running = Running(learner_config(tmp_path / "state", checkpoint))
     world.store(running.ledger, 0, MIXED)

@@ -42,7 +42,7 @@ def test_the_learner_is_told_of_every_trajectory() -> None:
 
 def test_a_publication_wakes_every_follower() -> None:
     async def story(view: LearnerView) -> None:
-        followers = [asyncio.create_task(view.wait_for_publication(after=0)) for _ in range(3)]
+        followers = [asyncio.create_task(view.wait_for_news(after=0)) for _ in range(3)]
         await let_others_run()
         assert not any(follower.done() for follower in followers)
         view.published()
@@ -56,7 +56,7 @@ def test_a_publication_between_looking_and_waiting_is_not_missed() -> None:
     async def story(view: LearnerView) -> None:
         seen = view.publications
         view.published()
-        await view.wait_for_publication(after=seen)
+        await view.wait_for_news(after=seen)
 
     tell(story)
 
@@ -65,9 +65,9 @@ def test_several_publications_wake_once_and_the_next_wait_waits() -> None:
     async def story(view: LearnerView) -> None:
         view.published()
         view.published()
-        await view.wait_for_publication(after=0)
+        await view.wait_for_news(after=0)
         await let_others_run()
-        follower = asyncio.create_task(view.wait_for_publication(after=view.publications))
+        follower = asyncio.create_task(view.wait_for_news(after=view.publications))
         await let_others_run()
         assert not follower.done()
         view.published()
@@ -78,7 +78,7 @@ def test_several_publications_wake_once_and_the_next_wait_waits() -> None:
 
 def test_closing_wakes_followers_without_a_publication() -> None:
     async def story(view: LearnerView) -> None:
-        follower = asyncio.create_task(view.wait_for_publication(after=0))
+        follower = asyncio.create_task(view.wait_for_news(after=0))
         await let_others_run()
         view.wake_all()
         await follower
@@ -89,7 +89,7 @@ def test_closing_wakes_followers_without_a_publication() -> None:
 
 def test_a_follower_that_leaves_does_not_hold_up_the_others() -> None:
     async def story(view: LearnerView) -> None:
-        leaving, staying = (asyncio.create_task(view.wait_for_publication(after=0)) for _ in range(2))
+        leaving, staying = (asyncio.create_task(view.wait_for_news(after=0)) for _ in range(2))
         await let_others_run()
         leaving.cancel()
         await let_others_run()

@@ -162,7 +162,7 @@ def test_the_learner_reads_while_the_front_writes(tmp_path: Path, ledger: Ledger
 
 
 def test_every_commit_is_synced_to_a_write_ahead_log(ledger: Ledger) -> None:
-    with ledger._sql() as sql:
+    with ledger.sql() as sql:
         assert sql.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert sql.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
