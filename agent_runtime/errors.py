@@ -3,7 +3,10 @@
 AgentRuntimeError            one sentence: what was got, what was expected, what to do
 ├── UsageError               the person or file asked for something that cannot be (exit code 2)
 ├── DeviceError              the device or the way to it failed: the episode is void
-│   ├── DeviceNotFoundError  no such serial, or it is offline or unauthorized
+│   ├── DeviceNotFoundError  no such serial, or it is not ready
+│   │   └── UnauthorizedError  it does not accept this computer's key so far
+│   ├── KeyboardLostError    the keyboard app for text beyond ASCII is not there
+│   ├── DiskFullError        the device has no room for what a command writes
 │   ├── BadFrameError        a screenshot that is truncated or of the wrong size
 │   │   └── EmptyFrameError  one without a single byte
 │   └── DeviceFaultError     a fault with a name that could not be recovered from
@@ -31,6 +34,18 @@ class DeviceError(AgentRuntimeError):
 
 class DeviceNotFoundError(DeviceError):
     """No device of that serial is ready."""
+
+
+class UnauthorizedError(DeviceNotFoundError):
+    """The device is there and does not accept this computer's key so far."""
+
+
+class KeyboardLostError(DeviceError):
+    """No keyboard app for text beyond ASCII can be put to use."""
+
+
+class DiskFullError(DeviceError):
+    """The device has no room left."""
 
 
 class BadFrameError(DeviceError):

@@ -18,8 +18,6 @@ from device_scripts.virtual_phone.shell.interpreter import Shell, Streams
 class InProcessLines:
     """Command lines of one phone's shell, run at once; see ``CommandLines``."""
 
-    breaks = 0
-
     def __init__(self, shell: Shell) -> None:
         self.shell = shell
 

@@ -1,18 +1,14 @@
-"""A phone behind an adb server. The only module that knows adbutils; decides nothing about episodes."""
+"""A phone behind an adb server: how it is reached, and waited for. Opens no socket; decides nothing about episodes."""
 
-import socket
-
-import adbutils
-
+from agent_runtime.devices.adb_server import DEFAULT_HOST, DEFAULT_PORT, READY, AdbServer, Server
+from agent_runtime.devices.clock import HOST_CLOCK, Clock, tries
 from agent_runtime.devices.shell_device import ShellDevice
-from agent_runtime.devices.stream import ShellStream, StreamBrokenError
-from agent_runtime.errors import DeviceNotFoundError
+from agent_runtime.devices.stream import ByteStream, ShellStream, StreamBrokenError
+from agent_runtime.errors import DeviceNotFoundError, UnauthorizedError
 
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 5037
-CONNECT_TIMEOUT_SEC = 10.0
 RETURN_TIMEOUT_SEC = 10.0
-"""How long a device that went away is waited for when the stream has to be opened again."""
+"""How long a device that went away is waited for before the server is asked to connect to it anew."""
+UNAUTHORIZED_STATES = ("unauthorized", "authorizing")
 _WHAT_TO_DO = {
     "offline": "plug it in again, or run `adb reconnect offline`",
     "unauthorized": "accept this computer's key on its screen",
@@ -24,12 +20,10 @@ _WHAT_TO_DO = {
 class AdbDevice(ShellDevice):
     """The device of that serial; ``open`` must be called first (or use ``open_device``)."""
 
-    def __init__(self, serial: str, server_host: str = DEFAULT_HOST, server_port: int = DEFAULT_PORT) -> None:
-        super().__init__(serial, ShellStream(self._connect))
-        self._server = (server_host, server_port)
-        self._client = adbutils.AdbClient(host=server_host, port=server_port, socket_timeout=CONNECT_TIMEOUT_SEC)
+    def __init__(self, serial: str, server: Server, clock: Clock = HOST_CLOCK) -> None:
+        super().__init__(serial, ShellStream(self._connect, clock, self._note_break), clock)
+        self._server = server
         self._was_open = False
-        self._absences = 0
 
     def open(self) -> None:
         """Connect and read the size of the screen.
@@ -42,49 +36,47 @@ class AdbDevice(ShellDevice):
         self.read_size()
         self._was_open = True
 
-    @property
-    def absences(self) -> int:
-        """See ``Device``."""
-        return self._absences
+    def _note_break(self) -> None:
+        self.mended["closed_stream"] += 1
 
-    def _connect(self, service: str) -> socket.socket:
+    def _connect(self, service: str) -> ByteStream:
         """Open a stream to a service of the device, waiting a little for a device that was there before."""
+        if self._was_open:
+            self._await_return()
         try:
-            if self._was_open:
-                self._absences += not self._is_ready()
-                self._client.wait_for(self.serial, state="device", timeout=RETURN_TIMEOUT_SEC)
-            connection = self._client.device(self.serial).open_transport(timeout=CONNECT_TIMEOUT_SEC)
-            connection.send_command(service)
-            connection.check_okay()
-        except (adbutils.AdbError, OSError, EOFError) as error:
+            return self._server.open(self.serial, service)
+        except StreamBrokenError:
             self._look_it_up()
-            raise StreamBrokenError(
-                f"{self.serial} does not open a shell ({error}): reconnect or restart it."
-            ) from error
-        stream: socket.socket = connection.conn
-        return stream
+            raise
 
-    def _is_ready(self) -> bool:
-        try:
-            return str(self._client.device(self.serial).get_state()) == "device"
-        except adbutils.AdbError:
-            return False
+    def _await_return(self) -> None:
+        """Wait until the device is ready, and have the server connect to it anew, to it alone, where it stays away."""
+        seen: set[str] = set()
+        for _ in tries(self.clock, RETURN_TIMEOUT_SEC):
+            state = self._server.states().get(self.serial, "")
+            if state == READY:
+                break
+            seen.add("unauthorized" if state in UNAUTHORIZED_STATES else "offline")
+        else:
+            self._server.reconnect(self.serial)
+        if seen:
+            self.mended["unauthorized" if "unauthorized" in seen else "offline"] += 1
 
     def _look_it_up(self) -> None:
         """Raise DeviceNotFoundError unless the server shows the device as ready."""
-        host, port = self._server
-        states = server_states(host, port)
+        states = self._server.states()
         state = states.get(self.serial)
-        if state == "device":
+        if state == READY:
             return
         if state is None:
             present = ", ".join(sorted(states)) or "no device at all"
             raise DeviceNotFoundError(
-                f"Got the serial {self.serial!r}, but the adb server at {host}:{port} shows {present}: choose one of "
-                "those, or connect the device and see `adb devices`."
+                f"Got the serial {self.serial!r}, but the adb server at {self._server.address} shows {present}: choose "
+                "one of those, or connect the device and see `adb devices`."
             )
         todo = _WHAT_TO_DO.get(state, "boot it into Android and see `adb devices`")
-        raise DeviceNotFoundError(f"The device {self.serial} is {state}, expected it ready: {todo}.")
+        kind = UnauthorizedError if state in UNAUTHORIZED_STATES else DeviceNotFoundError
+        raise kind(f"The device {self.serial} is {state}, expected it ready: {todo}.")
 
 
 def server_states(server_host: str = DEFAULT_HOST, server_port: int = DEFAULT_PORT) -> dict[str, str]:
@@ -93,19 +85,11 @@ def server_states(server_host: str = DEFAULT_HOST, server_port: int = DEFAULT_PO
     Raises:
         DeviceNotFoundError: no adb server answers there.
     """
-    try:
-        socket.create_connection((server_host, server_port), CONNECT_TIMEOUT_SEC).close()
-        client = adbutils.AdbClient(host=server_host, port=server_port, socket_timeout=CONNECT_TIMEOUT_SEC)
-        return {info.serial: info.state for info in client.list(extended=False)}
-    except (adbutils.AdbError, OSError) as error:
-        raise DeviceNotFoundError(
-            f"Got no answer from an adb server at {server_host}:{server_port} ({error}), expected one: "
-            "run `adb start-server`."
-        ) from error
+    return AdbServer(server_host, server_port).states()
 
 
 def open_device(serial: str, server_host: str = DEFAULT_HOST, server_port: int = DEFAULT_PORT) -> AdbDevice:
     """Return the device of that serial, connected; raises as ``AdbDevice.open`` does."""
-    device = AdbDevice(serial, server_host, server_port)
+    device = AdbDevice(serial, AdbServer(server_host, server_port))
     device.open()
     return device

@@ -1,7 +1,7 @@
 """What the runtime asks of any device. Speaks to none itself: `adb` does, and `replay` has none."""
 
-import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -12,6 +12,7 @@ from PIL import Image
 
 from agent_runtime.actions.ruling import Ruling
 from agent_runtime.actions.vocabulary import Action
+from agent_runtime.devices.clock import HOST_CLOCK, Clock
 from agent_runtime.errors import BadFrameError
 
 BYTES_PER_PIXEL = 4
@@ -70,16 +71,13 @@ class Device(ABC):
     """
 
     serial: str
+    clock: Clock = HOST_CLOCK
+    """What every deadline goes by; never the device's own date."""
 
     @property
-    def breaks(self) -> int:
-        """How often the way to it broke and was mended without a word."""
-        return 0
-
-    @property
-    def absences(self) -> int:
-        """How often it was not there when it was to be reached, and came back."""
-        return 0
+    def mended(self) -> Counter[str]:
+        """How often what was wrong with it, by name, and was got over without a word; counts only go up."""
+        return Counter()
 
     def begin_episode(self) -> None:  # noqa: B027  # a plain device has nothing to forget
         """An episode begins: whatever went wrong before it does not count for it."""
@@ -118,9 +116,9 @@ class Device(ABC):
         Looking is what takes the time, so a device that answers fast is never waited for. A screen that never
         rests (a running clock) is returned as it is at the deadline.
         """
-        ends_at = time.monotonic() + deadline_sec
+        ends_at = self.clock.monotonic() + deadline_sec
         last = self.observe()
-        while time.monotonic() < ends_at:
+        while self.clock.monotonic() < ends_at:
             frame = self.observe()
             if frame == last:
                 return frame

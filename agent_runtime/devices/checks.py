@@ -88,14 +88,13 @@ def ui_dump(device: Device) -> Outcome:
 
 def free_space(device: Device) -> Outcome:
     """Is there room for what apps and the device itself write?"""
-    words = device.shell(["df", "-k", "/data"]).stdout.split()
-    free_kib = words[-3] if len(words) >= 3 else ""
-    if not free_kib.isdecimal():
+    free_kib = parsers.free_kib(device.shell(["df", "-k", "/data"]).stdout)
+    if free_kib is None:
         return Outcome(Level.WARN, "`df -k /data` does not say", "look at the storage page of its settings")
-    found = f"{int(free_kib) / (1 << 20):.1f} GiB free"
-    if int(free_kib) >= FEW_KIB:
+    found = f"{free_kib / (1 << 20):.1f} GiB free"
+    if free_kib >= FEW_KIB:
         return Outcome(Level.OK, found)
-    level = Level.WARN if int(free_kib) >= TOO_FEW_KIB else Level.FAIL
+    level = Level.WARN if free_kib >= TOO_FEW_KIB else Level.FAIL
     return Outcome(level, found, "remove apps or files, or create the emulator with a larger disk")
 
 

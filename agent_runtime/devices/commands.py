@@ -13,6 +13,8 @@ LONG_PRESS_MS = 800
 KEYCODES = {Key.BACK: 4, Key.HOME: 3, Key.ENTER: 66, Key.RECENTS: 187}
 MAIN = "android.intent.action.MAIN"
 LAUNCHER = "android.intent.category.LAUNCHER"
+HOME = "android.intent.category.HOME"
+_NEW_TASK = "0x10000000"
 _NEW_TASK_RESET_IF_NEEDED = "0x10200000"
 _KEY_OF_CONTROL = {"\n": 66, "\t": 61}
 _LONGEST_TEXT = 500
@@ -44,6 +46,12 @@ def swipe(x0_px: int, y0_px: int, x1_px: int, y1_px: int) -> list[str]:
 def long_press(x_px: int, y_px: int) -> list[str]:
     """Return the arguments of a touch that stays for ``LONG_PRESS_MS``: a swipe to where it began."""
     return ["input", "swipe", *map(str, (x_px, y_px, x_px, y_px, LONG_PRESS_MS))]
+
+
+def touch_taken_back(x_px: int, y_px: int) -> list[list[str]]:
+    """Return the commands of a touch of display 0, in pixels, cancelled before it is lifted: no tap."""
+    place = [str(x_px), str(y_px)]
+    return [["input", "-d", "0", "motionevent", what, *place] for what in ("DOWN", "CANCEL")]
 
 
 def key(pressed: Key) -> list[str]:
@@ -80,3 +88,9 @@ def launch(component: str) -> list[str]:
     Not by `monkey`, which switches automatic rotation on.
     """
     return ["am", "start", "-a", MAIN, "-c", LAUNCHER, "-f", _NEW_TASK_RESET_IF_NEEDED, "-n", component]
+
+
+def to_front(icon: str | None) -> list[str]:
+    """Return the arguments that bring the running task of an icon to the front of display 0; None: the home screen."""
+    what = ["-c", HOME] if icon is None else ["-c", LAUNCHER, "-n", icon]
+    return ["am", "start", "--display", "0", "-a", MAIN, "-f", _NEW_TASK, *what]

@@ -10,18 +10,31 @@ from agent_runtime.actions.vocabulary import Action, LongPress, Tap, TypeText
 from agent_runtime.devices import parsers
 from agent_runtime.devices.base import Frame
 from agent_runtime.devices.stream import StreamBrokenError, StreamSilentError
-from agent_runtime.errors import BadFrameError, DeviceError, DeviceNotFoundError, EmptyFrameError
+from agent_runtime.errors import (
+    BadFrameError,
+    DeviceError,
+    DeviceNotFoundError,
+    DiskFullError,
+    EmptyFrameError,
+    KeyboardLostError,
+    UnauthorizedError,
+)
 
 Nodes = Sequence[Mapping[str, str]]
+ABSENCES = frozenset(("offline", "unauthorized"))
+"""Names for a device that is away, as the adb server says it."""
+MAX_CLOCK_JUMP_SEC = 300
+"""A device corrects its date by seconds all the time; by more only when somebody sets it."""
+FULL_KIB = 1 << 10
+"""Android calls its storage full below 1 MiB."""
+_WRITERS = ("uiautomator", "screencap")
 _SAMPLE_STRIDE = 97
 _FEW_PIXELS = 64
 _DIMMED = 0.75
 """A dialog's scrim leaves two thirds of the brightness at most; a screen that lost less is not covered."""
 _ASPECT_TOLERANCE = 0.01
-_FOCUS = re.compile(r"mCurrentFocus=Window\{\S+ u\d+ ([^}\n]*)\}")
 _STARTING_WINDOW = re.compile(r"Window #\d+ Window\{\S+ u\d+ (?:Splash Screen|Starting|SnapshotStartingWindow)\b")
 _DEATH = re.compile(r"^.*ActivityManager: Process \S+ \(pid \d+\) has died: fg .*$", re.MULTILINE)
-_BOUNDS = re.compile(r"\[(\d+),(\d+)\]\[(\d+),(\d+)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,50 +45,6 @@ class DeviceFault:
     recoverable: bool = True
     excuses: bool = False
     about: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Dialog:
-    """How a dialog of the system is told by its window's title, whose it is, and which buttons close it mildest."""
-
-    name: str
-    title: re.Pattern[str]
-    package: re.Pattern[str]
-    buttons: tuple[str, ...]
-    """Ends of resource ids and whole labels, the best first."""
-    excuses: bool = False
-
-
-_MILD = ("Later", "Not now", "Cancel", "No thanks", "Close", "OK", "button2", "button1")
-_DIALOGS = (
-    _Dialog("anr_dialog", re.compile("Application Not Responding"), re.compile("android"), ("aerr_wait", "Wait")),
-    _Dialog(
-        "crash_dialog",
-        re.compile("Application Error"),
-        re.compile("android"),
-        ("aerr_close", "Close app", "OK"),
-        excuses=True,
-    ),
-    _Dialog(
-        "permission_dialog",
-        re.compile(r"\S*permissioncontroller/\S*GrantPermissionsActivity"),
-        re.compile(r"com\.(?:google\.)?android\.permissioncontroller"),
-        ("permission_deny_button", "permission_deny_and_dont_ask_again_button"),
-    ),
-    _Dialog(
-        "incoming_call",
-        re.compile(r"\S*dialer/\S*InCallActivity"),
-        re.compile(r"com\.(?:google\.)?android\.dialer"),
-        ("decline", "Decline", "Dismiss"),
-    ),
-    _Dialog("low_battery", re.compile(r"com\.android\.systemui$"), re.compile(r"com\.android\.systemui"), _MILD),
-    _Dialog(
-        "system_popup",
-        re.compile(r"(?:android|com\.android\.updater|com\.google\.android\.gms)(?:/|$)"),
-        re.compile(r"android|com\.android\.updater|com\.google\.android\.gms"),
-        _MILD,
-    ),
-)
 
 
 def fault_of_error(error: DeviceError) -> DeviceFault | None:
@@ -90,8 +59,14 @@ def fault_of_error(error: DeviceError) -> DeviceFault | None:
             return DeviceFault("hung_shell", about=about)
         case StreamBrokenError():
             return DeviceFault("closed_stream", about=about)
+        case UnauthorizedError():
+            return DeviceFault("unauthorized", about=about)
         case DeviceNotFoundError():
             return DeviceFault("offline", about=about)
+        case DiskFullError():
+            return DeviceFault("disk_full", excuses=True, about=about)
+        case KeyboardLostError():
+            return DeviceFault("ime_lost", recoverable=False, excuses=True, about=about)
     return None
 
 
@@ -140,44 +115,6 @@ def is_starting(window_dump: str) -> bool:
     return _STARTING_WINDOW.search(window_dump) is not None
 
 
-def dialog_of(window_dump: str) -> DeviceFault | None:
-    """Return the system's dialog that has the focus in `dumpsys window`, None where an app has it."""
-    found = _FOCUS.search(window_dump)
-    dialog = _dialog_titled(found[1]) if found else None
-    if dialog is None or found is None:
-        return None
-    return DeviceFault(dialog.name, excuses=dialog.excuses, about=found[1])
-
-
-def _dialog_titled(title: str) -> _Dialog | None:
-    return next((dialog for dialog in _DIALOGS if dialog.title.match(title)), None)
-
-
-def way_out(fault: DeviceFault, nodes: Nodes) -> tuple[float, float] | None:
-    """Return the middle, in pixels, of the button that closes that dialog mildest.
-
-    Only a button of the system's own package counts: any app may give its window the title of a system dialog.
-    """
-    dialog = next(known for known in _DIALOGS if known.name == fault.name)
-    own = [node for node in nodes if dialog.package.fullmatch(node.get("package", ""))]
-    for wanted in dialog.buttons:
-        for node in own:
-            says = (node.get("resource-id", "").rpartition("/")[2], node.get("text", ""))
-            if wanted in says and node.get("clickable") == "true":
-                return _middle(node)
-    return None
-
-
-def _bounds(node: Mapping[str, str]) -> tuple[int, int, int, int] | None:
-    found = _BOUNDS.fullmatch(node.get("bounds", ""))
-    return None if found is None else (int(found[1]), int(found[2]), int(found[3]), int(found[4]))
-
-
-def _middle(node: Mapping[str, str]) -> tuple[float, float] | None:
-    bounds = _bounds(node)
-    return None if bounds is None else ((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2)
-
-
 def fault_of_no_effect(action: Action, nodes: Nodes, size_px: tuple[int, int]) -> DeviceFault | None:
     """Return why an action left the screen as it was, None where that may well be right.
 
@@ -200,12 +137,17 @@ def fault_of_no_effect(action: Action, nodes: Nodes, size_px: tuple[int, int]) -
 
 def _clickable_at(x_px: float, y_px: float, nodes: Nodes) -> Mapping[str, str] | None:
     for node in reversed(nodes):
-        bounds = _bounds(node)
+        bounds = parsers.node_bounds(node)
         if bounds is None or node.get("clickable") != "true" or node.get("enabled") == "false":
             continue
         if bounds[0] <= x_px < bounds[2] and bounds[1] <= y_px < bounds[3]:
             return node
     return None
+
+
+def is_disk_full(args: Sequence[str], output: str) -> bool:
+    """Tell whether that command says that it wrote nothing for want of room; others may well print such words."""
+    return parsers.says_no_space(output) if args[0] in _WRITERS or tuple(args[:2]) == ("content", "insert") else False
 
 
 def deaths(log: str) -> list[str]:

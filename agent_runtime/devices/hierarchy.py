@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from agent_runtime.devices import parsers
 from agent_runtime.devices.base import ShellResult
-from agent_runtime.errors import DeviceError
+from agent_runtime.errors import DeviceError, DiskFullError
 
 DUMP_PATH = "/data/local/tmp/agent_runtime_dump.xml"
 _ATTEMPTS = 2
@@ -18,6 +18,7 @@ def visible_nodes(shell: Shell, serial: str) -> list[Mapping[str, str]]:
     An older dump is removed first: a dump that fails leaves it in place, and often says so by exit status 0.
 
     Raises:
+        DiskFullError: there is no room for one.
         DeviceError: no dump could be had; its text holds the device's own words.
     """
     said = ""
@@ -28,6 +29,8 @@ def visible_nodes(shell: Shell, serial: str) -> list[Mapping[str, str]]:
         nodes = parsers.hierarchy_nodes(written.stdout) if written.exit_code == 0 else None
         if nodes is not None:
             return nodes
+        if parsers.says_no_space(dumped.stdout):
+            raise DiskFullError(f"Got no room for a `uiautomator dump` on {serial}, expected some: remove files.")
         said = " ".join(dumped.stdout.split())[:120] or f"exit status {dumped.exit_code}"
     raise DeviceError(
         f"Got no `uiautomator dump` from {serial} ({said}), expected the elements on its screen: stop what moves "

@@ -1,16 +1,16 @@
 """The way to a device: asks again what may be asked again, waits for one that went away. Looks at no picture."""
 
-import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from agent_runtime.devices import faults
 from agent_runtime.devices.base import Device, Frame, ShellResult
-from agent_runtime.devices.faults import DeviceFault
+from agent_runtime.devices.clock import tries
+from agent_runtime.devices.faults import ABSENCES, DeviceFault
 from agent_runtime.errors import BadFrameError, DeviceError, DeviceFaultError
 
-_FIRST_PAUSE_SEC, _LONGEST_PAUSE_SEC = 0.01, 1.0
 _ONCE_PROGRAMS = ("input", "monkey", "reboot")
 _ONCE_COMMANDS = (("content", "insert"), ("am", "broadcast"), ("am", "start"))
 _Result = TypeVar("_Result")
@@ -25,6 +25,8 @@ class Patience:
     """How many more looks an action that changed nothing is given: about a second on a real phone, 20 ms on ours."""
     return_sec: float = 120.0
     slow_sec: float = 5.0
+    space_sec: float = 30.0
+    """How long a full disk is waited for."""
 
 
 class Link:
@@ -34,17 +36,34 @@ class Link:
         self._inner = inner
         self._patience = patience
         self._note = note
-        self._breaks, self._absences = inner.breaks, inner.absences
+        self._clock = inner.clock
+        self._mended = Counter(inner.mended)
 
     def shell(self, args: Sequence[str]) -> ShellResult:
-        """Run a command; one that does something twice when sent twice is sent once."""
+        """Run a command; one that does something twice when sent twice is sent once.
+
+        One that wrote nothing because the disk is full did nothing: it is run again once there is room.
+
+        Raises:
+            DeviceFaultError: the way stayed broken, or the disk full.
+        """
         result = self._through(lambda: self._inner.shell(args), repeatable=_is_repeatable(args))
+        if faults.is_disk_full(args, result.stdout):
+            result = self._with_room(args, result)
         self._notice()
         return result
 
+    def _with_room(self, args: Sequence[str], result: ShellResult) -> ShellResult:
+        self._note(DeviceFault("disk_full", excuses=True, about=" ".join(result.stdout.split())[:120]))
+        for _ in tries(self._clock, self._patience.space_sec):
+            result = self._through(lambda: self._inner.shell(args), repeatable=_is_repeatable(args))
+            if not faults.is_disk_full(args, result.stdout):
+                return result
+        raise DeviceFaultError(f"disk_full, for {self._patience.space_sec:g} s: remove files or apps from the device.")
+
     def _through(self, call: Callable[[], _Result], *, repeatable: bool = True) -> _Result:
         """Call, and on a fault with a name call again until it works or the deadline, if it may be repeated."""
-        started_at = time.monotonic()
+        started_at = self._clock.monotonic()
         try:
             result = call()
         except DeviceError as error:
@@ -61,14 +80,11 @@ class Link:
             raise DeviceFaultError(f"{fault.name}, under a command that is sent once only: {error}") from error
         patience = self._patience
         allowed_sec = patience.look_again_sec if isinstance(error, BadFrameError) else patience.return_sec
-        ends_at, pause_sec = time.monotonic() + allowed_sec, _FIRST_PAUSE_SEC
-        while time.monotonic() < ends_at:
+        for _ in tries(self._clock, allowed_sec):
             try:
                 return call()
             except DeviceError as later:
                 error = later
-            time.sleep(pause_sec)  # between two looks at a condition: a device that is gone answers at once
-            pause_sec = min(2 * pause_sec, _LONGEST_PAUSE_SEC)
         raise DeviceFaultError(f"{fault.name}, for {allowed_sec:g} s: {error}") from error
 
     def look(self) -> Frame:
@@ -80,31 +96,31 @@ class Link:
 
     def _notice(self) -> bool:
         """Name a break that was mended without a word; wait for the boot of a device that was away, and say so."""
-        if (self._breaks, self._absences) == (self._inner.breaks, self._inner.absences):
+        new = Counter(self._inner.mended) - self._mended
+        if not new:
             return False
-        was_away = self._absences != self._inner.absences
-        self._breaks, self._absences = self._inner.breaks, self._inner.absences
-        if not was_away:
-            self._note(DeviceFault("closed_stream"))
+        self._mended = Counter(self._inner.mended)
+        for name in sorted(new.keys() - ABSENCES):
+            self._note(DeviceFault(name))
+        absences = sorted(new.keys() & ABSENCES)
+        if not absences:
             return False
         is_reboot = self._wait_booted()
-        self._note(DeviceFault("reboot" if is_reboot else "offline", excuses=is_reboot))
+        for name in ["reboot"] if is_reboot else absences:
+            self._note(DeviceFault(name, excuses=is_reboot))
         return True
 
     def _wait_booted(self) -> bool:
         """Return once the device has booted: whether it had to be waited for."""
-        ends_at, pause_sec, waited = time.monotonic() + self._patience.return_sec, _FIRST_PAUSE_SEC, False
-        while self._through(lambda: self._inner.shell(["getprop", "sys.boot_completed"])).stdout.strip() != "1":
-            waited = True
-            if time.monotonic() >= ends_at:
-                raise DeviceFaultError(f"reboot, not over within {self._patience.return_sec:g} s: see its screen.")
-            time.sleep(pause_sec)
-            pause_sec = min(2 * pause_sec, _LONGEST_PAUSE_SEC)
-        return waited
+        for number, _ in enumerate(tries(self._clock, self._patience.return_sec)):
+            answer = self._through(lambda: self._inner.shell(["getprop", "sys.boot_completed"]))
+            if answer.stdout.strip() == "1":
+                return number > 0
+        raise DeviceFaultError(f"reboot, not over within {self._patience.return_sec:g} s: see its screen.")
 
     def notice_slowness(self, started_at: float) -> None:
         """Name an answer that took too long."""
-        took_sec = time.monotonic() - started_at
+        took_sec = self._clock.monotonic() - started_at
         if took_sec > self._patience.slow_sec:
             self._note(DeviceFault("slow_shell", about=f"{took_sec:.1f} s"))
 

@@ -30,6 +30,10 @@ _COMPONENT_LINE = re.compile(r"^\s*([\w.]+)/([\w.$]+)\s*$", re.MULTILINE)
 _START_PROBLEM = re.compile(r"^\s*(?:Error: .*|\S*Exception: .*)$|^\s*Error type \d+", re.MULTILINE)
 _BROADCAST_RESULT = re.compile(r"Broadcast completed: result=(-?\d+)")
 _FIELD_CLASSES = ("EditText", "AutoCompleteTextView")
+_BOUNDS = re.compile(r"\[(\d+),(\d+)\]\[(\d+),(\d+)\]")
+_NO_SPACE = re.compile(r"\bENOSPC\b|No space left on device|SQLiteFullException|database or disk is full")
+_BOOT_TIME = re.compile(r"^btime (\d+)$", re.MULTILINE)
+_TOP_DISPLAY = re.compile(r"^\s*mTopFocusedDisplayId=(\d+)\s*$", re.MULTILINE)
 _RGBA_FORMATS = (1, 2)  # RGBA_8888, RGBX_8888
 _MAX_SIDE_PX = 1 << 14
 _HEADER = struct.Struct("<3I")
@@ -132,6 +136,38 @@ def focused_field(nodes: list[Mapping[str, str]]) -> str | None:
         if node.get("focused") == "true" and node.get("class", "").endswith(_FIELD_CLASSES):
             return node.get("text", "")
     return None
+
+
+def node_bounds(node: Mapping[str, str]) -> tuple[int, int, int, int] | None:
+    """Return (left, top, right, bottom) in pixels of an element of a dump, None where it has none."""
+    found = _BOUNDS.fullmatch(node.get("bounds", ""))
+    return None if found is None else (int(found[1]), int(found[2]), int(found[3]), int(found[4]))
+
+
+def says_no_space(output: str) -> bool:
+    """Tell whether a command that writes says that the disk is full."""
+    return _NO_SPACE.search(output) is not None
+
+
+def free_kib(output: str) -> int | None:
+    """Return the KiB left on the one file system that `df -k PATH` printed."""
+    words = output.split()
+    return int(words[-3]) if len(words) >= 3 and words[-3].isdecimal() else None
+
+
+def boot_time_sec(output: str) -> int | None:
+    """Return when the device booted, by its own clock, from `/proc/stat`: setting the clock moves it (proc(5))."""
+    found = _BOOT_TIME.search(output)
+    return int(found[1]) if found else None
+
+
+def focused_display(output: str) -> int | None:
+    """Return the display that has the focus, from `dumpsys window` (Android 10 and later).
+
+    The line stands behind the windows, whose titles may hold anything: the last one counts.
+    """
+    found = _TOP_DISPLAY.findall(output)
+    return int(found[-1]) if found else None
 
 
 def settings_value(output: str) -> str | None:

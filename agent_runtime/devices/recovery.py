@@ -6,16 +6,17 @@ by its own button. An input whose outcome is unknown is never sent again: the po
 """
 
 import logging
-import time
 from collections.abc import Sequence
 
 from agent_runtime.actions.vocabulary import Action, Finish, Malformed, Tap, Wait
-from agent_runtime.devices import faults
+from agent_runtime.devices import dialogs, faults
 from agent_runtime.devices.base import Device, Frame, ShellResult
+from agent_runtime.devices.clock import tries
 from agent_runtime.devices.faults import DeviceFault
 from agent_runtime.devices.hierarchy import visible_nodes
 from agent_runtime.devices.link import Link, Patience
 from agent_runtime.devices.screen_checks import secure_windows
+from agent_runtime.devices.surroundings import Surroundings
 from agent_runtime.errors import DeviceError, DeviceFaultError
 
 _LOG = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ class RecoveringDevice(Device):
 
     def __init__(self, inner: Device, patience: Patience | None = None) -> None:
         self.serial = inner.serial
+        self.clock = inner.clock
         self.noted: list[DeviceFault] = []
         self._inner = inner
         self._patience = patience or Patience()
@@ -36,7 +38,9 @@ class RecoveringDevice(Device):
         self._last: Frame | None = None
         self._acted: tuple[Action, Frame] | None = None
         self._still: tuple[Frame, int] | None = None
+        self._is_landscape: bool | None = None
         self._link = Link(inner, self._patience, self._note)
+        self._surroundings = Surroundings(inner.serial, self.shell, self._note)
         self._deaths: set[str] = set()
 
     def screen_size_px(self) -> tuple[int, int]:
@@ -48,13 +52,15 @@ class RecoveringDevice(Device):
         self._inner.close()
 
     def begin_episode(self) -> None:
-        """See ``Device``; costs one command."""
+        """See ``Device``; costs three commands."""
         self.noted.clear()
         self._last = self._acted = self._still = None
         self._deaths = self._read_deaths()
+        self._surroundings.begin_episode()
 
     def excuses(self) -> tuple[str, ...]:
-        """See ``Device``; looks whether an app died or a dialog is in the way, at two commands."""
+        """See ``Device``; looks what struck without a word and whether a dialog is in the way, at four commands."""
+        self._surroundings.end_episode()
         new_deaths = self._read_deaths() - self._deaths
         if new_deaths:
             self._note(DeviceFault("app_killed", excuses=True, about=min(new_deaths)))
@@ -71,13 +77,16 @@ class RecoveringDevice(Device):
         """See ``Device``; where nobody knows whether it took effect, the next look shows."""
         is_input = not isinstance(action, Finish | Malformed | Wait)
         self._acted = (action, self._last) if is_input and self._last is not None else None
-        started_at = time.monotonic()
+        started_at = self.clock.monotonic()
         try:
             self._inner.perform(action)
         except DeviceError as error:
             fault = faults.fault_of_error(error)
             if fault is None:
                 raise
+            if not fault.recoverable:
+                self._note(fault)
+                raise DeviceFaultError(f"{fault.name}: {error}") from error
             self._note(DeviceFault(fault.name, excuses=True, about=f"it is unknown whether {action} took effect"))
             self._acted = None
             return
@@ -90,10 +99,10 @@ class RecoveringDevice(Device):
         Raises:
             DeviceFaultError: the fault stayed until its deadline.
         """
-        frame = self._link.look()
-        fault = faults.fault_of_shape(frame, self._expected_size())
-        if fault is not None:
-            frame = self._look_past(fault, frame)
+        frame = self._sound()
+        if self._is_landscape not in (None, _is_landscape(frame)):
+            frame = self._turned_back(frame)
+        self._is_landscape = _is_landscape(frame)
         return frame
 
     def observe_settled(self, deadline_sec: float) -> Frame:
@@ -118,6 +127,20 @@ class RecoveringDevice(Device):
                 break
         return frame
 
+    def _sound(self) -> Frame:
+        frame = self._link.look()
+        fault = faults.fault_of_shape(frame, self._expected_size())
+        return frame if fault is None else self._look_past(fault, frame)
+
+    def _turned_back(self, frame: Frame) -> Frame:
+        """Turn the screen as it was; where it stays turned, taps are for the screen as it is (`screen_size_px`)."""
+        if self._surroundings.turn_back(landscape=bool(self._is_landscape)):
+            for _ in tries(self.clock, self._patience.look_again_sec):
+                frame = self._sound()
+                if _is_landscape(frame) == self._is_landscape:
+                    break
+        return frame
+
     def _expected_size(self) -> tuple[int, int]:
         if self._size_px is None:
             self._size_px = self._inner.screen_size_px()
@@ -133,8 +156,7 @@ class RecoveringDevice(Device):
             about = f"{secure[0]} forbids screenshots" if secure else fault.about
             fault = DeviceFault(fault.name, fault.recoverable, fault.excuses, about)
         self._note(fault)
-        ends_at = time.monotonic() + self._patience.look_again_sec
-        while time.monotonic() < ends_at:
+        for _ in tries(self.clock, self._patience.look_again_sec):
             frame = self._link.look()
             if faults.fault_of_shape(frame, self._expected_size()) is None:
                 return frame
@@ -146,7 +168,10 @@ class RecoveringDevice(Device):
             if not faults.is_equal(self.observe(), frame):
                 self._note(DeviceFault("stale_frame", about="the screen had changed before it showed"))
                 return self._settled(deadline_sec)
-        if self._dialog() is not None:
+        dump = self.shell(["dumpsys", "window"]).stdout
+        if self._surroundings.focus_first_display(dump):
+            return self._settled(deadline_sec)
+        if dialogs.dialog_of(dump) is not None:
             return self._uncovered(frame, deadline_sec)
         try:
             nodes = visible_nodes(self.shell, self.serial)
@@ -166,7 +191,7 @@ class RecoveringDevice(Device):
     # --- dialogs of the system
 
     def _dialog(self) -> DeviceFault | None:
-        return faults.dialog_of(self.shell(["dumpsys", "window"]).stdout)
+        return dialogs.dialog_of(self.shell(["dumpsys", "window"]).stdout)
 
     def _uncovered(self, frame: Frame, deadline_sec: float) -> Frame:
         """Close the system's dialogs, if there are any; each button is tapped again only where a dump still shows it.
@@ -177,7 +202,7 @@ class RecoveringDevice(Device):
         dismissals_left = _DISMISSALS
         while (fault := self._dialog()) is not None:
             self._note(fault)
-            point = faults.way_out(fault, visible_nodes(self.shell, self.serial)) if dismissals_left else None
+            point = dialogs.way_out(fault, visible_nodes(self.shell, self.serial)) if dismissals_left else None
             if point is None:
                 raise DeviceFaultError(f"{fault.name}, which no known button closes ({fault.about}): see its screen.")
             width_px, height_px = self.screen_size_px()
@@ -193,3 +218,7 @@ class RecoveringDevice(Device):
     def _note(self, fault: DeviceFault) -> None:
         _LOG.info("fault of %s: %s %s", self.serial, fault.name, fault.about)
         self.noted.append(fault)
+
+
+def _is_landscape(frame: Frame) -> bool:
+    return frame.width_px > frame.height_px

@@ -1,6 +1,7 @@
 """A phone acted on through its shell's commands, whatever carries the lines. Opens no connection, decides nothing."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from agent_runtime.actions.vocabulary import (
 from agent_runtime.devices import commands, parsers
 from agent_runtime.devices.apps import package_of
 from agent_runtime.devices.base import BYTES_PER_PIXEL, Device, Frame, ShellResult
+from agent_runtime.devices.clock import HOST_CLOCK, Clock
 from agent_runtime.devices.keyboards import UnicodeTyper
 from agent_runtime.devices.stream import Reply
 from agent_runtime.errors import DeviceError
@@ -30,8 +32,6 @@ _LOG = logging.getLogger(__name__)
 class CommandLines(Protocol):
     """What carries command lines to a phone's shell; see ``ShellStream``."""
 
-    breaks: int
-
     def run(self, line: str, timeout_sec: float, *, repeatable: bool, expected_bytes: int = 0) -> Reply:
         """Run one line and return its output and exit status; one that is not ``repeatable`` at most once."""
 
@@ -42,13 +42,15 @@ class CommandLines(Protocol):
 class ShellDevice(Device):
     """A phone whose shell's lines go through ``stream``; ``read_size`` must be called before it is used."""
 
-    def __init__(self, serial: str, stream: CommandLines) -> None:
+    def __init__(self, serial: str, stream: CommandLines, clock: Clock = HOST_CLOCK) -> None:
         self.serial = serial
+        self.clock = clock
         self._stream = stream
         self._wm_size_px = (0, 0)
         self._frame_size_px: tuple[int, int] | None = None
         self.command_timeout_sec = COMMAND_TIMEOUT_SEC
-        self._typer = UnicodeTyper(serial, self.shell, self._input)
+        self._mended: Counter[str] = Counter()
+        self._typer = UnicodeTyper(serial, self.shell, self._input, clock, lambda: self._mended.update(["ime_lost"]))
 
     def read_size(self) -> None:
         """Read the size of the screen.
@@ -62,9 +64,9 @@ class ShellDevice(Device):
         self._wm_size_px = size
 
     @property
-    def breaks(self) -> int:
+    def mended(self) -> Counter[str]:
         """See ``Device``."""
-        return self._stream.breaks
+        return self._mended
 
     def screen_size_px(self) -> tuple[int, int]:
         """See ``Device``: `wm size`, turned as the last frame was."""

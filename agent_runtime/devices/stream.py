@@ -7,13 +7,13 @@ of a random token and the exit status; whatever comes before that token is the c
 import re
 import secrets
 import select
-import socket
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
+from agent_runtime.devices.clock import HOST_CLOCK, Clock
 from agent_runtime.errors import DeviceError, DeviceNotFoundError
 
 LONG_LIVED_SERVICE = "exec:sh"
@@ -21,7 +21,19 @@ ONE_COMMAND_SERVICE = "exec:"
 HANDSHAKE_TIMEOUT_SEC = 10.0
 _SMALL_REPLY_BYTES = 1 << 14
 _LONGEST_TAIL_BYTES = 64
-Connect = Callable[[str], socket.socket]
+
+
+class ByteStream(Protocol):
+    """What is asked of a stream: the part of a socket that reads and writes within a time."""
+
+    def settimeout(self, value: float | None, /) -> None: ...
+    def sendall(self, data: bytes, /) -> None: ...
+    def recv_into(self, buffer: memoryview, /) -> int: ...
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
+
+
+Connect = Callable[[str], ByteStream]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +53,22 @@ class StreamSilentError(DeviceError):
 
 
 class ShellStream:
-    """A shell on a device. ``connect(service)`` opens a stream to that service and raises ``DeviceError``."""
+    """A shell on a device. ``connect(service)`` opens a stream to that service and raises ``DeviceError``.
 
-    def __init__(self, connect: Connect) -> None:
+    ``on_break`` is called when the stream ended without being asked to.
+    """
+
+    def __init__(
+        self, connect: Connect, clock: Clock = HOST_CLOCK, on_break: Callable[[], None] = lambda: None
+    ) -> None:
         self._connect = connect
+        self._clock = clock
+        self._on_break = on_break
         self._token = secrets.token_hex(16)
         self._end = re.compile(rf"{self._token} (\d+)\n\Z".encode())
         self._expected_bytes = _SMALL_REPLY_BYTES
-        self._socket: socket.socket | None = None
+        self._socket: ByteStream | None = None
         self.one_stream_per_command = False
-        self.breaks = 0
-        """How often the stream ended without being asked to."""
 
     def run(self, line: str, timeout_sec: float, *, repeatable: bool, expected_bytes: int = 0) -> Reply:
         """Run one line and return its output, both streams merged as the line says.
@@ -69,7 +86,7 @@ class ShellStream:
         try:
             return self._run_once(line, timeout_sec)
         except StreamBrokenError:
-            self.breaks += 1
+            self._on_break()
             if not repeatable:
                 raise
         return self._run_once(line, timeout_sec)
@@ -83,7 +100,8 @@ class ShellStream:
     def _run_once(self, line: str, timeout_sec: float) -> Reply:
         try:
             has_ended = self._socket is not None and not self.one_stream_per_command and _has_ended(self._socket)
-            self.breaks += has_ended
+            if has_ended:
+                self._on_break()
             if not self.one_stream_per_command and (self._socket is None or has_ended):
                 self._open_long_lived()
             framed = f"{line}; echo {self._token} $?"
@@ -91,7 +109,7 @@ class ShellStream:
                 self.close()
                 self._socket = self._connect(ONE_COMMAND_SERVICE + framed)
                 framed = ""
-            return self._exchange(f"{framed}\n".encode() if framed else b"", time.monotonic() + timeout_sec)
+            return self._exchange(f"{framed}\n".encode() if framed else b"", self._clock.monotonic() + timeout_sec)
         except TimeoutError:
             self._start_over()
             raise StreamSilentError(
@@ -115,7 +133,7 @@ class ShellStream:
         self.close()
         try:
             self._socket = self._connect(LONG_LIVED_SERVICE)
-            self._exchange(f"echo {self._token} $?\n".encode(), time.monotonic() + HANDSHAKE_TIMEOUT_SEC)
+            self._exchange(f"echo {self._token} $?\n".encode(), self._clock.monotonic() + HANDSHAKE_TIMEOUT_SEC)
         except DeviceNotFoundError:
             raise
         except (OSError, DeviceError):
@@ -125,14 +143,14 @@ class ShellStream:
     def _exchange(self, line: bytes, ends_at: float) -> Reply:
         stream = self._socket
         assert stream is not None, "a stream is open here"
-        stream.settimeout(_left(ends_at))
+        stream.settimeout(self._left(ends_at))
         if line:
             stream.sendall(line)
         buffer, used = np.empty(self._expected_bytes, np.uint8), 0  # not zeroed first: that costs as much as receiving
         while True:
             if used == len(buffer):
                 buffer = np.concatenate([buffer, np.empty(used, np.uint8)])
-            stream.settimeout(_left(ends_at))
+            stream.settimeout(self._left(ends_at))
             view = memoryview(buffer.data)
             count = stream.recv_into(view[used:])
             if not count:
@@ -142,15 +160,14 @@ class ShellStream:
             if end is not None:
                 return Reply(view[: end.start()], int(end[1]))
 
+    def _left(self, ends_at: float) -> float:
+        left_sec = ends_at - self._clock.monotonic()
+        if left_sec <= 0:
+            raise TimeoutError
+        return left_sec
 
-def _left(ends_at: float) -> float:
-    left_sec = ends_at - time.monotonic()
-    if left_sec <= 0:
-        raise TimeoutError
-    return left_sec
 
-
-def _has_ended(stream: socket.socket) -> bool:
+def _has_ended(stream: ByteStream) -> bool:
     """Say whether an idle stream has something to read: that can only be its end, or noise of a broken one."""
     readable, _, _ = select.select([stream], [], [], 0)
     return bool(readable)

@@ -5,6 +5,7 @@ denied: the error ends the episode as a device's fault.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from agent_runtime.actions.ruling import Ruling
@@ -33,28 +34,24 @@ class GatedDevice(Device):
         self, inner: Device, rules: GateRules, *, allow_physical: bool = False, confirm: Confirm | None = None
     ) -> None:
         self.serial = inner.serial
+        self.clock = inner.clock
         self._inner = inner
         self._rules = rules
         self._allow_physical = allow_physical
         self._confirm = confirm
         self._spent = Spent()
         self._looked_at: tuple[str, str] | None = None
-        self._way = (-1, -1)
+        self._way = -1
 
     @property
-    def breaks(self) -> int:
+    def mended(self) -> Counter[str]:
         """See ``Device``."""
-        return self._inner.breaks
-
-    @property
-    def absences(self) -> int:
-        """See ``Device``."""
-        return self._inner.absences
+        return self._inner.mended
 
     def begin_episode(self) -> None:
         """See ``Device``; the budgets are whole again, and the device is still the kind it has to be."""
         self._inner.begin_episode()
-        self._spent, self._looked_at, self._way = Spent(), None, (-1, -1)
+        self._spent, self._looked_at, self._way = Spent(), None, -1
         self.require_emulator()
 
     def excuses(self) -> tuple[str, ...]:
@@ -96,7 +93,7 @@ class GatedDevice(Device):
         Raises:
             DeviceError: what a rule needs could not be read, so nothing was sent; or the device failed.
         """
-        if not is_still(action) and self._way != (self.breaks, self.absences):
+        if not is_still(action) and self._way != self.mended.total():
             self.require_emulator()
         ruling = self._ruling(action)
         if ruling.rule in self._rules.confirm and not ruling.allowed and self._confirm is not None:
@@ -115,7 +112,7 @@ class GatedDevice(Device):
                 f"Got {self.serial}, which does not say that it is an emulator (ro.kernel.qemu or ro.boot.qemu is not "
                 "1), expected one: name an emulator, or give --allow-physical and read docs/gate.md first."
             )
-        self._way = (self.breaks, self.absences)
+        self._way = self.mended.total()
 
     def is_emulator(self) -> bool:
         """Ask the device; its serial proves nothing, as adb calls whatever answers on port 5555 emulator-5554."""

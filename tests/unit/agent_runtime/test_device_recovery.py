@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agent_runtime.actions import Action, Key, PressKey, Tap, TypeText
-from agent_runtime.devices import Frame, ShellResult, faults
+from agent_runtime.devices import Frame, ShellResult, dialogs, faults
 from agent_runtime.devices.link import Patience
 from agent_runtime.devices.recovery import RecoveringDevice
 from agent_runtime.devices.stream import StreamBrokenError, StreamSilentError
@@ -144,21 +144,21 @@ WAIT = {"package": "android", "resource-id": "android:id/aerr_wait", "clickable"
 
 
 def test_a_dialog_is_closed_by_its_own_button() -> None:
-    fault = faults.dialog_of(ANR)
+    fault = dialogs.dialog_of(ANR)
     assert fault is not None
     assert fault.name == "anr_dialog"
-    assert faults.way_out(fault, [WAIT]) == (4.0, 6.0)
+    assert dialogs.way_out(fault, [WAIT]) == (4.0, 6.0)
 
 
 def test_an_app_that_titles_its_window_as_the_system_does_gets_no_tap() -> None:
-    fault = faults.dialog_of(ANR)
+    fault = dialogs.dialog_of(ANR)
     assert fault is not None
-    assert faults.way_out(fault, [WAIT | {"package": "evil.app"}]) is None
+    assert dialogs.way_out(fault, [WAIT | {"package": "evil.app"}]) is None
 
 
 @pytest.mark.parametrize("title", ["a.b/a.b.Main", "NotificationShade", "com.android.settings/com.android.settings.X"])
 def test_other_windows_are_no_dialogs(title: str) -> None:
-    assert faults.dialog_of(f"mCurrentFocus=Window{{1f2 u0 {title}}}") is None
+    assert dialogs.dialog_of(f"mCurrentFocus=Window{{1f2 u0 {title}}}") is None
 
 
 FIELD = {

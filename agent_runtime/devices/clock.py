@@ -1,0 +1,42 @@
+"""The time that deadlines and pauses go by: the host's own, or one of a test's. Asks no device what time it is."""
+
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+FIRST_PAUSE_SEC, LONGEST_PAUSE_SEC = 0.01, 1.0
+
+
+class Clock(Protocol):
+    """Seconds that only go forward, and a way to let some pass."""
+
+    def monotonic(self) -> float:
+        """Return the seconds since some fixed moment."""
+
+    def wait(self, seconds: float) -> None:
+        """Return after so many seconds."""
+
+
+class HostClock:
+    """The computer's own: a device that sets its date does not move it."""
+
+    def monotonic(self) -> float:
+        """See ``Clock``."""
+        return time.monotonic()
+
+    def wait(self, seconds: float) -> None:
+        """See ``Clock``."""
+        time.sleep(seconds)
+
+
+HOST_CLOCK: Clock = HostClock()
+
+
+def tries(clock: Clock, allowed_sec: float) -> Iterator[None]:
+    """Yield at once, and until the deadline again after pauses that grow from 10 ms to 1 s."""
+    ends_at, pause_sec = clock.monotonic() + allowed_sec, FIRST_PAUSE_SEC
+    yield
+    while clock.monotonic() < ends_at:
+        clock.wait(pause_sec)
+        pause_sec = min(2 * pause_sec, LONGEST_PAUSE_SEC)
+        yield
