@@ -78,9 +78,10 @@ def run_episode(device: Device, policy: Policy, grammar: Grammar, task: Task, co
         task.initialize(device)
         _act(device, policy, grammar, task, config, progress)
         outcome = _judge(device, task, progress)
+        excuses = device.excuses()
         if outcome.reached:
             verdict = Verdict.SUCCESS
-        elif excuses := device.excuses():
+        elif excuses:
             verdict, reason = Verdict.VOID, f"DeviceFault: {', '.join(excuses)} struck an episode that did not succeed"
     except (DeviceError, TaskError, JudgeError, PolicyError, StoppedError) as fault:
         verdict, reason = Verdict.VOID, f"{type(fault).__name__}: {fault}"

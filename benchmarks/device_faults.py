@@ -1,9 +1,9 @@
-"""Faults of a phone, injected one kind after another under an oracle's episodes. Measures no time and trains nothing.
+"""Faults of a phone, one kind after another under an oracle's episodes, and planted bugs that must show.
 
-`python -m benchmarks.device_faults --kinds all --trials N` runs N episodes a kind on a virtual phone behind a real
-adb server; `--mutants` plants three bugs in the recovery, each of which the counts must show. Exit code 1 where a
-promise is broken (or a planted bug goes unseen). Every fifth trial of a spoilt frame never ends, and every second
-one of a killed app has an agent that gives up: these must be void.
+`python -m benchmarks.device_faults --trials 100` runs so many episodes a kind on a phone without sockets and on a
+clock of its own, so that waits of minutes cost nothing; `--over-adb N` of them go over a real adb server. A sound
+device stands beside the faulty one. Every fifth trial of a fault that can stay never ends, and every second one under
+a killed app or a jumped clock has an agent that gives up: these must be void.
 """
 
 from __future__ import annotations
@@ -11,227 +11,107 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
-from agent_runtime.actions import Action, Tap, grammar_named
-from agent_runtime.devices import Frame
-from agent_runtime.devices.adb import open_device
-from agent_runtime.devices.link import Patience
-from agent_runtime.devices.recovery import RecoveringDevice
-from agent_runtime.episode import EpisodeConfig, run_episode
-from agent_runtime.errors import DeviceError
-from agent_runtime.tasks import suite_named
-from agent_runtime.trajectory import Purpose, Trajectory, Verdict
-from benchmarks.fault_oracle import Oracle, phone_of, schedule_of
-from device_scripts.virtual_phone.faults import EVENT_OF, FRAME, SHELL, Fault, FaultSchedule
-from device_scripts.virtual_phone.launch import RunningPhone, running_phone
+from benchmarks.fault_mutants import MUTANTS, shown
+from benchmarks.fault_stages import real_stage, simulated_stage
+from benchmarks.fault_trials import Counts, run_kind
+from benchmarks.measures import Measure, report
+from device_scripts.virtual_phone.faults import EVENT_OF
 from device_scripts.virtual_phone.private_adb import AdbServer, private_adb_server
 
-FOREVER = 1_000_000
-PATIENCE = Patience(look_again_sec=0.5, return_sec=30.0, slow_sec=0.25)
-COMMAND_TIMEOUT_SEC = 1.0
-NAMES = {"tap_swallowed": "tap_without_effect"}
-"""Names the runtime gives that are not the injected kind's own: it cannot know that a tap was swallowed."""
-
-
-@dataclass
-class Counts:
-    """What came of the episodes of one kind."""
-
-    kind: str
-    trials: int = 0
-    struck: int = 0
-    detected: int = 0
-    named: int = 0
-    unnoticed: int = 0
-    """Episodes that succeeded although nobody noticed: a killed app is looked for only where one did not succeed."""
-    recovered: int = 0
-    void: int = 0
-    void_wanted: int = 0
-    blamed: int = 0
-    """Episodes scored as the agent's failure."""
-    taps_repeated: int = 0
-    bad_frames: int = 0
-    """Decisions on a picture that was not the phone's, in episodes that are trained on: a void one is not."""
-    seconds: float = 0.0
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether every promise holds: all named, none blamed, no repeated tap, no bad frame, void where wanted."""
-        spoilt = self.blamed + self.taps_repeated + self.bad_frames
-        named = self.named + (self.unnoticed if self.kind == "app_killed" else 0)
-        return named == self.struck == self.trials and spoilt == 0 and self.void == self.void_wanted
-
-    def row(self) -> str:
-        """Return a line of the table."""
-        cells = (
-            *(self.kind, self.trials, self.struck, self.detected, self.named, self.recovered),
-            *(f"{self.void} ({self.void_wanted})", self.blamed, self.taps_repeated, self.bad_frames),
-            f"{self.seconds / max(1, self.trials):.2f}",
-        )
-        return "| " + " | ".join(str(cell) for cell in cells) + " |"
-
-
-# --- planted bugs
-
-
-class StaleFrameReused(RecoveringDevice):
-    """Believes a frame that did not change."""
-
-    def _after_no_effect(self, frame: Frame, action: Action, deadline_sec: float) -> Frame:
-        return frame
-
-
-class TapRetried(RecoveringDevice):
-    """Sends an input again when the way to the device broke under it."""
-
-    def perform(self, action: Action) -> None:
-        try:
-            self._inner.perform(action)
-        except DeviceError:
-            self._inner.perform(action)
-
-
-class OutageIsFailure(RecoveringDevice):
-    """Excuses nobody."""
-
-    def excuses(self) -> tuple[str, ...]:
-        return ()
-
-
-MUTANTS: tuple[tuple[type[RecoveringDevice], str, str], ...] = (
-    (StaleFrameReused, "stale_frame", "bad_frames"),
-    (TapRetried, "hung_shell", "taps_repeated"),
-    (OutageIsFailure, "app_killed", "blamed"),
+MUTANT_TRIALS = 20
+RECOVERED_BAR = 0.99
+_HEAD = (
+    "| kind | trials | struck | named | recovered | void (wanted) | blamed | taps repeated | bad frames trained on "
+    "| others disturbed | s/episode | simulated s |\n|" + "---|" * 12
 )
 
 
-# --- trials
+def row(counts: Counts) -> str:
+    """Return a line of the table."""
+    per_trial = max(1, counts.trials)
+    cells = (
+        *(counts.kind, counts.trials, counts.struck, counts.named, counts.recovered),
+        *(f"{counts.void} ({counts.void_wanted})", counts.blamed, counts.taps_repeated, counts.bad_frames),
+        *(counts.disturbed, f"{counts.seconds / per_trial:.2f}", f"{counts.simulated_sec / per_trial:.0f}"),
+    )
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
-@contextmanager
-def faulty_phone(server: AdbServer, seed: int) -> Iterator[RunningPhone]:
-    """Serve a phone that can have faults, and none so far."""
-    with running_phone(seed=seed, adb_server_port=server.port, faults=FaultSchedule(seed)) as running:
-        server.wait_for(running.serial)
-        yield running
-
-
-def run_kind(
-    server: AdbServer,
-    running: RunningPhone,
-    kind: str,
-    trials: int,
-    kind_of: type[RecoveringDevice] = RecoveringDevice,
-    *,
-    first_trial: int = 0,
-) -> Counts:
-    """Run episodes of one kind on one phone and count."""
-    counts = Counts(kind)
-    started_at = time.monotonic()
-    opened = open_device(running.serial, server_port=server.port)
-    opened.command_timeout_sec = COMMAND_TIMEOUT_SEC
-    with opened:
-        device = kind_of(opened, PATIENCE)
-        for trial in range(first_trial, first_trial + trials):
-            _run_trial(device, running, kind, trial, counts)
-    counts.seconds = time.monotonic() - started_at
+def trials_of(kind: str, trials: int, over_adb: int, seed: int, adb: AdbServer) -> Counts:
+    """Run the trials of one kind, the first ones on a simulated stage, the last ones over adb, and add up."""
+    with simulated_stage(seed) as stage:
+        counts = run_kind(stage, kind, max(0, trials - over_adb))
+    if over_adb:
+        with real_stage(adb, seed) as stage:
+            real = run_kind(stage, kind, min(over_adb, trials))
+        for part in fields(Counts):
+            if part.name not in ("kind", "simulated_sec"):
+                setattr(counts, part.name, getattr(counts, part.name) + getattr(real, part.name))
     return counts
 
 
-def fault_for(kind: str, trial: int) -> Fault:
-    """Return the fault of a trial: spoilt frames last a few or for ever, streams break under an input or a look."""
-    if EVENT_OF[kind] == FRAME:
-        first = 2 if kind == "stale_frame" else 1  # a single stale frame differs from the next one and never settles
-        return Fault(kind, lasts=FOREVER if trial % 5 == 4 else first + trial % 3)
-    if EVENT_OF[kind] == SHELL:
-        return Fault(kind, nth=1 + trial % 2)
-    return Fault(kind, lasts=2 if kind == "keyboard_absent" else 1)
+def measures_of(results: Sequence[Counts], caught: int) -> list[Measure]:
+    """Hold the sums over all kinds beside what is promised."""
+
+    def total(name: str) -> int:
+        return sum(int(getattr(counts, name)) for counts in results)
+
+    trials, wanted = total("trials"), total("void_wanted")
+    could = max(1, trials - wanted)
+    none = (
+        ("episodes scored as the agent's failure", "blamed"),
+        ("taps repeated", "taps_repeated"),
+        ("decisions on bad frames that are trained on", "bad_frames"),
+        ("episodes that disturbed another device", "disturbed"),
+    )
+    return [
+        Measure("faults that struck, of the trials", total("struck") / trials, 1.0, "higher", total("struck"), ""),
+        Measure("faults detected and named", total("named") / trials, 1.0, "higher", total("named"), ""),
+        Measure("recovered, of those that end", total("recovered") / could, RECOVERED_BAR, "higher", could, "could"),
+        Measure("void, of those that do not end", _share(wanted, results), 1.0, "higher", wanted, "episodes"),
+        *(Measure(about, total(name), 0.0, "lower", total(name), "") for about, name in none),
+        Measure("planted bugs caught", caught / len(MUTANTS), 1.0, "higher", caught, "bugs"),
+    ]
 
 
-def _run_trial(device: RecoveringDevice, running: RunningPhone, kind: str, trial: int, counts: Counts) -> None:
-    def reset() -> None:
-        schedule_of(running).clear()
-        phone_of(running).hide()
-
-    running.call(reset)
-    fault = fault_for(kind, trial)
-    gives_up = kind == "app_killed" and trial % 2 == 1
-    templates = {template.name: template for template in suite_named("basics")}
-    writes = kind in ("text_dropped", "keyboard_absent")
-    name, params = ("notes/write", {"word": "milk"}) if writes else ("settings/toggle", _toggle(trial))
-    task = templates[name].task(params)
-    policy = Oracle(running, task, fault, gives_up=gives_up)
-    config = EpisodeConfig("device-faults", Purpose.EVALUATE, seed=trial, temperature=0.0)
-    done = run_episode(device, policy, grammar_named("json"), task, config)
-    counts.void_wanted += gives_up or fault.lasts == FOREVER
-    running.call(lambda: _count(counts, device, running, done))
-    counts.bad_frames += policy.bad_frames if done.verdict is not Verdict.VOID else 0
-
-
-def _toggle(trial: int) -> dict[str, str]:
-    return {"state": ("on", "off")[trial % 2], "switch": "Location"}
-
-
-def _count(counts: Counts, device: RecoveringDevice, running: RunningPhone, done: Trajectory) -> None:
-    phone, schedule = phone_of(running), schedule_of(running)
-    names = {fault.name for fault in device.noted}
-    wanted = NAMES.get(counts.kind, counts.kind)
-    is_named = wanted in names and (done.verdict is not Verdict.VOID or wanted in done.void_reason)
-    counts.trials += 1
-    counts.struck += counts.kind in schedule.struck
-    counts.detected += bool(names)
-    counts.named += is_named
-    counts.unnoticed += not names and done.verdict is Verdict.SUCCESS
-    counts.recovered += done.verdict is Verdict.SUCCESS
-    counts.void += done.verdict is Verdict.VOID
-    counts.blamed += done.verdict is Verdict.FAILURE
-    decided = sum(isinstance(step.action, Tap) for step in done.steps)
-    counts.taps_repeated += max(0, len(phone.taps) - decided - len(phone.taken))
-    if not is_named or done.verdict is Verdict.FAILURE:
-        counts.notes.append(f"{counts.kind}: {done.verdict.name} {done.void_reason[:120]} noted {sorted(names)}")
-
-
-def check_mutants(server: AdbServer, trials: int) -> bool:
-    """Plant each bug and tell whether its count shows it, and stays 0 without it."""
-    caught = True
-    for mutant, kind, shown_by in MUTANTS:
-        with faulty_phone(server, seed=1) as running:
-            sick = getattr(run_kind(server, running, kind, trials, mutant), shown_by)
-            sound = getattr(run_kind(server, running, kind, trials), shown_by)
-        caught &= sick > 0 and sound == 0
-        print(f"{mutant.__name__}: {shown_by} {sick} with the bug, {sound} without", flush=True)
-    return caught
+def _share(wanted: int, results: Sequence[Counts]) -> float:
+    """Return which share of the episodes that had to be void was; 1 where none had to."""
+    rightly = sum(counts.void - counts.wrongly_void for counts in results)
+    return rightly / wanted if wanted else 1.0
 
 
 def main() -> int:
-    """Run, print the table, and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Run, print the tables, and return the exit code: 1 where a promise is broken or a planted bug goes unseen."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--kinds", default="all", help="all, or names joined by commas")
-    parser.add_argument("--trials", type=int, default=10)
-    parser.add_argument("--mutants", action="store_true")
+    parser.add_argument("--trials", type=int, default=10, help="episodes a kind")
+    parser.add_argument("--over-adb", type=int, default=1, help="how many of them over a real adb server")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     options = parser.parse_args()
     kinds = list(EVENT_OF) if options.kinds == "all" else options.kinds.split(",")
-    with tempfile.TemporaryDirectory() as home, private_adb_server(Path(home)) as server:
-        if options.mutants:
-            return 0 if check_mutants(server, options.trials) else 1
-        print(
-            "| kind | trials | struck | detected | named | recovered | void (wanted) | blamed | taps repeated |", end=""
-        )
-        print(" bad frames trained on | s/episode |\n|" + "---|" * 11, flush=True)
-        results = []
+    unknown = [kind for kind in kinds if kind not in EVENT_OF]
+    if unknown or options.trials < 1 or options.over_adb < 0:
+        parser.error(f"give kinds of {', '.join(EVENT_OF)}, trials from 1 and over-adb from 0")
+    print(f"seed {options.seed}\n{_HEAD}", flush=True)
+    results = []
+    with tempfile.TemporaryDirectory() as home, private_adb_server(Path(home)) as adb:
         for kind in kinds:
-            with faulty_phone(server, seed=1) as running:
-                results.append(run_kind(server, running, kind, options.trials))
-            print(results[-1].row(), flush=True)
-    for counts in results:
-        print("\n".join(sorted(set(counts.notes))), end="\n" if counts.notes else "")
-    return 0 if all(counts.is_kept for counts in results) else 1
+            results.append(trials_of(kind, options.trials, options.over_adb, options.seed, adb))
+            print(row(results[-1]), flush=True)
+    for note in sorted({note for counts in results for note in counts.notes}):
+        print(note)
+    caught = 0
+    for mutant in MUTANTS:
+        sick, sound = shown(mutant, MUTANT_TRIALS)
+        caught += sick > 0 and sound == 0
+        print(f"{mutant.recovery.__name__}: {mutant.shown_by} {sick} with the bug, {sound} without", flush=True)
+    missed = report("Faults of a device", measures_of(results, caught), options.json)
+    return missed or int(not all(counts.is_kept for counts in results))
 
 
 if __name__ == "__main__":

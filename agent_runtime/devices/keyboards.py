@@ -73,7 +73,6 @@ class UnicodeTyper:
         self._once = once
         self._clock = clock
         self._on_lost = on_lost
-        self._has_typed = False
         self.deadline_sec = DEADLINE_SEC
 
     def type_text(self, text: str) -> None:
@@ -93,7 +92,6 @@ class UnicodeTyper:
                     self._once(["input", "keyevent", _KEY_OF_CONTROL[part]])
                 else:
                     keyboard = self._type_part(keyboard, part)
-            self._has_typed = True
         finally:
             if before not in (None, keyboard.ime) and before in self.installed():
                 self._use(before)
@@ -106,12 +104,12 @@ class UnicodeTyper:
         return parsers.settings_value(self._ask(["settings", "get", "secure", "default_input_method"]).stdout)
 
     def _take_up(self, current: str | None) -> Keyboard:
-        """Put a keyboard to use, the one in use if it is one; an app that typed before is waited for."""
+        """Put a keyboard to use, the one in use if it is one; an app that is being replaced is waited for."""
         for keyboard in KEYBOARDS:
             if keyboard.ime == current:
                 return keyboard
         said = ""
-        for _ in tries(self._clock, self.deadline_sec):
+        for number, _ in enumerate(tries(self._clock, self.deadline_sec)):
             installed = self.installed()
             for keyboard in KEYBOARDS:
                 if keyboard.ime in installed:
@@ -119,9 +117,9 @@ class UnicodeTyper:
                     said = self._ask(["ime", "set", keyboard.ime]).stdout
                     if self._current() == keyboard.ime:
                         self._wait_until_bound(keyboard)
+                        if number:
+                            self._on_lost()
                         return keyboard
-            if not self._has_typed and not said:
-                break
         if said:
             raise self._not_switched(keyboard.ime, said)
         raise KeyboardLostError(

@@ -116,6 +116,7 @@ class Link:
             answer = self._through(lambda: self._inner.shell(["getprop", "sys.boot_completed"]))
             if answer.stdout.strip() == "1":
                 return number > 0
+        self._note(DeviceFault("reboot", recoverable=False))
         raise DeviceFaultError(f"reboot, not over within {self._patience.return_sec:g} s: see its screen.")
 
     def notice_slowness(self, started_at: float) -> None:

@@ -64,6 +64,15 @@ class ShellDevice(Device):
         self._wm_size_px = size
 
     @property
+    def typing_deadline_sec(self) -> float:
+        """How long a keyboard app is waited for."""
+        return self._typer.deadline_sec
+
+    @typing_deadline_sec.setter
+    def typing_deadline_sec(self, value: float) -> None:
+        self._typer.deadline_sec = value
+
+    @property
     def mended(self) -> Counter[str]:
         """See ``Device``."""
         return self._mended

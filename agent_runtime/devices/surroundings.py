@@ -90,7 +90,7 @@ class Surroundings:
         self._shell(commands.to_front(icon))
 
     def _boot_time_sec(self) -> int | None:
-        return parsers.boot_time_sec(self._shell(["grep", "-m", "1", "btime", "/proc/stat"]).stdout)
+        return parsers.boot_time_sec(self._shell(["grep", "btime", "/proc/stat"]).stdout)
 
     def _setting(self, key: str) -> str | None:
         return parsers.settings_value(self._shell(["settings", "get", "system", key]).stdout)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from typing import Final
 from device_scripts.virtual_phone.errors import LaunchError
 
 FRAME, SHELL, INPUT, TAP, TEXT = "frame", "shell", "input", "tap", "text"
+KEYS, KEYBOARD, WRITE = "keys", "keyboard", "write"
 EVENT_OF: Final = {
     "empty_frame": FRAME,
     "truncated_frame": FRAME,
@@ -39,10 +41,21 @@ EVENT_OF: Final = {
     "incoming_call": INPUT,
     "low_battery": INPUT,
     "reboot": SHELL,
+    "unauthorized": SHELL,
+    "rotation": INPUT,
+    "clock_jump": INPUT,
+    "wrong_display_focus": KEYS,
+    "ime_lost": KEYBOARD,
+    "disk_full": WRITE,
 }
-"""Every kind, and the sort of event it counts: a screenshot, a shell command, an `input`, a tap, a typed text."""
+"""Every kind, and the sort of event it counts: a screenshot, a shell command, an `input`, a tap, a typed text, a key or
+text, a command that lists, chooses or types with a keyboard app, a command that writes to the disk."""
+AWAY_KINDS: Final = frozenset(("offline", "reboot", "unauthorized"))
 STREAM_KINDS: Final = frozenset(("hung_shell", "slow_shell", "closed_stream"))
 SLOW_ANSWER_SEC: Final = 0.3
+SHUT_OUT_SEC: Final = 0.4
+REFUSED_IN_REBOOT: Final = 20
+_HOURS: Final = (5, -3, 14, -24)
 _FIELDS: Final = frozenset(("kind", "nth", "probability", "lasts"))
 
 
@@ -50,8 +63,9 @@ _FIELDS: Final = frozenset(("kind", "nth", "probability", "lasts"))
 class Fault:
     """One fault. ``nth`` counts from 1 (0: never by count); ``lasts`` is in events of its own sort.
 
-    For `offline` and `reboot` ``lasts`` counts refused connections; a reboot also takes so many looks at
-    `sys.boot_completed`. A dialog stays until a button of it is tapped.
+    For `offline` and `reboot` ``lasts`` counts refused connections (for a reboot up to `REFUSED_IN_REBOOT`); a reboot
+    also takes so many looks at `sys.boot_completed`. For `unauthorized` it counts `SHUT_OUT_SEC`. A dialog stays until
+    a button of it is tapped.
     """
 
     kind: str
@@ -87,6 +101,10 @@ class FaultSchedule:
     drop_wanted: bool = False
     refusals_left: int = 0
     boot_looks_left: int = 0
+    slow_answer_sec: float = SLOW_ANSWER_SEC
+    now: Callable[[], float] = time.monotonic
+    """Seconds that slow answers and refused keys go by."""
+    _shut_out_until_sec: float = 0.0
     _armed: list[_Armed] = field(default_factory=list)
     _rng: random.Random = field(default_factory=random.Random)
 
@@ -103,6 +121,7 @@ class FaultSchedule:
         self.struck.clear()
         self.stream_fault, self.wakeup_wanted, self.drop_wanted = None, False, False
         self.refusals_left = self.boot_looks_left = 0
+        self._shut_out_until_sec = 0.0
 
     def happen(self, event: str) -> list[Fault]:
         """Count an event and return the faults that hold for it."""
@@ -122,8 +141,21 @@ class FaultSchedule:
         taken, self.drop_wanted = self.drop_wanted, False
         return taken
 
+    def clock_jump_hours(self) -> int:
+        """Return by how many hours the clock jumps this time, forward or back."""
+        return self._rng.choice(_HOURS)
+
+    def shut_out(self, times: int) -> None:
+        """Take no key for so many times ``SHUT_OUT_SEC``, and cut every connection."""
+        self._shut_out_until_sec = self.now() + times * SHUT_OUT_SEC
+        self.drop_wanted = True
+
+    def shut_out_sec(self) -> float:
+        """Return for how long no key is taken yet; 0 where any is."""
+        return max(0.0, self._shut_out_until_sec - self.now())
+
     def take_wakeup(self) -> bool:
-        """Tell whether a slow stream has to be looked at again after `SLOW_ANSWER_SEC`, once."""
+        """Tell whether a slow stream has to be looked at again after `slow_answer_sec`, once."""
         taken, self.wakeup_wanted = self.wakeup_wanted, False
         return taken
 
@@ -137,7 +169,7 @@ class FaultSchedule:
         fault = armed.fault
         by_chance = fault.probability > 0 and self._rng.random() < fault.probability
         if armed.seen >= armed.ends_before and (armed.seen == fault.nth or by_chance):
-            armed.ends_before = armed.seen + fault.lasts
+            armed.ends_before = armed.seen + (1 if fault.kind in AWAY_KINDS else fault.lasts)
             self.struck.append(fault.kind)
         return armed.seen < armed.ends_before
 

@@ -7,12 +7,14 @@ from datetime import datetime, timezone
 from typing import Any, Final, TypeVar
 
 from device_scripts.virtual_phone.apps import LAUNCHER_PACKAGE
+from device_scripts.virtual_phone.filesystem import BOOT_TIME_PATH
 from device_scripts.virtual_phone.phone import Node, Phone
 from device_scripts.virtual_phone.ui.boxes import Box
 from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Screen
 
 _SYSTEM_ID: Final = "system"
 _FaultyPhone = TypeVar("_FaultyPhone", bound="FaultyPhone")
+_MS_PER_HOUR: Final = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,18 @@ DIALOGS: Final = {
 
 
 class FaultyPhone(Phone):
-    """A ``Phone`` on which dialogs of the system can be shown; ``taken`` lists the buttons that were tapped."""
+    """A ``Phone`` on which dialogs of the system can be shown; ``taken`` lists the buttons that were tapped.
+
+    It may have a second display, ``focused_display`` 1: keys and texts go there and are lost, and a touch of the first
+    one brings the focus back. While ``keyboards_gone`` only its first keyboard is installed.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self.dialog: SystemDialog | None = None
         self.taken: list[str] = []
         self.taps: list[tuple[int, int]] = []
+        self.focused_display = 0
+        self.keyboards_gone = False
         super().__init__(*args, **options)
 
     def fork(self: _FaultyPhone) -> _FaultyPhone:
@@ -87,6 +95,35 @@ class FaultyPhone(Phone):
         """Take the dialog away."""
         self.dialog = None
         self._boxes = None
+
+    def turn(self) -> None:
+        """Turn to landscape, as automatic rotation does when the phone lies on its side."""
+        self.settings_put("system", "accelerometer_rotation", "1")
+        self.state.transition_frames_left = 0
+        self.set_rotation(1)
+
+    def jump_clock(self, hours: int) -> None:
+        """Set the date; the time since the phone was switched on stays as long as it was."""
+        booted_at_sec = self.files.nodes[BOOT_TIME_PATH].mtime_sec
+        self.advance(hours * _MS_PER_HOUR)
+        self.files.set_boot_time(booted_at_sec + hours * _MS_PER_HOUR // 1000)
+
+    def lose_keyboards(self) -> None:
+        """Take the keyboard apps beside the first one off the phone, which is in use then."""
+        self.ime_set(self._keyboards[0])
+        self.keyboards_gone = True
+
+    def ime_list(self) -> list[str]:
+        """See ``Phone``."""
+        return super().ime_list()[:1] if self.keyboards_gone else super().ime_list()
+
+    def put_right(self) -> None:
+        """Be as without faults again, but for the date."""
+        self.hide()
+        self.focused_display = 0
+        self.keyboards_gone = False
+        self.settings_put("system", "accelerometer_rotation", "0")
+        self.set_rotation(0)
 
     def kill_front_app(self) -> str | None:
         """End the app on top as the system does when it runs out of memory; the home screen itself is let be."""

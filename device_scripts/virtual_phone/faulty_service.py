@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
-from device_scripts.virtual_phone.faults import SLOW_ANSWER_SEC, FaultSchedule
+from device_scripts.virtual_phone.faults import FaultSchedule
 
 if TYPE_CHECKING:
     from device_scripts.virtual_phone.services import Service
@@ -38,7 +37,7 @@ class FaultyService:
 
     def pull(self) -> bytes | None:
         """Return the next piece, None where the fault holds it back."""
-        if self._is_hung or self._is_cut or time.monotonic() < self._ready_at_sec:
+        if self._is_hung or self._is_cut or self._schedule.now() < self._ready_at_sec:
             return None
         if self._kept is not None:
             kept, self._kept = self._kept, None
@@ -52,7 +51,7 @@ class FaultyService:
                 self._is_cut = True
                 return piece[: len(piece) // 2] if piece else None
             case "slow_shell":
-                self._kept, self._ready_at_sec = piece, time.monotonic() + SLOW_ANSWER_SEC
+                self._kept, self._ready_at_sec = piece, self._schedule.now() + self._schedule.slow_answer_sec
                 self._schedule.wakeup_wanted = True
                 return None
         return piece

@@ -22,6 +22,7 @@ _FOLDERS: Final = (
     "/system/app", "/system/bin", "/system/etc", "/vendor",
     *(f"/storage/emulated/0/{name}" for name in ("Alarms", "Android", "DCIM", "Documents", "Download", "Pictures")),
 )  # fmt: skip
+BOOT_TIME_PATH: Final = "/proc/stat"
 _LINKS: Final = {"/sdcard": "/storage/emulated/0", "/bin": "/system/bin", "/etc": "/system/etc"}
 
 
@@ -59,7 +60,12 @@ class DeviceFiles:
         self.nodes: dict[str, FileNode] = {path: FileNode(stat.S_IFDIR | 0o755, now_sec) for path in _FOLDERS}
         for path, target in _LINKS.items():
             self.nodes[path] = FileNode(stat.S_IFLNK | 0o777, now_sec, target.encode())
+        self.set_boot_time(now_sec)
         self.nodes["/dev/null"] = FileNode(stat.S_IFCHR | 0o666, now_sec)
+
+    def set_boot_time(self, at_sec: int) -> None:
+        """Let `/proc/stat` say when the phone was switched on, by the phone's own clock (proc(5), btime)."""
+        self.nodes[BOOT_TIME_PATH] = FileNode(stat.S_IFREG | 0o444, at_sec, b"btime %d\n" % at_sec)
 
     def snapshot(self) -> dict[str, FileNode]:
         """Return a copy of the table."""

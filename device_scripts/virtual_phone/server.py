@@ -14,7 +14,6 @@ from device_scripts.virtual_phone.adb_wire.connection import Authentication
 from device_scripts.virtual_phone.console import ConsoleSession
 from device_scripts.virtual_phone.device import VirtualDevice
 from device_scripts.virtual_phone.errors import LaunchError, WireError
-from device_scripts.virtual_phone.faults import SLOW_ANSWER_SEC
 from device_scripts.virtual_phone.session import DeviceSession
 
 LOOPBACK: Final = "127.0.0.1"
@@ -102,7 +101,7 @@ class PhoneServer:
             self.drop_connections()
         faults = self.device.faults
         if faults is not None and faults.take_wakeup():
-            asyncio.get_running_loop().call_later(SLOW_ANSWER_SEC, self.after_input, source)
+            asyncio.get_running_loop().call_later(faults.slow_answer_sec, self.after_input, source)
         if faults is not None and faults.take_drop():
             self.drop_connections()
 
@@ -123,6 +122,8 @@ class _AdbProtocol(asyncio.Protocol):
         faults = self._server.device.faults
         if faults is not None and faults.refuses_connection():
             self.abort()
+        elif faults is not None and self.session.shut_out_sec:
+            asyncio.get_running_loop().call_later(self.session.shut_out_sec, self._let_in)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -137,6 +138,9 @@ class _AdbProtocol(asyncio.Protocol):
     def poll(self) -> None:
         """Send what came about through another connection."""
         self._write(self.session.poll())
+
+    def _let_in(self) -> None:
+        self._write(self.session.let_in())
 
     def abort(self) -> None:
         """Drop the connection at once."""

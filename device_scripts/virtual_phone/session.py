@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+
+from device_scripts.virtual_phone.adb_wire.auth import TOKEN_BYTES
 from device_scripts.virtual_phone.adb_wire.connection import Authentication, Connection
 from device_scripts.virtual_phone.adb_wire.events import (
     Event,
@@ -21,6 +24,11 @@ class DeviceSession:
 
     def __init__(self, device: VirtualDevice, authentication: Authentication | None = None) -> None:
         self._device = device
+        self.shut_out_sec = 0.0 if device.faults is None else device.faults.shut_out_sec()
+        """For how long the peer's key is not taken."""
+        self._offered_key: bytes | None = None
+        if self.shut_out_sec:
+            authentication = Authentication([], lambda: secrets.token_bytes(TOKEN_BYTES))
         self._connection = Connection(banner(device), authentication)
         self._services: dict[int, Service] = {}
 
@@ -43,6 +51,13 @@ class DeviceSession:
                 self._pump(stream)
         return self._connection.take_output()
 
+    def let_in(self) -> list[bytes | memoryview]:
+        """Take the key that was kept waiting, and return what tells the peer."""
+        self.shut_out_sec = 0.0
+        if self._offered_key is not None:
+            self._connection.accept_key(self._offered_key)
+        return self._connection.take_output()
+
     def hang_up(self) -> None:
         """The connection is gone: let every service know."""
         services, self._services = self._services, {}
@@ -63,6 +78,8 @@ class DeviceSession:
             closed = self._services.pop(event.stream.local_id, None)
             if closed is not None:
                 closed.peer_closed()
+        elif isinstance(event, KeyOffered) and self.shut_out_sec:
+            self._offered_key = event.public_key
         elif isinstance(event, KeyOffered):
             self._connection.accept_key(event.public_key)
 

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 from PIL import Image
 
-from device_scripts.virtual_phone.faults import FRAME, INPUT, SHELL, STREAM_KINDS, TAP, TEXT, FaultSchedule
+from device_scripts.virtual_phone.faults import (
+    FRAME,
+    INPUT,
+    KEYBOARD,
+    KEYS,
+    REFUSED_IN_REBOOT,
+    SHELL,
+    STREAM_KINDS,
+    TAP,
+    TEXT,
+    WRITE,
+    FaultSchedule,
+)
 from device_scripts.virtual_phone.faulty_phone import DIALOGS, FaultyPhone
+from device_scripts.virtual_phone.phone import UIAUTOMATOR_IME, UNICODE_IME
+from device_scripts.virtual_phone.shell import faulty_windows
 from device_scripts.virtual_phone.shell.cmd_screen import COLOR_SPACE_UNKNOWN, RAW_HEADER, RGBA_8888
-from device_scripts.virtual_phone.shell.dump_window import window_token
 from device_scripts.virtual_phone.shell.interpreter import CommandFunction, Context, encode
 
-_FOCUS = re.compile(r"mCurrentFocus=\S+ u0 [^}\n]*\}")
-_FIRST_WINDOW = re.compile(r"^  Window #0 ", re.MULTILINE)
-_NUMBERED = re.compile(r"^(  Window #)(\d+) ", re.MULTILINE)
-_APP_ATTRS = "ty=BASE_APPLICATION fmt=OPAQUE}"
-_SECURE_ATTRS = (
-    "ty=BASE_APPLICATION fmt=OPAQUE\n      fl=LAYOUT_IN_SCREEN SECURE HARDWARE_ACCELERATED\n"
-    "      pfl=FORCE_DRAW_STATUS_BAR_BACKGROUND}"
-)
+_FULL = "android.database.sqlite.SQLiteFullException: database or disk is full (code 13 SQLITE_FULL)"
+_KEYBOARD_PACKAGES = tuple(ime.partition("/")[0] for ime in (UNICODE_IME, UIAUTOMATOR_IME))
+_TOUCHES = ("tap", "swipe", "draganddrop", "motionevent")
 _COLOURS = {"black_frame": (0, 0, 0, 255), "white_frame": (255, 255, 255, 255)}
 
 
@@ -33,6 +40,7 @@ def faulty_commands(
     bends = _Bends(schedule, phone)
     special = {
         "screencap": bends.screencap, "input": bends.input, "dumpsys": bends.dumpsys, "getprop": bends.getprop,
+        "am": bends.am, "ime": bends.ime, "df": bends.df, "content": bends.content, "uiautomator": bends.writer,
     }  # fmt: skip
 
     def counted(name: str, function: CommandFunction) -> CommandFunction:
@@ -59,8 +67,12 @@ class _Bends:
             if fault.kind in STREAM_KINDS:
                 schedule.stream_fault = fault.kind
                 continue
+            if fault.kind == "unauthorized":
+                schedule.shut_out(fault.lasts)
+                continue
             schedule.drop_wanted, schedule.refusals_left = True, fault.lasts
             if fault.kind == "reboot":
+                schedule.refusals_left = min(fault.lasts, REFUSED_IN_REBOOT)
                 self._phone.hide()
                 ctx.device.finish_reboot()
                 schedule.boot_looks_left = fault.lasts
@@ -68,6 +80,8 @@ class _Bends:
     def screencap(self, ctx: Context, function: CommandFunction) -> int:
         """Take a screenshot and spoil it as the faults say."""
         kinds = {fault.kind for fault in self._schedule.happen(FRAME)}
+        if any(not word.startswith("-") for word in ctx.args):
+            return self.writer(ctx, function)
         kept: list[bytes] = []
         status = function(_with_out(ctx, kept))
         shot = b"".join(kept)
@@ -87,7 +101,16 @@ class _Bends:
 
     def input(self, ctx: Context, function: CommandFunction) -> int:
         """Carry out an input unless it is swallowed, then let strike what inputs bring about."""
-        is_tap, is_text = "tap" in ctx.args[:2], "text" in ctx.args[:2]
+        words = ctx.args[2:] if ctx.args[:1] == ["-d"] else ctx.args
+        is_tap, is_text = "tap" in words[:2], "text" in words[:2]
+        is_keys = is_text or "keyevent" in words[:2]
+        phone = self._phone
+        if is_keys and self._schedule.happen(KEYS):
+            phone.focused_display = 1
+        if any(touch in words[:2] for touch in _TOUCHES):
+            phone.focused_display = 0
+        if is_keys and phone.focused_display and ctx.args[:2] != ["-d", "0"]:
+            return 0
         kinds = {fault.kind for fault in self._schedule.happen(INPUT)}
         kinds |= {fault.kind for fault in self._schedule.happen(TAP)} if is_tap else set()
         kinds |= {fault.kind for fault in self._schedule.happen(TEXT)} if is_text else set()
@@ -97,8 +120,58 @@ class _Bends:
         if "app_killed" in kinds or "crash_dialog" in kinds:
             self._phone.kill_front_app()
         for kind in sorted(kinds & DIALOGS.keys()):
-            self._phone.show(kind)
+            phone.show(kind)
+        if "rotation" in kinds:
+            phone.turn()
+        if "clock_jump" in kinds:
+            phone.jump_clock(self._schedule.clock_jump_hours())
         return status
+
+    def am(self, ctx: Context, function: CommandFunction) -> int:
+        """Let a keyboard app be gone when it is to type; what is started has the focus."""
+        if ctx.args[:1] == ["start"]:
+            self._phone.focused_display = 0
+        if ctx.args[:1] == ["broadcast"] and any(package in ctx.args for package in _KEYBOARD_PACKAGES):
+            self._count_keyboard()
+            if self._phone.focused_display:
+                ctx.print("Broadcast completed: result=0")
+                return 0
+        return function(ctx)
+
+    def ime(self, ctx: Context, function: CommandFunction) -> int:
+        """Know no keyboard app that is gone."""
+        if ctx.args[:1] in (["list"], ["set"]):
+            self._count_keyboard()
+        return function(ctx)
+
+    def _count_keyboard(self) -> None:
+        self._phone.keyboards_gone = False
+        if self._schedule.happen(KEYBOARD):
+            self._phone.lose_keyboards()
+
+    def df(self, ctx: Context, function: CommandFunction) -> int:
+        """Tell of a disk without room."""
+        if not self._schedule.is_active("disk_full"):
+            return function(ctx)
+        ctx.print("Filesystem     1K-blocks    Used Available Use% Mounted on")
+        ctx.print("/dev/block/dm-5  6082144 6082144   0  100% /data")
+        return 0
+
+    def content(self, ctx: Context, function: CommandFunction) -> int:
+        """Insert nothing where there is no room."""
+        if ctx.args[:1] == ["insert"] and self._schedule.happen(WRITE):
+            return ctx.fail(f"Error while accessing provider\n{_FULL}")
+        return function(ctx)
+
+    def writer(self, ctx: Context, function: CommandFunction) -> int:
+        """Run a command that writes a file, without room for one where a fault says so."""
+        files = ctx.device.files
+        kept = files.quota_bytes
+        files.quota_bytes = 0 if self._schedule.happen(WRITE) else kept
+        try:
+            return function(ctx)
+        finally:
+            files.quota_bytes = kept
 
     def dumpsys(self, ctx: Context, function: CommandFunction) -> int:
         """Tell of windows that only faults bring: a system dialog, a secure app, a starting window."""
@@ -109,14 +182,14 @@ class _Bends:
         text = b"".join(kept).decode()
         title = self._phone.window_title()
         if title is not None:
-            token = _token(title)
-            text = _FOCUS.sub(lambda _: f"mCurrentFocus={token}", text)
-            text = _with_window(text, title, self._phone.window_package())
+            text = faulty_windows.with_focus_on(text, title, self._phone.window_package())
+        if self._phone.focused_display:
+            text = faulty_windows.with_second_display(text)
         if self._schedule.is_active("white_frame"):
             package = self._phone.foreground().partition("/")[0]
-            text = _with_window(text, f"Splash Screen {package}", package, "APPLICATION_STARTING")
+            text = faulty_windows.with_window(text, f"Splash Screen {package}", package, "APPLICATION_STARTING")
         if self._schedule.is_active("black_frame"):
-            text = text.replace(_APP_ATTRS, _SECURE_ATTRS)
+            text = faulty_windows.with_secure_app(text)
         ctx.write(encode(text))
         return status
 
@@ -132,25 +205,6 @@ class _Bends:
 
 def _with_out(ctx: Context, kept: list[bytes]) -> Context:
     return replace(ctx, streams=replace(ctx.streams, out=kept.append))
-
-
-def _token(title: str) -> str:
-    """A window of its own, also where it bears an app's title."""
-    return window_token(f"over {title}").replace(" over ", " ", 1)
-
-
-def _with_window(text: str, title: str, package: str, kind: str = "APPLICATION") -> str:
-    """Put a window with a surface on top of the list, where the dump has one; those below count on."""
-    found = _FIRST_WINDOW.search(text)
-    if found is None:
-        return text
-    window = (
-        f"  Window #0 {_token(title)}:\n    mDisplayId=0 rootTaskId=1\n"
-        f"    mOwnerUid=10042 showForAllUsers=false package={package} appop=NONE\n    mAttrs={{ty={kind}}}\n"
-        "    mHasSurface=true isReadyForDisplay()=true\n    isVisible=true\n"
-    )
-    below = _NUMBERED.sub(lambda number: f"{number[1]}{int(number[2]) + 1} ", text[found.start() :])
-    return text[: found.start()] + window + below
 
 
 def _like(shot: bytes, picture: Image.Image) -> bytes:

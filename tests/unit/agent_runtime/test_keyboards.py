@@ -10,7 +10,7 @@ import pytest
 
 from agent_runtime.devices import ShellResult
 from agent_runtime.devices.keyboards import ADBKEYBOARD, UIAUTOMATOR, UnicodeTyper
-from agent_runtime.errors import DeviceError
+from agent_runtime.errors import DeviceError, KeyboardLostError
 
 LATIN = "com.vendor.keys/.Board"
 SOON_SEC = 0.05
@@ -162,3 +162,78 @@ def test_the_one_in_use_is_preferred_and_neither_switched_nor_waited_for() -> No
     phone.typer.type_text("é")
     assert phone.field == "é"
     assert not any(line.startswith(("ime", "dumpsys")) for line in phone.lines)
+
+
+def test_a_keyboard_put_out_of_use_is_put_to_use_again_and_the_text_comes_once() -> None:
+    phone = Phone([ADBKEYBOARD.ime], deaf=1)
+    losses: list[str] = []
+    phone.typer._on_lost = lambda: losses.append("lost")
+    once = phone.once
+
+    def taken_away(args: Sequence[str]) -> str:
+        said = once(args)
+        if len(phone.broadcasts) == 1:
+            phone.current = LATIN
+        return said
+
+    phone.typer._once = taken_away
+    phone.typer.type_text("é")
+    assert (phone.field, phone.broadcasts, phone.current, losses) == ("é", ["é", "é"], LATIN, ["lost"])
+
+
+def test_a_text_that_came_before_its_keyboard_went_is_not_sent_again() -> None:
+    phone = Phone([ADBKEYBOARD.ime])
+    once, field = phone.once, phone.typer._field
+    looks = iter([phone.field, phone.field])  # the dump lags behind
+
+    def taken_away(args: Sequence[str]) -> str:
+        said = once(args)
+        phone.current = LATIN
+        return said
+
+    phone.typer._once = taken_away
+    phone.typer._field = lambda: next(looks, field())  # type: ignore[method-assign]
+    phone.typer.type_text("é")
+    assert (phone.field, phone.broadcasts) == ("é", ["é"])
+
+
+def test_a_keyboard_that_is_gone_for_good_is_a_lost_one() -> None:
+    phone = Phone([ADBKEYBOARD.ime])
+    phone.refuses_ime = ADBKEYBOARD.ime
+    with pytest.raises(KeyboardLostError):
+        phone.typer.type_text("é")
+    phone = Phone([])
+    with pytest.raises(KeyboardLostError, match="install it"):
+        phone.typer.type_text("é")
+
+
+def test_another_keyboard_app_does_when_the_one_in_use_is_uninstalled() -> None:
+    phone = Phone([UIAUTOMATOR.ime, ADBKEYBOARD.ime], deaf=1)
+    phone.current = UIAUTOMATOR.ime
+    once = phone.once
+
+    def uninstalled(args: Sequence[str]) -> str:
+        said = once(args)
+        if UIAUTOMATOR.ime in phone.imes:
+            phone.imes.remove(UIAUTOMATOR.ime)
+            phone.current = LATIN
+        return said
+
+    phone.typer._once = uninstalled
+    phone.typer.type_text("é")
+    assert (phone.field, phone.broadcasts, phone.current) == ("é", ["é", "é"], ADBKEYBOARD.ime)
+
+
+def test_a_keyboard_that_goes_out_of_use_again_and_again_is_a_lost_one() -> None:
+    phone = Phone([ADBKEYBOARD.ime], deaf=10**9)
+    once = phone.once
+
+    def taken_away(args: Sequence[str]) -> str:
+        said = once(args)
+        phone.current = LATIN
+        return said
+
+    phone.typer._once = taken_away
+    with pytest.raises(KeyboardLostError, match="went out of use 3 times"):
+        phone.typer.type_text("é")
+    assert phone.current == LATIN

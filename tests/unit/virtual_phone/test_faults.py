@@ -41,7 +41,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     schedule = read_schedule(path)
     assert schedule.seed == 3
     assert [fault.kind for fault in schedule.happen(SHELL)] == ["offline"]
-    assert {fault.kind for fault in schedule.happen(SHELL)} == {"offline", "reboot"}
+    assert [fault.kind for fault in schedule.happen(SHELL)] == ["reboot"]  # one that is away is struck once
 
 
 @pytest.mark.parametrize(
@@ -82,4 +82,4 @@ def test_a_dialog_covers_the_app_until_its_button_is_tapped(kind: str) -> None:
 
 
 def test_every_kind_counts_an_event_of_a_known_sort() -> None:
-    assert set(EVENT_OF.values()) == {"frame", "shell", "input", "tap", "text"}
+    assert set(EVENT_OF.values()) == {"frame", "shell", "input", "tap", "text", "keys", "keyboard", "write"}
