@@ -58,11 +58,26 @@ class BlackFrameShown(RecoveringDevice):
 
 
 class DateUnwatched(RecoveringDevice):
-    """Looks neither at the date nor at the disk."""
+    """Does not remember the date."""
 
     def begin_episode(self) -> None:
         super().begin_episode()
         self._surroundings._booted_at_sec = None
+
+
+class RotationIgnored(RecoveringDevice):
+    """Takes a turned screen as it is."""
+
+    def _turned_back(self, frame: Frame) -> Frame:
+        return frame
+
+
+class FocusIgnored(RecoveringDevice):
+    """Believes that keys and texts go to the display it sees."""
+
+    def _after_no_effect(self, frame: Frame, action: Action, deadline_sec: float) -> Frame:
+        self._surroundings.focus_first_display = lambda window_dump: False  # type: ignore[method-assign]
+        return super()._after_no_effect(frame, action, deadline_sec)
 
 
 @dataclass(frozen=True)
@@ -81,6 +96,8 @@ MUTANTS = (
     Mutant(ServerKilled, "offline", "disturbed"),
     Mutant(BlackFrameShown, "black_frame", "bad_frames"),
     Mutant(DateUnwatched, "clock_jump", "blamed"),
+    Mutant(RotationIgnored, "rotation", "unnamed"),
+    Mutant(FocusIgnored, "wrong_display_focus", "unnamed"),
 )
 
 

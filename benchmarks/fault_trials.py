@@ -53,6 +53,11 @@ class Counts:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def unnamed(self) -> int:
+        """Episodes whose fault nobody named."""
+        return self.trials - self.named
+
+    @property
     def is_kept(self) -> bool:
         """Whether every promise holds in every episode."""
         spoilt = self.blamed + self.taps_repeated + self.bad_frames + self.disturbed + self.wrongly_void

@@ -6,6 +6,7 @@ back, silence until a deadline, ends of streams. Faults come from the phones' sc
 
 from __future__ import annotations
 
+import math
 import socket
 from collections import Counter
 from collections.abc import Callable
@@ -61,10 +62,10 @@ class InProcessPhone:
 
 @dataclass
 class SimulatedServer:
-    """Shows its phones; see ``adb_server.Server``. ``is_gone``: it does not answer."""
+    """Shows its phones; see ``adb_server.Server``. From ``gone_at_sec`` on it neither answers nor carries anything."""
 
     clock: SimulatedClock
-    is_gone: bool = False
+    gone_at_sec: float = math.inf
     reconnects: Counter[str] = field(default_factory=Counter)
     _devices: dict[str, VirtualDevice] = field(default_factory=dict)
     _streams: list[_Stream] = field(default_factory=list)
@@ -73,6 +74,11 @@ class SimulatedServer:
     def address(self) -> str:
         """See ``Server``."""
         return "simulated"
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it is over with it."""
+        return self.clock.now_sec >= self.gone_at_sec
 
     def add(self, device: VirtualDevice) -> InProcessPhone:
         """Show one more device; its schedule goes by this server's clock from now on."""
@@ -122,13 +128,18 @@ class _Stream:
 
     def __init__(self, service: Service, device: VirtualDevice, server: SimulatedServer) -> None:
         self.device = device
-        self.has_ended = False
+        self._is_over = False
         self._service = service
         self._server = server
         self._timeout_sec: float | None = None
         self._received = b""
         self._shown, self._other_end = socket.socketpair()
         """Readable once the stream has ended: a device is asked for that by `select`."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing comes any more."""
+        return self._is_over or self._server.is_gone
 
     def settimeout(self, value: float | None, /) -> None:
         """Set how long `recv_into` waits."""
@@ -162,7 +173,7 @@ class _Stream:
 
     def end(self) -> None:
         """The device's side is gone."""
-        self.has_ended = True
+        self._is_over = True
         self._other_end.close()
 
     def _next_piece(self) -> bytes:

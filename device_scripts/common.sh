@@ -61,6 +61,8 @@ state_of_device() { on_device get-state 2>/dev/null | tail -n 1 || true; }
 need_device() {
   local state
   state=$(state_of_device)
+  [[ $state != unauthorized && $state != authorizing ]] ||
+    fail "Got the state $state of $serial, expected device: accept this computer's key on its screen."
   [[ $state == device ]] || fail "Got the state '${state:-not there}' of $serial, expected device: see \`adb devices\`."
 }
 

@@ -64,6 +64,26 @@ def unicode_keyboard(device: Device) -> Outcome:
     return Outcome(Level.WARN, "none", todo)
 
 
+def keyboard_in_use(device: Device) -> Outcome:
+    """Is the keyboard that is chosen there? Without one no field gets text from a person."""
+    chosen = screen_checks.setting(device, "secure", "default_input_method")
+    installed = device.shell(["ime", "list", "-a", "-s"]).stdout.split()
+    if chosen in installed:
+        return Outcome(Level.OK, chosen or "")
+    found = f"{chosen} is chosen and not installed" if chosen else "none is chosen"
+    return Outcome(Level.WARN, found, "run `adb shell ime reset`, or choose a keyboard in its settings")
+
+
+def displays(device: Device) -> Outcome:
+    """Is the display the agent sees the only one? Keys and texts go to the one in focus."""
+    dump = device.shell(["dumpsys", "window"]).stdout
+    count, focused = max(1, parsers.display_count(dump)), parsers.focused_display(dump) or 0
+    todo = "take the others away: a cable or a cast to a screen, a simulated display in developer options"
+    if focused:
+        return Outcome(Level.FAIL, f"display {focused} of {count} has the focus: keys and texts go there", todo)
+    return Outcome(Level.OK, "one") if count == 1 else Outcome(Level.WARN, f"{count}, the first has the focus", todo)
+
+
 def focus(device: Device) -> Outcome:
     """Can it be told which app is on top? Tasks are judged by it."""
     resumed = parsers.resumed_component(device.shell(["dumpsys", "activity", "activities"]).stdout)
@@ -122,6 +142,9 @@ CHECKS: tuple[tuple[str, Callable[[Device], Outcome]], ...] = (
     ("input", input_allowed),
     ("animations", screen_checks.animations),
     ("stay awake", screen_checks.stay_awake),
+    ("rotation", screen_checks.rotation),
+    ("displays", displays),
+    ("keyboard in use", keyboard_in_use),
     ("Unicode keyboard", unicode_keyboard),
     ("app on top", focus),
     ("uiautomator dump", ui_dump),

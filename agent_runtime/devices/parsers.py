@@ -161,6 +161,11 @@ def boot_time_sec(output: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def display_count(output: str) -> int:
+    """Return how many displays `dumpsys window` tells of."""
+    return len({found[1] for found in _WINDOW_DISPLAY.finditer(output)})
+
+
 def focused_display(output: str) -> int | None:
     """Return the display that has the focus, from `dumpsys window` (Android 10 and later).
 

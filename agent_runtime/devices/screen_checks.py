@@ -115,6 +115,15 @@ def stay_awake(device: Device) -> Outcome:
     return Outcome(Level.WARN, f"the screen goes off after {timeout} ms", PREPARE)
 
 
+def rotation(device: Device) -> Outcome:
+    """Does the screen stay as it is turned? An agent learns one way of it."""
+    auto = setting(device, "system", "accelerometer_rotation") or "not set"
+    if auto == "0":
+        turned = setting(device, "system", "user_rotation") or "0"
+        return Outcome(Level.OK, "fixed" if turned == "0" else f"fixed, turned by {turned} quarters")
+    return Outcome(Level.WARN, "it turns with the device" if auto == "1" else auto, PREPARE)
+
+
 def setting(device: Device, namespace: str, key: str) -> str | None:
     """Return a setting's value, None where it is not set."""
     return parsers.settings_value(device.shell(["settings", "get", namespace, key]).stdout)

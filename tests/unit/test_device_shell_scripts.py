@@ -346,12 +346,20 @@ def test_a_locked_screen_has_to_be_opened_by_hand(run: Run, fake_adb: Path) -> N
     assert "DIFFERS  screen locked: is yes, wanted no" in run("check_device", "--serial", "R58").out
 
 
-@pytest.mark.parametrize("state", ["offline", "unauthorized", ""])
-def test_a_device_that_is_not_ready_is_left_alone(run: Run, fake_adb: Path, state: str) -> None:
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ("offline", "Got the state 'offline' of R58"),
+        ("unauthorized", "accept this computer's key on its screen"),
+        ("authorizing", "accept this computer's key on its screen"),
+        ("", "Got the state 'not there' of R58"),
+    ],
+)
+def test_a_device_that_is_not_ready_is_left_alone(run: Run, fake_adb: Path, state: str, says: str) -> None:
     (fake_adb / "state").write_text(state)
     ran = run("prepare_device", "--serial", "R58")
     assert ran.code == 1
-    assert f"Got the state '{state or 'not there'}' of R58" in ran.err
+    assert says in ran.err
     assert "settings put" not in (fake_adb / "calls").read_text()
 
 

@@ -18,9 +18,11 @@ from agent_runtime.devices.outcomes import Level, outcome_of
 from agent_runtime.errors import BadFrameError, DeviceError
 from device_scripts.virtual_phone.phone import KEY_POWER, LATIN_IME, Phone
 from tests.fakes import FakeDevice, frame
+from tests.unit.agent_runtime.test_adb_states import adb_server_showing
 from tests.unit.agent_runtime.test_parsers_releases import FOCUS_13, FORM, RESUMED_13, fixture
 
 SIZE_PX = (90, 200)
+ONE_DISPLAY = FOCUS_13[FOCUS_13.index("  Display: mDisplayId=0") :]
 DF = "Filesystem 1K-blocks Used Available Use% Mounted on\n/dev/fuse 6082144 2381760 {free} 40% /storage/emulated\n"
 
 
@@ -40,10 +42,12 @@ class Clinic(FakeDevice):
             "settings get global animator_duration_scale": "0\n",
             "settings get global stay_on_while_plugged_in": "7\n",
             "settings get system screen_off_timeout": "60000\n",
+            "settings get system accelerometer_rotation": "0\n",
+            "settings get secure default_input_method": "com.vendor/.Keys\n",
             "input keyevent 0": "",
-            "ime list -a -s": "com.android.adbkeyboard/.AdbIME\n",
+            "ime list -a -s": "com.vendor/.Keys\ncom.android.adbkeyboard/.AdbIME\n",
             "dumpsys activity activities": RESUMED_13,
-            "dumpsys window": FOCUS_13,
+            "dumpsys window": ONE_DISPLAY,
             "uiautomator dump /data/local/tmp/agent_runtime_dump.xml": "UI hierchary dumped to: x\n",
             "cat /data/local/tmp/agent_runtime_dump.xml": FORM,
             "df -k /data": DF.format(free=5 << 20),
@@ -79,7 +83,19 @@ ILL: list[tuple[str, str | ShellResult, str, Level, str]] = [
     ("settings get global animator_duration_scale", "null\n", "animations", Level.WARN, "prepare_device.sh"),
     ("settings get global window_animation_scale", "0.5\n", "animations", Level.WARN, "prepare_device.sh"),
     ("settings get global stay_on_while_plugged_in", "0\n", "stay awake", Level.WARN, "prepare_device.sh"),
-    ("ime list -a -s", "com.vendor/.Keys\n", "Unicode keyboard", Level.WARN, "--ime-apk"),
+    (
+        "ime list -a -s",
+        "com.vendor/.Keys\n",
+        "Unicode keyboard",
+        Level.WARN,
+        "--ime-apk",
+    ),
+    ("settings get system accelerometer_rotation", "1\n", "rotation", Level.WARN, "prepare_device.sh"),
+    ("settings get system accelerometer_rotation", "null\n", "rotation", Level.WARN, "prepare_device.sh"),
+    ("dumpsys window", FOCUS_13, "displays", Level.WARN, "take the others away"),
+    ("dumpsys window", ONE_DISPLAY + "  mTopFocusedDisplayId=1\n", "displays", Level.FAIL, "take the others away"),
+    ("settings get secure default_input_method", "null\n", "keyboard in use", Level.WARN, "ime reset"),
+    ("settings get secure default_input_method", "a.b/.Gone\n", "keyboard in use", Level.WARN, "ime reset"),
     ("dumpsys window", "  mCurrentFocus=Window{1 u0 StatusBar}\n", "app on top", Level.WARN, "unlock it"),
     ("cat /data/local/tmp/agent_runtime_dump.xml", "", "uiautomator dump", Level.WARN, "stop what moves"),
     ("df -k /data", DF.format(free=1 << 19), "free space", Level.WARN, "remove apps"),
@@ -243,6 +259,14 @@ def test_a_phone_whose_screen_is_off_is_not_ready(run_doctor: RunDoctor, virtual
     assert "all black" in out
     assert "asleep" in out
     assert "prepare_device.sh --ime-apk FILE" in out
+
+
+def test_a_phone_that_does_not_take_the_key_yet_says_where_to_accept_it(run_doctor: RunDoctor) -> None:
+    with adb_server_showing("R58\tunauthorized\n") as port:
+        code, out, _ = run_doctor("--device", "R58", port=port)
+    assert code == 1
+    assert "unauthorized" in out
+    assert "accept this computer's key on its screen" in out
 
 
 def test_a_serial_that_is_not_there_fails_after_the_server(run_doctor: RunDoctor) -> None:
