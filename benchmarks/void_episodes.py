@@ -133,7 +133,7 @@ def device_outage(stage: Stage, kind: str, rng: random.Random, seed: int, run: R
         if kind == SERVER_GONE:
             server.gone_at_sec = clock.monotonic() + gone_in_sec
 
-    toggle = next(template for template in suite_named("general") if template.name == "settings/toggle")
+    toggle = next(template for template in suite_named("basics") if template.name == "settings/toggle")
     params = {"state": rng.choice(("on", "off")), "switch": "Location"}
     task = _Watched(Task(toggle, params), lambda: server.is_gone or kind in schedule.struck)
     policy = Oracle(stage.scene, task, fault, gives_up=False, arms=False)
