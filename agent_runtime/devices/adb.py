@@ -50,7 +50,10 @@ class AdbDevice(ShellDevice):
             raise
 
     def _await_return(self) -> None:
-        """Wait until the device is ready, and have the server connect to it anew, to it alone, where it stays away."""
+        """Wait until the device is ready; have the server connect to it anew, to it alone, where it stays offline.
+
+        Not where it does not take the key: its dialog would come anew under the finger of whoever accepts it.
+        """
         seen: set[str] = set()
         for _ in tries(self.clock, RETURN_TIMEOUT_SEC):
             state = self._server.states().get(self.serial, "")
@@ -58,7 +61,8 @@ class AdbDevice(ShellDevice):
                 break
             seen.add("unauthorized" if state in UNAUTHORIZED_STATES else "offline")
         else:
-            self._server.reconnect(self.serial)
+            if state and state not in UNAUTHORIZED_STATES:
+                self._server.reconnect(self.serial)
         if seen:
             self.mended["unauthorized" if "unauthorized" in seen else "offline"] += 1
 

@@ -13,7 +13,17 @@ from agent_runtime.devices import Frame, ShellResult, dialogs, faults
 from agent_runtime.devices.link import Patience
 from agent_runtime.devices.recovery import RecoveringDevice
 from agent_runtime.devices.stream import StreamBrokenError, StreamSilentError
-from agent_runtime.errors import BadFrameError, DeviceError, DeviceFaultError, DeviceNotFoundError, EmptyFrameError
+from agent_runtime.errors import (
+    BadFrameError,
+    DeviceError,
+    DeviceFaultError,
+    DeviceNotFoundError,
+    DiskFullError,
+    EmptyFrameError,
+    KeyboardLostError,
+    UnauthorizedError,
+)
+from benchmarks.simulated_adb import SimulatedClock
 from tests.fakes import SIZE_PX, FakeDevice, frame
 
 QUICK = Patience(look_again_sec=0.05, effect_looks=2, return_sec=0.05, slow_sec=60)
@@ -70,6 +80,8 @@ def test_a_healthy_step_sends_no_command() -> None:
         (StreamSilentError("x"), "hung_shell"),
         (StreamBrokenError("x"), "closed_stream"),
         (DeviceNotFoundError("x"), "offline"),
+        (UnauthorizedError("x"), "unauthorized"),
+        (DiskFullError("x"), "disk_full"),
     ],
 )
 def test_a_look_that_fails_is_named_and_taken_again(error: DeviceError, name: str) -> None:
@@ -196,3 +208,51 @@ def test_a_death_excuses_only_the_episode_it_happened_in() -> None:
     assert device.excuses() == ("app_killed",)
     device.begin_episode()
     assert device.excuses() == ()
+
+
+def test_a_text_whose_keyboard_app_is_gone_is_void() -> None:
+    device = RecoveringDevice(FailingDevice([picture(0)], does=KeyboardLostError("none is installed")), QUICK)
+    with pytest.raises(DeviceFaultError, match=r"^ime_lost: none is installed"):
+        device.perform(TypeText("é"))
+    assert device.excuses() == ("ime_lost",)
+
+
+# --- a screen that turns
+
+TURNED = (SIZE_PX[1], SIZE_PX[0])
+
+
+def turning(frames: list[Frame], auto: str) -> tuple[RecoveringDevice, FailingDevice]:
+    inner = FailingDevice(frames)
+    inner.clock = SimulatedClock()
+    answers = {"wm size": f"Physical size: {SIZE_PX[0]}x{SIZE_PX[1]}\n"}
+    answers["settings get system accelerometer_rotation"] = auto
+    inner.answers = lambda args: answers.get(" ".join(args), "")
+    return RecoveringDevice(inner), inner
+
+
+def puts(device: FailingDevice) -> int:
+    return sum(command[:2] == ["settings", "put"] for command in device.commands)
+
+
+def test_a_screen_that_was_turned_is_upright_before_anybody_sees_it() -> None:
+    device, inner = turning([picture(0), picture(1, TURNED), picture(2, TURNED), picture(3)], "1")
+    assert [device.observe(), device.observe()] == [picture(0), picture(3)]
+    assert ([fault.name for fault in device.noted], puts(inner)) == (["rotation"], 2)
+
+
+def test_a_screen_that_stays_turned_is_taken_as_it_is_after_a_while() -> None:
+    device, inner = turning([picture(0), picture(1, TURNED)], "1")
+    device.observe()
+    assert device.observe() == picture(1, TURNED)
+    assert 5 <= inner.clock.monotonic() < 7
+    asked = len(inner.commands)
+    assert device.observe() == picture(1, TURNED)
+    assert len(inner.commands) == asked
+
+
+def test_a_screen_that_an_app_turned_is_taken_as_it_is_at_once() -> None:
+    device, inner = turning([picture(0), picture(1, TURNED)], "0")
+    device.observe()
+    assert device.observe() == picture(1, TURNED)
+    assert (device.noted, puts(inner), inner.clock.monotonic()) == ([], 0, 0.0)
