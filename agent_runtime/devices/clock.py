@@ -32,11 +32,15 @@ class HostClock:
 HOST_CLOCK: Clock = HostClock()
 
 
-def tries(clock: Clock, allowed_sec: float) -> Iterator[None]:
-    """Yield at once, and until the deadline again after pauses that grow from 10 ms to 1 s."""
-    ends_at, pause_sec = clock.monotonic() + allowed_sec, FIRST_PAUSE_SEC
+def tries(clock: Clock, allowed_sec: float, at_least: int = 1) -> Iterator[None]:
+    """Yield at once, and until the deadline again after pauses that grow from 10 ms to 1 s.
+
+    ``at_least`` so many times, however long each try takes.
+    """
+    ends_at, pause_sec, made = clock.monotonic() + allowed_sec, FIRST_PAUSE_SEC, 1
     yield
-    while clock.monotonic() < ends_at:
+    while clock.monotonic() < ends_at or made < at_least:
         clock.wait(pause_sec)
         pause_sec = min(2 * pause_sec, LONGEST_PAUSE_SEC)
+        made += 1
         yield

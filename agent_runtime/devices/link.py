@@ -13,6 +13,8 @@ from agent_runtime.errors import BadFrameError, DeviceError, DeviceFaultError
 
 _ONCE_PROGRAMS = ("input", "monkey", "reboot")
 _ONCE_COMMANDS = (("content", "insert"), ("am", "broadcast"), ("am", "start"))
+LOOKS_AT_LEAST = 3
+"""However slow each of them is."""
 _Result = TypeVar("_Result")
 
 
@@ -72,20 +74,32 @@ class Link:
         return result
 
     def _again(self, call: Callable[[], _Result], error: DeviceError, *, repeatable: bool) -> _Result:
+        """Call until it works; another fault on the way has its own time, all of them together the longest."""
+        fault, allowed_sec = self._named(error, repeatable=repeatable)
+        ends_at, tries_left = self._clock.monotonic() + allowed_sec, LOOKS_AT_LEAST
+        for _ in tries(self._clock, self._patience.return_sec, LOOKS_AT_LEAST):
+            try:
+                return call()
+            except DeviceError as later:
+                if type(later) is not type(error):
+                    fault, allowed_sec = self._named(later, repeatable=repeatable)
+                    ends_at, tries_left = self._clock.monotonic() + allowed_sec, LOOKS_AT_LEAST
+                error = later
+            tries_left -= 1
+            if tries_left <= 0 and self._clock.monotonic() >= ends_at:
+                break
+        raise DeviceFaultError(f"{fault.name}, for {allowed_sec:g} s: {error}") from error
+
+    def _named(self, error: DeviceError, *, repeatable: bool) -> tuple[DeviceFault, float]:
+        """Return the fault behind an error, noted, and for how long it is borne with; raise where it is not."""
         fault = faults.fault_of_error(error)
         if fault is None:
             raise error
         self._note(fault)
         if not repeatable:
             raise DeviceFaultError(f"{fault.name}, under a command that is sent once only: {error}") from error
-        patience = self._patience
-        allowed_sec = patience.look_again_sec if isinstance(error, BadFrameError) else patience.return_sec
-        for _ in tries(self._clock, allowed_sec):
-            try:
-                return call()
-            except DeviceError as later:
-                error = later
-        raise DeviceFaultError(f"{fault.name}, for {allowed_sec:g} s: {error}") from error
+        is_frame = isinstance(error, BadFrameError)
+        return fault, self._patience.look_again_sec if is_frame else self._patience.return_sec
 
     def look(self) -> Frame:
         """Return a frame of a device that is up."""

@@ -14,7 +14,7 @@ from agent_runtime.devices.base import Device, Frame, ShellResult
 from agent_runtime.devices.clock import tries
 from agent_runtime.devices.faults import DeviceFault
 from agent_runtime.devices.hierarchy import visible_nodes
-from agent_runtime.devices.link import Link, Patience
+from agent_runtime.devices.link import LOOKS_AT_LEAST, Link, Patience
 from agent_runtime.devices.screen_checks import secure_windows
 from agent_runtime.devices.surroundings import Surroundings
 from agent_runtime.errors import DeviceError, DeviceFaultError
@@ -39,6 +39,7 @@ class RecoveringDevice(Device):
         self._acted: tuple[Action, Frame] | None = None
         self._still: tuple[Frame, int] | None = None
         self._is_landscape: bool | None = None
+        self._is_first_look = False
         self._link = Link(inner, self._patience, self._note)
         self._surroundings = Surroundings(inner.serial, self.shell, self._note)
         self._deaths: set[str] = set()
@@ -55,6 +56,7 @@ class RecoveringDevice(Device):
         """See ``Device``; costs three commands."""
         self.noted.clear()
         self._last = self._acted = self._still = None
+        self._is_first_look = True
         self._deaths = self._read_deaths()
         self._surroundings.begin_episode()
 
@@ -88,7 +90,6 @@ class RecoveringDevice(Device):
                 self._note(fault)
                 raise DeviceFaultError(f"{fault.name}: {error}") from error
             self._note(DeviceFault(fault.name, excuses=True, about=f"it is unknown whether {action} took effect"))
-            self._acted = None
             return
         if is_input:
             self._link.notice_slowness(started_at)
@@ -109,6 +110,9 @@ class RecoveringDevice(Device):
         """See ``Device``; a frame older than the last action, or under a system dialog, is not returned."""
         frame = self._settled(deadline_sec)
         acted, self._acted = self._acted, None
+        if self._is_first_look and self._is_stale(frame):
+            frame = self._settled(deadline_sec)
+        self._is_first_look = False
         if acted is not None and faults.is_equal(frame, acted[1]):
             frame = self._after_no_effect(frame, acted[0], deadline_sec)
         if self._last is not None and faults.looks_covered(frame, self._last):
@@ -156,7 +160,7 @@ class RecoveringDevice(Device):
             about = f"{secure[0]} forbids screenshots" if secure else fault.about
             fault = DeviceFault(fault.name, fault.recoverable, fault.excuses, about)
         self._note(fault)
-        for _ in tries(self.clock, self._patience.look_again_sec):
+        for _ in tries(self.clock, self._patience.look_again_sec, LOOKS_AT_LEAST):
             frame = self._link.look()
             if faults.fault_of_shape(frame, self._expected_size()) is None:
                 return frame
@@ -164,10 +168,8 @@ class RecoveringDevice(Device):
 
     def _after_no_effect(self, frame: Frame, action: Action, deadline_sec: float) -> Frame:
         """An action changed nothing: is the frame old, is a dialog in the way, was the input lost?"""
-        for _ in range(self._patience.effect_looks):
-            if not faults.is_equal(self.observe(), frame):
-                self._note(DeviceFault("stale_frame", about="the screen had changed before it showed"))
-                return self._settled(deadline_sec)
+        if self._is_stale(frame):
+            return self._settled(deadline_sec)
         dump = self.shell(["dumpsys", "window"]).stdout
         if self._surroundings.focus_first_display(dump):
             return self._settled(deadline_sec)
@@ -187,6 +189,14 @@ class RecoveringDevice(Device):
         if fault is not None:
             self._note(fault)
         return frame
+
+    def _is_stale(self, frame: Frame) -> bool:
+        """Look a few more times whether a screen that rests is still that one."""
+        for _ in range(self._patience.effect_looks):
+            if not faults.is_equal(self.observe(), frame):
+                self._note(DeviceFault("stale_frame", about="the screen had changed before it showed"))
+                return True
+        return False
 
     # --- dialogs of the system
 

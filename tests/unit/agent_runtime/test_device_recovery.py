@@ -256,3 +256,45 @@ def test_a_screen_that_an_app_turned_is_taken_as_it_is_at_once() -> None:
     device.observe()
     assert device.observe() == picture(1, TURNED)
     assert (device.noted, puts(inner), inner.clock.monotonic()) == ([], 0, 0.0)
+
+
+def test_an_episode_that_begins_on_an_old_picture_gets_the_new_one() -> None:
+    inner = FailingDevice([picture(0), picture(0), picture(0), picture(1), picture(1)])
+    device = RecoveringDevice(inner, QUICK)
+    device.begin_episode()
+    assert device.observe_settled(1) == picture(1)
+    assert [fault.name for fault in device.noted] == ["stale_frame"]
+
+
+def test_a_picture_that_stays_old_under_an_input_of_unknown_outcome_is_noticed() -> None:
+    old, new = picture(0), picture(1)
+    inner = FailingDevice([old, old, old, old, new, new], does=StreamSilentError("x"))
+    device = RecoveringDevice(inner, QUICK)
+    device.observe_settled(1)
+    device.perform(TAP)
+    assert device.observe_settled(1) == new
+    assert [fault.name for fault in device.noted] == ["hung_shell", "stale_frame"]
+
+
+def test_another_fault_on_the_way_has_its_own_time() -> None:
+    clock = SimulatedClock()
+
+    class Slow(FailingDevice):
+        def observe(self) -> Frame:
+            clock.wait(30.0 if self.failing_looks else 0.0)
+            return super().observe()
+
+    looks = [BadFrameError("half"), StreamSilentError("30 s"), BadFrameError("half"), None]
+    inner = Slow([picture(0)], looks)
+    inner.clock = clock
+    device = RecoveringDevice(inner)
+    assert device.observe() == picture(0)
+    assert [fault.name for fault in device.noted][:2] == ["truncated_frame", "hung_shell"]
+
+
+def test_faults_that_take_turns_end_all_the_same() -> None:
+    inner = FailingDevice([picture(0)], [BadFrameError("half"), StreamSilentError("30 s")] * 5000)
+    inner.clock = SimulatedClock()
+    with pytest.raises(DeviceFaultError):
+        RecoveringDevice(inner).observe()
+    assert inner.clock.monotonic() < 400
