@@ -1,7 +1,7 @@
 """Where fault trials are played: a phone that can have faults, and a sound one beside it, on a simulated or a real adb.
 
 The simulated stage has no sockets and a clock of its own, so its deadlines are the runtime's real ones and take no
-time. The real one has an adb server, two processes' worth of sockets and the host's clock, so its deadlines are short.
+time. The real one has an adb server, sockets and the host's clock, so its deadlines are short.
 """
 
 from __future__ import annotations

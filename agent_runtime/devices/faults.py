@@ -29,6 +29,7 @@ FULL_KIB = 1 << 10
 """Android calls its storage full below 1 MiB."""
 _WRITERS = ("uiautomator", "screencap")
 _SAMPLE_STRIDE = 97
+_BAR_SHARE = 16
 _FEW_PIXELS = 64
 _DIMMED = 0.75
 """A dialog's scrim leaves two thirds of the brightness at most; a screen that lost less is not covered."""
@@ -87,6 +88,15 @@ def fault_of_shape(frame: Frame, size_px: tuple[int, int]) -> DeviceFault | None
     if int(colour) & 0x00FFFFFF == 0:
         return DeviceFault("black_frame", recoverable=False, about="every pixel is black")
     return DeviceFault("white_frame", about="every pixel is of one colour")
+
+
+def has_changed(frame: Frame, before: Frame) -> bool:
+    """Tell whether the screen changed below its uppermost sixteenth, where a clock may tick meanwhile."""
+    if (frame.width_px, frame.height_px) != (before.width_px, before.height_px):
+        return True
+    first = frame.height_px // _BAR_SHARE * frame.width_px
+    now, then = np.frombuffer(frame.pixels, "<u4")[first:], np.frombuffer(before.pixels, "<u4")[first:]
+    return not (np.array_equal(now[::_SAMPLE_STRIDE], then[::_SAMPLE_STRIDE]) and np.array_equal(now, then))
 
 
 def is_equal(frame: Frame, other: Frame) -> bool:

@@ -110,10 +110,10 @@ class RecoveringDevice(Device):
         """See ``Device``; a frame older than the last action, or under a system dialog, is not returned."""
         frame = self._settled(deadline_sec)
         acted, self._acted = self._acted, None
-        if self._is_first_look and self._is_stale(frame):
-            frame = self._settled(deadline_sec)
+        if self._is_first_look:
+            frame, _ = self._looked_again(frame, deadline_sec)
         self._is_first_look = False
-        if acted is not None and faults.is_equal(frame, acted[1]):
+        if acted is not None and not faults.has_changed(frame, acted[1]):
             frame = self._after_no_effect(frame, acted[0], deadline_sec)
         if self._last is not None and faults.looks_covered(frame, self._last):
             frame = self._uncovered(frame, deadline_sec)
@@ -168,8 +168,9 @@ class RecoveringDevice(Device):
 
     def _after_no_effect(self, frame: Frame, action: Action, deadline_sec: float) -> Frame:
         """An action changed nothing: is the frame old, is a dialog in the way, was the input lost?"""
-        if self._is_stale(frame):
-            return self._settled(deadline_sec)
+        frame, was_stale = self._looked_again(frame, deadline_sec)
+        if was_stale:
+            return frame
         dump = self.shell(["dumpsys", "window"]).stdout
         if self._surroundings.focus_first_display(dump):
             return self._settled(deadline_sec)
@@ -190,13 +191,15 @@ class RecoveringDevice(Device):
             self._note(fault)
         return frame
 
-    def _is_stale(self, frame: Frame) -> bool:
-        """Look a few more times whether a screen that rests is still that one."""
+    def _looked_again(self, frame: Frame, deadline_sec: float) -> tuple[Frame, bool]:
+        """Return the screen after a few more looks, and whether it proved not to be the one that seemed to rest."""
         for _ in range(self._patience.effect_looks):
-            if not faults.is_equal(self.observe(), frame):
+            later = self.observe()
+            if faults.has_changed(later, frame):
                 self._note(DeviceFault("stale_frame", about="the screen had changed before it showed"))
-                return True
-        return False
+                return self._settled(deadline_sec), True
+            frame = later
+        return frame, False
 
     # --- dialogs of the system
 

@@ -298,3 +298,17 @@ def test_faults_that_take_turns_end_all_the_same() -> None:
     with pytest.raises(DeviceFaultError):
         RecoveringDevice(inner).observe()
     assert inner.clock.monotonic() < 400
+
+
+def test_a_clock_that_ticks_in_the_status_bar_is_no_old_picture_and_hides_no_lost_text() -> None:
+    before = picture(0)
+    ticked = bytearray(before.pixels)
+    ticked[:4] = bytes(4)  # the first row is the uppermost sixteenth
+    inner = FailingDevice([before, before, before, before, Frame(bytes(ticked), *SIZE_PX)])
+    xml = '<hierarchy><node class="android.widget.EditText" focused="true" text="" bounds="[0,0][8,16]"/></hierarchy>'
+    inner.answers = lambda args: xml if args[0] == "cat" else ""
+    device = RecoveringDevice(inner, QUICK)
+    device.observe_settled(1)
+    device.perform(TypeText("milk"))
+    assert bytes(device.observe_settled(1).pixels) == bytes(ticked)
+    assert [fault.name for fault in device.noted] == ["text_dropped"]
