@@ -16,7 +16,7 @@ from agent_runtime.actions.vocabulary import (
     TypeText,
     Wait,
 )
-from agent_runtime.devices.windows import INPUT_METHOD, Window
+from agent_runtime.devices.windows import INPUT_METHOD, NOTIFICATION_SHADE, Window
 from agent_runtime.gate import elements as on_screen
 from agent_runtime.gate import words
 from agent_runtime.gate.elements import Element
@@ -127,6 +127,8 @@ def _touched(point: tuple[int, int], focus: Window, rules: GateRules, facts: Fac
             return None
         if window.kind == INPUT_METHOD:
             return _denied(TEXT, "what keys of the keyboard type cannot be read")
+        if window.kind in NOTIFICATION_SHADE and window.takes_touches:
+            return _denied(WINDOW, "a notification lies over it, and what it does cannot be read")
         if window.package in _SYSTEM or window.kind == _WALLPAPER:
             continue
         outside = _outside(window, rules)

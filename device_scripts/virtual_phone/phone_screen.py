@@ -24,6 +24,8 @@ from device_scripts.virtual_phone.ui.widgets import Screen
 
 FRAME_MS = 16
 LARGE_FONT_SCALE = "1.3"
+SYSTEM_ROLES = ("status", "navigation", "banner")
+"""What lies in windows of the system's own, above the app's."""
 _CACHED_FRAMES = 64
 _Shown = tuple[tuple[Box, ...], tuple[int, int], Metrics, Palette, bool]
 
@@ -151,7 +153,7 @@ class PhoneScreen:
                 focused=box.focused,
                 scrollable=scrollable and box.role in ("row", "switch", "entry", "bubble"),
                 resource_id=f"{package}:id/{box.id.partition(':')[0]}" if box.id else "",
-                package="com.android.systemui" if box.role in ("status", "navigation") else package,
+                package="com.android.systemui" if box.role in SYSTEM_ROLES else package,
             )
             for box in self._place()
         ]
@@ -207,7 +209,12 @@ class PhoneScreen:
             clock=f"{minutes // 60 % 24:02d}:{minutes % 60:02d}",
             battery_percent=self.state.battery.level,
             launcher=self.state.tasks[-1].package == LAUNCHER_PACKAGE,
+            banner=self._banner(),
         )
+
+    def _banner(self) -> tuple[str, str, str] | None:
+        found = ((app.package, app.notification(self.state)) for app in self.app_set.apps)
+        return next(((package, *shown) for package, shown in found if shown is not None), None)
 
     def _place(self) -> tuple[Box, ...]:
         version = (self.state.clock_ms // 1000, self.state.files.changes)

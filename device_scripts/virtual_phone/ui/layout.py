@@ -32,6 +32,8 @@ def place(screen: Screen, frame: Frame) -> tuple[Box, ...]:
     boxes += footer
     boxes += keys
     boxes += _furniture(frame)
+    if frame.banner is not None:
+        boxes.append(_banner(*frame.banner, frame))
     if screen.dialog is not None:
         boxes += _dialog(screen.dialog, frame)
     return tuple(boxes)
@@ -89,6 +91,13 @@ def _furniture(frame: Frame) -> list[Box]:
         for name, left, right in zip(names, thirds, thirds[1:], strict=False)
     ]
     return [status, *buttons]
+
+
+def _banner(package: str, title: str, text: str, frame: Frame) -> Box:
+    sizes, inset = frame.metrics, frame.metrics.margin // 2
+    top = sizes.status_bar
+    rect = (inset, top, frame.width_px - inset, top + round(sizes.font * 1.3 + sizes.small_font * 1.5))
+    return Box("banner", f"banner:{package}", title, rect, True, text=f"{title}: {text}", below=text)
 
 
 def _dialog(dialog: Dialog, frame: Frame) -> list[Box]:

@@ -340,3 +340,14 @@ def test_a_word_of_a_script_without_spaces_is_found_within_others(word: str, lab
 def test_a_word_of_a_script_with_spaces_is_found_as_a_word_only() -> None:
     assert verb_in("Payload", (), ("pay",)) is None
     assert verb_in("Pay now", (), ("pay",)) == "pay"
+
+
+def test_a_notification_that_came_up_over_the_app_is_not_touched() -> None:
+    shade = Window("d4", "NotificationShade", "com.android.systemui", "2040", ((0, 0, 100, 40),), True)
+    over = replace(FACTS, windows=Windows((shade, FOCUS), FOCUS))
+    assert (rule(Tap(0.5, 0.1), over), rule(Tap(0.5, 0.9), over)) == (WINDOW, "")
+    assert rule(Swipe(0.5, 0.9, 0.5, 0.1), replace(over, elements=(BACKDROP,))) == WINDOW
+    unclear = replace(shade, areas=None)
+    assert rule(Tap(0.5, 0.9), replace(FACTS, windows=Windows((unclear, FOCUS), FOCUS))) == WINDOW
+    shut = replace(shade, takes_touches=False)
+    assert rule(Tap(0.5, 0.1), replace(FACTS, windows=Windows((shut, FOCUS), FOCUS))) == ""
