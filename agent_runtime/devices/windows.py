@@ -19,7 +19,7 @@ _RECT = re.compile(r"\((-?\d+),(-?\d+),(-?\d+),(-?\d+)\)")
 _COMPONENT = re.compile(r"([\w.]+)/[\w.$]+")
 INPUT_METHOD = "INPUT_METHOD"
 NOTIFICATION_SHADE = ("NOTIFICATION_SHADE", "2040")
-"""The kind of the window in which notifications show, the one that comes by itself included; older dumps number it."""
+"""The window in which notifications show, those that come up by themselves included; older dumps number its kind."""
 Rect = tuple[int, int, int, int]
 
 

@@ -16,7 +16,7 @@ from agent_runtime.actions.vocabulary import (
     TypeText,
     Wait,
 )
-from agent_runtime.devices.windows import INPUT_METHOD, NOTIFICATION_SHADE, Window
+from agent_runtime.devices.windows import INPUT_METHOD, Window
 from agent_runtime.gate import elements as on_screen
 from agent_runtime.gate import words
 from agent_runtime.gate.elements import Element
@@ -24,7 +24,8 @@ from agent_runtime.gate.rules import BUDGET, TEXT, VERB, WINDOW, Facts, GateRule
 from agent_runtime.gate.typed_text import secret_in
 
 _SYSTEM = frozenset(("com.android.systemui", "android"))
-_WALLPAPER = "WALLPAPER"
+_HARMLESS = frozenset(("STATUS_BAR", "NAVIGATION_BAR", "NAVIGATION_BAR_PANEL", "WALLPAPER"))
+"""Kinds of the system's windows that take touches and only lead away, or lie below."""
 _LEAVING = (PressKey(Key.BACK), PressKey(Key.HOME))
 """What leads away from any window is never held back, or an agent could not leave one it must not touch."""
 _QUOTED_LENGTH = 40
@@ -127,10 +128,10 @@ def _touched(point: tuple[int, int], focus: Window, rules: GateRules, facts: Fac
             return None
         if window.kind == INPUT_METHOD:
             return _denied(TEXT, "what keys of the keyboard type cannot be read")
-        if window.kind in NOTIFICATION_SHADE and window.takes_touches:
-            return _denied(WINDOW, "a notification lies over it, and what it does cannot be read")
-        if window.package in _SYSTEM or window.kind == _WALLPAPER:
+        if window.package in _SYSTEM and (window.kind in _HARMLESS or not window.takes_touches):
             continue
+        if window.package in _SYSTEM:
+            return _denied(WINDOW, "a window of the system's lies over it, such as a notification, and cannot be read")
         outside = _outside(window, rules)
         if outside is not None:
             return _denied(WINDOW, f"a window of {outside} lies over it")

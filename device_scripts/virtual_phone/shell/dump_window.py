@@ -15,7 +15,12 @@ DISPLAY_ID: Final = 4619827259835644672
 _SYSTEM_WINDOWS: Final = ("NavigationBar0", "StatusBar")
 _KEYBOARD: Final = "InputMethod"
 _SHADE: Final = "NotificationShade"
-_KINDS: Final = {_KEYBOARD: "INPUT_METHOD", _SHADE: "2040"}
+_KINDS: Final = {
+    "NavigationBar0": "NAVIGATION_BAR",
+    "StatusBar": "STATUS_BAR",
+    _KEYBOARD: "INPUT_METHOD",
+    _SHADE: "2040",
+}
 _ROLES: Final = {_KEYBOARD: "key", _SHADE: "banner"}
 """Of the elements that show where a window takes touches."""
 
@@ -157,7 +162,7 @@ def _window(
         package = phone.ime_current().partition("/")[0]
     frame = f"[0,0][{width_px},{height_px}]"
     task_id = tasks.get(package, 1)
-    kind = "BASE_APPLICATION" if component else _KINDS.get(title, "SYSTEM")
+    kind = "BASE_APPLICATION" if component else _KINDS[title]
     shown = str(visible).lower()
     token = activity_token(component, task_id) if component else f"WindowToken{{{index:07x} type=2000}}"
     lines = [

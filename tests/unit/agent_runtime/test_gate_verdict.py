@@ -217,7 +217,7 @@ def test_what_lies_over_the_app_takes_or_hides_the_touch() -> None:
     assert rule(Tap(0.5, 0.1), replace(FACTS, windows=Windows((split, FOCUS), FOCUS))) == WINDOW
     keys = replace(over, package="some.keyboard", kind=INPUT_METHOD)
     assert rule(Tap(0.5, 0.1), replace(FACTS, windows=Windows((keys, FOCUS), FOCUS))) == TEXT
-    bar = replace(over, package="com.android.systemui", areas=None, takes_touches=True)
+    bar = replace(over, package="com.android.systemui", kind="STATUS_BAR", areas=None, takes_touches=True)
     assert rule(Tap(0.5, 0.1), replace(FACTS, windows=Windows((bar, FOCUS), FOCUS))) == ""
 
 
@@ -351,3 +351,28 @@ def test_a_notification_that_came_up_over_the_app_is_not_touched() -> None:
     assert rule(Tap(0.5, 0.9), replace(FACTS, windows=Windows((unclear, FOCUS), FOCUS))) == WINDOW
     shut = replace(shade, takes_touches=False)
     assert rule(Tap(0.5, 0.1), replace(FACTS, windows=Windows((shut, FOCUS), FOCUS))) == ""
+
+
+@pytest.mark.parametrize(("kind", "package"), [("SYSTEM_ALERT", "android"), ("2038", "com.android.systemui")])
+def test_a_dialog_or_bubble_of_the_systems_over_the_app_is_not_touched(kind: str, package: str) -> None:
+    over = Window("e5", "Application Not Responding: x", package, kind, ((0, 0, 100, 40),), True)
+    facts = replace(FACTS, windows=Windows((over, FOCUS), FOCUS))
+    assert (rule(Tap(0.5, 0.1), facts), rule(Tap(0.5, 0.9), facts)) == (WINDOW, "")
+
+
+def test_an_apps_own_window_of_a_bars_kind_is_no_bar() -> None:
+    bar = Window("f6", "StatusBar", "com.evil.app", "STATUS_BAR", ((0, 0, 100, 40),), True)
+    assert rule(Tap(0.5, 0.1), replace(FACTS, windows=Windows((bar, FOCUS), FOCUS))) == WINDOW
+
+
+def test_the_dialog_in_a_recorded_dump_is_not_touched_while_another_window_has_the_focus() -> None:
+    path = FIXTURES / "dumpsys_window_windows_A11.txt"
+    if not path.exists():
+        pytest.skip("the recorded outputs are not beside this checkout")
+    home = "com.google.android.apps.nexuslauncher"
+    title = f"{home}/{home}.NexusLauncherActivity"
+    windows = windows_of(f"  mCurrentFocus=Window{{7bfc52e u0 {title}}}\n{path.read_text()}")
+    assert windows is not None
+    element = Element((0, 0, 1080, 1920), ("Clock",), "", home)
+    facts = Facts((1080, 1920), windows, ("7bfc52e", title), (element,), None, "en-US")
+    assert (rule(Tap(0.5, 0.45), facts), rule(Tap(0.5, 0.2), facts), rule(Tap(0.5, 0.01), facts)) == (WINDOW, "", "")
