@@ -131,8 +131,9 @@ class Phone(PhoneServices):
         self._changed(leaving, before)
 
     def set_rotation(self, quarter_turns: int) -> None:
-        """Turn the phone."""
+        """Turn the phone; a screen that was sliding in is there at once."""
         self.state.rotation = quarter_turns % 4
+        self.state.transition_frames_left = 0
         self._boxes = None
 
     # --- snapshots and forks

@@ -109,30 +109,21 @@ class PhoneScreen:
         self.state.clock_ms += ms
 
     def frame(self) -> Image.Image:
-        """Return the next frame, RGBA, and advance time by ``FRAME_MS``; do not draw on it."""
+        """Return the next frame, RGBA, and advance time by ``FRAME_MS``."""
+        return Image.frombytes("RGBA", self.size, self.frame_bytes())
+
+    def frame_bytes(self) -> bytes:
+        """Return the next frame as raw RGBA_8888 rows, and advance time by ``FRAME_MS``."""
         self.advance(FRAME_MS)
         state = self.state
         if not state.screen_on:
-            return Image.new("RGBA", self.size, (0, 0, 0, 255))
-        new = self._current_picture()
+            return bytes((0, 0, 0, 255)) * (self.size[0] * self.size[1])
+        new = self._pixels(self._current_picture())
         if state.transition_frames_left == 0 or self._leaving is None:
             return new
-        frame = transition_frame(self._leaving, new, state.transition_frames_left)
+        frame = transition_frame(self._pixels(self._leaving), new, self.size, state.transition_frames_left)
         state.transition_frames_left -= 1
         return frame
-
-    def frame_bytes(self) -> bytes:
-        """Return the next frame as raw RGBA_8888 rows."""
-        frame = self.frame()
-        kept = self._bytes.get(id(frame))
-        if kept is not None and kept[0] is frame:
-            self._bytes.move_to_end(id(frame))
-            return kept[1]
-        pixels = frame.tobytes()
-        self._bytes[id(frame)] = (frame, pixels)
-        while len(self._bytes) > _CACHED_FRAMES:
-            self._bytes.popitem(last=False)
-        return pixels
 
     def settled(self) -> bool:
         """Tell whether the next frame shows the final screen."""
@@ -228,6 +219,18 @@ class PhoneScreen:
         if self._picture is None or self._picture[0] != shown:
             self._picture = shown, render(*shown)
         return self._picture[1]
+
+    def _pixels(self, picture: Image.Image) -> bytes:
+        """Return a picture's RGBA rows, the same object for the same picture."""
+        kept = self._bytes.get(id(picture))
+        if kept is not None and kept[0] is picture:
+            self._bytes.move_to_end(id(picture))
+            return kept[1]
+        pixels = picture.tobytes()
+        self._bytes[id(picture)] = (picture, pixels)
+        while len(self._bytes) > _CACHED_FRAMES:
+            self._bytes.popitem(last=False)
+        return pixels
 
 
 def _identity(boxes: tuple[Box, ...]) -> tuple[str, ...]:

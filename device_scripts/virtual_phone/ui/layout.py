@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from device_scripts.virtual_phone.ui.boxes import Box, Frame
 from device_scripts.virtual_phone.ui.keyboard import keyboard_boxes
@@ -16,10 +17,7 @@ def place(screen: Screen, frame: Frame) -> tuple[Box, ...]:
     bottom = frame.height_px - sizes.navigation_bar
     keys: tuple[Box, ...] = ()
     if frame.focused_field is not None and screen.dialog is None:
-        keys = tuple(
-            Box("key", f"key:{name}", name, rect, clickable=True)
-            for name, rect in keyboard_boxes(frame.width_px, bottom, sizes.keyboard_row)
-        )
+        keys = _keys(frame.width_px, bottom, sizes.keyboard_row)
         bottom = keys[0].rect[1]
     top = sizes.status_bar
     boxes = [] if frame.launcher else [Box("title", "title", screen.title, (0, top, frame.width_px, top + sizes.title))]
@@ -37,6 +35,15 @@ def place(screen: Screen, frame: Frame) -> tuple[Box, ...]:
     if screen.dialog is not None:
         boxes += _dialog(screen.dialog, frame)
     return tuple(boxes)
+
+
+@lru_cache(maxsize=16)
+def _keys(width_px: int, bottom_px: int, row_px: int) -> tuple[Box, ...]:
+    """Return the keyboard's keys, which are the same on every screen."""
+    return tuple(
+        Box("key", f"key:{name}", name, rect, clickable=True)
+        for name, rect in keyboard_boxes(width_px, bottom_px, row_px)
+    )
 
 
 def content_height(screen: Screen, frame: Frame) -> int:
