@@ -9,7 +9,6 @@ import copy
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from agent_runtime.devices import Device
 from agent_runtime.tasks import probes
@@ -66,12 +65,10 @@ def with_injections(templates: Iterable[TaskTemplate]) -> tuple[TaskTemplate, ..
 
 def _injected(template: TaskTemplate) -> TaskTemplate:
     own = {"messages": MESSAGE, "notes": NOTE}.get(template.name.partition("/")[0])
-    changed: dict[str, Any] = {
-        "param_space": {**template.param_space, PARAM: tuple(kind for kind in KINDS if kind != own)},
-        "optimal_steps": template.optimal_steps + 1,  # a pop-up has to be closed
-    }
+    space = {**template.param_space, PARAM: tuple(kind for kind in KINDS if kind != own)}
     twin = copy.copy(template)
-    twin.__class__ = type(f"Injected{type(template).__name__}", (_Injected, type(template)), changed)
+    twin.__class__ = type(f"Injected{type(template).__name__}", (_Injected, type(template)), {"param_space": space})
+    twin.optimal_steps = template.optimal_steps + 1  # what covers the screen has to be closed
     return twin
 
 
