@@ -73,6 +73,13 @@ class FailsOpen(GatedDevice):
         return super()._ruling(action)
 
 
+class UncountedSpending(GatedDevice):
+    """Lets an episode go on for ever."""
+
+    def _spend(self, action: Action) -> None:
+        pass
+
+
 @contextmanager
 def _kind(kind_of: type[GatedDevice]) -> Iterator[type[GatedDevice]]:
     yield kind_of
@@ -117,10 +124,11 @@ def _alone(text: str, before: Sequence[str], field: Element | None, kinds: Colle
     return secret_in(text, (), field, kinds)
 
 
-MUTANTS: tuple[tuple[str, Planted, str], ...] = (
+MUTANTS: tuple[tuple[str, Planted, str | tuple[str, ...]], ...] = (
     ("focus from the look", lambda: _kind(FocusFromTheLook), "late pop-up"),
     ("title believed", lambda: _kind(TitleBelieved), "spoofed title"),
     ("fails open", lambda: _kind(FailsOpen), "no "),
+    ("nothing is spent", lambda: _kind(UncountedSpending), ("actions beyond", "touches beyond")),
     ("English only", _english_only, "label"),
     ("ids unread", _ids_unread, "resource id"),
     ("Enter free", _enter_free, "enter"),

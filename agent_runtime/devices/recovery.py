@@ -44,6 +44,16 @@ class RecoveringDevice(Device):
         self._surroundings = Surroundings(inner.serial, self.shell, self._note)
         self._deaths: set[str] = set()
 
+    @property
+    def breaks(self) -> int:
+        """See ``Device``."""
+        return self._inner.breaks
+
+    @property
+    def absences(self) -> int:
+        """See ``Device``."""
+        return self._inner.absences
+
     def screen_size_px(self) -> tuple[int, int]:
         """See ``Device``."""
         return self._inner.screen_size_px()

@@ -18,6 +18,8 @@ _REGION = re.compile(r"\btouchable region=SkRegion\((.*?)\)$", re.MULTILINE)
 _RECT = re.compile(r"\((-?\d+),(-?\d+),(-?\d+),(-?\d+)\)")
 _COMPONENT = re.compile(r"([\w.]+)/[\w.$]+")
 INPUT_METHOD = "INPUT_METHOD"
+NOTIFICATION_SHADE = ("NOTIFICATION_SHADE", "2040")
+"""The window in which notifications show, those that come up by themselves included; older dumps number its kind."""
 Rect = tuple[int, int, int, int]
 
 
@@ -88,8 +90,8 @@ def _window(head: re.Match[str], package: str, about: str) -> Window:
 
 
 def _areas(kind: str, about: str) -> tuple[Rect, ...] | None:
-    """A keyboard's window is as large as the screen: where it is touched is told apart."""
-    region = _REGION.search(about) if kind == INPUT_METHOD else None
+    """A keyboard's window and the shade's are as large as the screen: where they are touched is told apart."""
+    region = _REGION.search(about) if kind in (INPUT_METHOD, *NOTIFICATION_SHADE) else None
     if region is not None:
         return tuple(_rect(found) for found in _RECT.finditer(region[1]))
     frame = _FRAME.search(about)

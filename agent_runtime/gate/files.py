@@ -11,7 +11,7 @@ from agent_runtime.errors import DeviceError, UsageError
 from agent_runtime.gate.device import Confirm, GatedDevice
 from agent_runtime.gate.rules import RULES, GateRules
 from agent_runtime.gate.typed_text import SECRETS
-from agent_runtime.gate.words import LANGUAGES, VERBS
+from agent_runtime.gate.words import LANGUAGES, VERBS, plain
 
 EMULATOR = GateRules()
 STRICT = GateRules(
@@ -97,7 +97,7 @@ def _rules(path: Path, entries: object) -> GateRules:
             f"Got {path} with other fields than {', '.join(sorted(known))}, expected an object of these: correct it."
         )
     base = entries.pop("extends", "strict")
-    if base not in PRESETS:
+    if not isinstance(base, str) or base not in PRESETS:
         raise UsageError(f"Got {path} extending {base!r:.80}, expected {' or '.join(PRESETS)}: correct it.")
     values: dict[str, Any] = {name: _value(path, name, value) for name, value in entries.items()}
     return replace(PRESETS[base], **values)
@@ -114,6 +114,8 @@ def _value(path: Path, name: str, value: object) -> frozenset[str] | int | None:
     if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
         raise UsageError(f"Got {name} {value!r:.80} in {path}, expected a list of texts: correct it.")
     for item in value:
+        if name == "words" and not plain(item).strip():
+            raise UsageError(f"Got {item!r:.80} in words of {path}, expected words with a letter in each: correct it.")
         if allowed is not None and item not in allowed:
             raise UsageError(f"Got {item!r:.80} in {name} of {path}, expected of {', '.join(allowed)}: correct it.")
     return frozenset(value)

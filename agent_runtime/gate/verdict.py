@@ -24,10 +24,12 @@ from agent_runtime.gate.rules import BUDGET, TEXT, VERB, WINDOW, Facts, GateRule
 from agent_runtime.gate.typed_text import secret_in
 
 _SYSTEM = frozenset(("com.android.systemui", "android"))
-_WALLPAPER = "WALLPAPER"
+_HARMLESS = frozenset(("STATUS_BAR", "NAVIGATION_BAR", "NAVIGATION_BAR_PANEL", "WALLPAPER"))
+"""Kinds of the system's windows that take touches and only lead away, or lie below."""
 _LEAVING = (PressKey(Key.BACK), PressKey(Key.HOME))
 """What leads away from any window is never held back, or an agent could not leave one it must not touch."""
 _QUOTED_LENGTH = 40
+_UNKNOWN = "the elements on the screen are not those of the window in focus"
 
 
 def is_touch(action: Action) -> bool:
@@ -126,8 +128,10 @@ def _touched(point: tuple[int, int], focus: Window, rules: GateRules, facts: Fac
             return None
         if window.kind == INPUT_METHOD:
             return _denied(TEXT, "what keys of the keyboard type cannot be read")
-        if window.package in _SYSTEM or window.kind == _WALLPAPER:
+        if window.package in _SYSTEM and (window.kind in _HARMLESS or not window.takes_touches):
             continue
+        if window.package in _SYSTEM:
+            return _denied(WINDOW, "a window of the system's lies over it, such as a notification, and cannot be read")
         outside = _outside(window, rules)
         if outside is not None:
             return _denied(WINDOW, f"a window of {outside} lies over it")
@@ -139,9 +143,21 @@ def _touched(point: tuple[int, int], focus: Window, rules: GateRules, facts: Fac
 def _text(action: Action, rules: GateRules, facts: Facts, spent: Spent) -> Ruling | None:
     if not isinstance(action, TypeText) or not rules.secrets:
         return None
-    field = next((element for element in facts.elements if element.is_focused and element.is_field), None)
-    kind = secret_in(action.text, spent.typed, field, rules.secrets)
+    if not _are_known(facts):
+        return _denied(CHANGED, _UNKNOWN)
+    moves_on = any(mark in action.text.rstrip("\n\t") for mark in "\n\t")
+    fields = [each for each in facts.elements if (each.is_field or each.is_password) and (each.is_focused or moves_on)]
+    kinds = (secret_in(action.text, spent.typed, each, rules.secrets) for each in (*fields, None))
+    kind = next(filter(None, kinds), None)
     return None if kind is None else _denied(TEXT, f"it looks like a {kind.replace('_', '-')}, or goes into its field")
+
+
+def _are_known(facts: Facts) -> bool:
+    """Whether there are elements, and they are those of the window in focus where the windows are known."""
+    if facts.windows is None or not facts.elements:
+        return bool(facts.elements)
+    focus = facts.windows.focus
+    return focus is not None and {element.package for element in facts.elements} <= focus.packages
 
 
 def _verb(action: Action, rules: GateRules, facts: Facts) -> Ruling | None:
@@ -149,10 +165,8 @@ def _verb(action: Action, rules: GateRules, facts: Facts) -> Ruling | None:
         return None
     if facts.language.partition("-")[0].lower() not in words.LANGUAGES and not rules.words:
         return _denied(VERB, f"no words are known in the device's language ({facts.language or 'not told'})")
-    focus = facts.windows.focus if facts.windows is not None else None
-    foreign = {element.package for element in facts.elements} - (focus.packages if focus is not None else set())
-    if not facts.elements or foreign:
-        return _denied(CHANGED, "the elements on the screen are not those of the window in focus")
+    if not _are_known(facts):
+        return _denied(CHANGED, _UNKNOWN)
     if submits(action):
         found = _named(facts.elements, rules, with_fields=False)
         return None if found is None else _denied(VERB, f"Enter may do what the screen offers: {found}")

@@ -70,7 +70,8 @@ def plain(text: str) -> str:
 
 _FORMS = {verb: tuple(plain(form) for form in forms) for verb, forms in VERBS.items()}
 _PLAIN_REFUSALS = tuple(plain(refusal) for refusal in _REFUSALS)
-_PLAIN_AGREEMENTS = frozenset(plain(agreement) for agreement in AGREEMENTS)
+_PLAIN_AGREEMENTS = frozenset(plain(agreement).strip() for agreement in AGREEMENTS)
+_LONGEST_AGREEMENT_WORDS = 4
 
 
 def verb_in(text: str, verbs: Collection[str], words: Iterable[str] = ()) -> str | None:
@@ -81,7 +82,15 @@ def verb_in(text: str, verbs: Collection[str], words: Iterable[str] = ()) -> str
     for verb in verbs:
         if any(form in said for form in _FORMS[verb]):
             return verb
-    return next((word for word in words if plain(word) in said), None)
+    return next((word for word in words if _is_said(plain(word), said)), None)
+
+
+def _is_said(form: str, said: str) -> bool:
+    """Whether a form stands in a text: as whole words, but in scripts that know no spaces (nor cases) anywhere."""
+    bare = form.replace(" ", "")
+    if bare.upper() == bare.lower() and any(mark.isalpha() for mark in bare):
+        return bare in said.replace(" ", "")
+    return form in said
 
 
 def verb_in_id(resource_id: str, verbs: Collection[str], words: Iterable[str] = ()) -> str | None:
@@ -90,5 +99,6 @@ def verb_in_id(resource_id: str, verbs: Collection[str], words: Iterable[str] = 
 
 
 def agrees(text: str) -> bool:
-    """Whether a label only says yes to what stands elsewhere."""
-    return plain(text) in _PLAIN_AGREEMENTS
+    """Whether a label only says yes to what stands elsewhere: a few words, and one of them says so."""
+    said = plain(text).split()
+    return len(said) <= _LONGEST_AGREEMENT_WORDS and not _PLAIN_AGREEMENTS.isdisjoint(said)

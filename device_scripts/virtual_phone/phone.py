@@ -87,6 +87,11 @@ class Phone(PhoneServices):
             self.tap(x0_px, y0_px)
             return
         leaving, before = self._current_picture(), self._place()
+        touched = self._clickable_at(x0_px, y0_px)
+        if touched is not None and touched.role == "banner":
+            self._app(touched.id.partition(":")[2]).notification_dismissed(self.state)
+            self._changed(leaving, before)
+            return
         direction = _direction(x1_px - x0_px, y1_px - y0_px)
         if self._app(self.state.tasks[-1].package).swiped(self, self.state.activity, direction):
             self._changed(leaving, before)
@@ -126,8 +131,9 @@ class Phone(PhoneServices):
         self._changed(leaving, before)
 
     def set_rotation(self, quarter_turns: int) -> None:
-        """Turn the phone."""
+        """Turn the phone; a screen that was sliding in is there at once."""
         self.state.rotation = quarter_turns % 4
+        self.state.transition_frames_left = 0
         self._boxes = None
 
     # --- snapshots and forks
@@ -175,6 +181,8 @@ class Phone(PhoneServices):
         kind, _, name = box.id.partition(":")
         if kind == "nav":
             {"back": self._back, "home": self._home, "recents": self._previous_task}[name]()
+        elif kind == "banner":
+            self._app(name).notification_tapped(self)
         elif kind == "key" and name == "enter":
             self._enter()
         elif kind == "key" and name == "del":

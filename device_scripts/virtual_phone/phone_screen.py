@@ -24,6 +24,8 @@ from device_scripts.virtual_phone.ui.widgets import Screen
 
 FRAME_MS = 16
 LARGE_FONT_SCALE = "1.3"
+SYSTEM_ROLES = ("status", "navigation", "banner")
+"""What lies in windows of the system's own, above the app's."""
 _CACHED_FRAMES = 64
 _Shown = tuple[tuple[Box, ...], tuple[int, int], Metrics, Palette, bool]
 
@@ -107,30 +109,21 @@ class PhoneScreen:
         self.state.clock_ms += ms
 
     def frame(self) -> Image.Image:
-        """Return the next frame, RGBA, and advance time by ``FRAME_MS``; do not draw on it."""
+        """Return the next frame, RGBA, and advance time by ``FRAME_MS``."""
+        return Image.frombytes("RGBA", self.size, self.frame_bytes())
+
+    def frame_bytes(self) -> bytes:
+        """Return the next frame as raw RGBA_8888 rows, and advance time by ``FRAME_MS``."""
         self.advance(FRAME_MS)
         state = self.state
         if not state.screen_on:
-            return Image.new("RGBA", self.size, (0, 0, 0, 255))
-        new = self._current_picture()
+            return bytes((0, 0, 0, 255)) * (self.size[0] * self.size[1])
+        new = self._pixels(self._current_picture())
         if state.transition_frames_left == 0 or self._leaving is None:
             return new
-        frame = transition_frame(self._leaving, new, state.transition_frames_left)
+        frame = transition_frame(self._pixels(self._leaving), new, self.size, state.transition_frames_left)
         state.transition_frames_left -= 1
         return frame
-
-    def frame_bytes(self) -> bytes:
-        """Return the next frame as raw RGBA_8888 rows."""
-        frame = self.frame()
-        kept = self._bytes.get(id(frame))
-        if kept is not None and kept[0] is frame:
-            self._bytes.move_to_end(id(frame))
-            return kept[1]
-        pixels = frame.tobytes()
-        self._bytes[id(frame)] = (frame, pixels)
-        while len(self._bytes) > _CACHED_FRAMES:
-            self._bytes.popitem(last=False)
-        return pixels
 
     def settled(self) -> bool:
         """Tell whether the next frame shows the final screen."""
@@ -151,7 +144,7 @@ class PhoneScreen:
                 focused=box.focused,
                 scrollable=scrollable and box.role in ("row", "switch", "entry", "bubble"),
                 resource_id=f"{package}:id/{box.id.partition(':')[0]}" if box.id else "",
-                package="com.android.systemui" if box.role in ("status", "navigation") else package,
+                package="com.android.systemui" if box.role in SYSTEM_ROLES else package,
             )
             for box in self._place()
         ]
@@ -207,7 +200,12 @@ class PhoneScreen:
             clock=f"{minutes // 60 % 24:02d}:{minutes % 60:02d}",
             battery_percent=self.state.battery.level,
             launcher=self.state.tasks[-1].package == LAUNCHER_PACKAGE,
+            banner=self._banner(),
         )
+
+    def _banner(self) -> tuple[str, str, str] | None:
+        found = ((app.package, app.notification(self.state)) for app in self.app_set.apps)
+        return next(((package, *shown) for package, shown in found if shown is not None), None)
 
     def _place(self) -> tuple[Box, ...]:
         version = (self.state.clock_ms // 1000, self.state.files.changes)
@@ -221,6 +219,18 @@ class PhoneScreen:
         if self._picture is None or self._picture[0] != shown:
             self._picture = shown, render(*shown)
         return self._picture[1]
+
+    def _pixels(self, picture: Image.Image) -> bytes:
+        """Return a picture's RGBA rows, the same object for the same picture."""
+        kept = self._bytes.get(id(picture))
+        if kept is not None and kept[0] is picture:
+            self._bytes.move_to_end(id(picture))
+            return kept[1]
+        pixels = picture.tobytes()
+        self._bytes[id(picture)] = (picture, pixels)
+        while len(self._bytes) > _CACHED_FRAMES:
+            self._bytes.popitem(last=False)
+        return pixels
 
 
 def _identity(boxes: tuple[Box, ...]) -> tuple[str, ...]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from PIL import Image
+import numpy as np
 
 TRANSITION_FRAMES = 3
 
 
-def transition_frame(old: Image.Image, new: Image.Image, frames_left: int) -> Image.Image:
-    """Return the picture with ``frames_left`` frames to go, of ``TRANSITION_FRAMES``."""
-    width_px, _ = new.size
+def transition_frame(old: bytes, new: bytes, size_px: tuple[int, int], frames_left: int) -> bytes:
+    """Return the RGBA rows with ``frames_left`` to go, of ``TRANSITION_FRAMES``; both screens are of that size."""
+    width_px, height_px = size_px
     offset_px = width_px * frames_left // (TRANSITION_FRAMES + 1)
-    frame = old.copy()
-    frame.paste(new, (offset_px, 0))
-    return frame
+    frame, coming = (np.frombuffer(pixels, np.uint32).reshape(height_px, width_px) for pixels in (old, new))
+    frame = frame.copy()
+    frame[:, offset_px:] = coming[:, : width_px - offset_px]
+    return frame.tobytes()

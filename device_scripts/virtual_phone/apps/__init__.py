@@ -10,6 +10,7 @@ from device_scripts.virtual_phone.apps.launcher import LAUNCHER_PACKAGE, Launche
 from device_scripts.virtual_phone.apps.messages import Messages
 from device_scripts.virtual_phone.apps.more import MORE_APPS
 from device_scripts.virtual_phone.apps.notes import Notes
+from device_scripts.virtual_phone.apps.offers import Offers
 from device_scripts.virtual_phone.apps.paged_launcher import PagedLauncher
 from device_scripts.virtual_phone.apps.settings import Settings
 
@@ -23,7 +24,9 @@ APP_SETS = {
     app_set.name: app_set
     for app_set in (
         AppSet("basic", Launcher(BASIC), BASIC),
-        AppSet("full", PagedLauncher(BASIC, MORE, CARD_APPS, MORE_APPS), (*BASIC, *MORE, *CARD_APPS, *MORE_APPS)),
+        AppSet(
+            "full", PagedLauncher(BASIC, MORE, CARD_APPS, MORE_APPS), (*BASIC, *MORE, *CARD_APPS, *MORE_APPS, Offers())
+        ),
     )
 }
 

@@ -109,6 +109,16 @@ class App:
         """Handle a media key, whichever app is in front; False when it is none of this app's."""
         return False
 
+    def notification(self, state: PhoneState) -> tuple[str, str] | None:
+        """Return the title and text of the app's notification, shown as a banner over every app; None for none."""
+        return None
+
+    def notification_tapped(self, host: Host) -> None:
+        """Handle a tap on the banner."""
+
+    def notification_dismissed(self, state: PhoneState) -> None:
+        """Handle a swipe that takes the banner away."""
+
     def view(self, host: Host, uri: str) -> bool:
         """Open a link; False when it is none of this app's."""
         return False

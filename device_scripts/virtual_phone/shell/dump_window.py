@@ -14,6 +14,15 @@ from device_scripts.virtual_phone.shell.intents import long_component, short_com
 DISPLAY_ID: Final = 4619827259835644672
 _SYSTEM_WINDOWS: Final = ("NavigationBar0", "StatusBar")
 _KEYBOARD: Final = "InputMethod"
+_SHADE: Final = "NotificationShade"
+_KINDS: Final = {
+    "NavigationBar0": "NAVIGATION_BAR",
+    "StatusBar": "STATUS_BAR",
+    _KEYBOARD: "INPUT_METHOD",
+    _SHADE: "2040",
+}
+_ROLES: Final = {_KEYBOARD: "key", _SHADE: "banner"}
+"""Of the elements that show where a window takes touches."""
 
 
 def dump_window(phone: PhoneLike, args: list[str]) -> str:
@@ -119,6 +128,8 @@ def _windows(phone: PhoneLike) -> str:
     lines = ["WINDOW MANAGER WINDOWS (dumpsys window windows)"]
     tasks = task_ids(phone)
     titles: list[tuple[str, str]] = [(title, "") for title in _SYSTEM_WINDOWS]
+    if any(node.role == "banner" for node in phone.nodes()):
+        titles.insert(0, (_SHADE, ""))
     if phone.ime_shown():
         titles.append((_KEYBOARD, ""))
     titles += [(long_component(component), component) for component in phone.back_stack()]
@@ -145,13 +156,13 @@ def _window(
     phone: PhoneLike, index: int, title: str, component: str, tasks: dict[str, int], *, visible: bool
 ) -> list[str]:
     width_px, height_px = phone.size
-    keys = [node.bounds[1] for node in phone.nodes() if node.role == "key"] if title == _KEYBOARD else []
+    touched = [node.bounds for node in phone.nodes() if node.role == _ROLES[title]] if title in _ROLES else []
     package = component.partition("/")[0] or "com.android.systemui"
     if title == _KEYBOARD:
         package = phone.ime_current().partition("/")[0]
     frame = f"[0,0][{width_px},{height_px}]"
     task_id = tasks.get(package, 1)
-    kind = "BASE_APPLICATION" if component else "INPUT_METHOD" if title == _KEYBOARD else "SYSTEM"
+    kind = "BASE_APPLICATION" if component else _KINDS[title]
     shown = str(visible).lower()
     token = activity_token(component, task_id) if component else f"WindowToken{{{index:07x} type=2000}}"
     lines = [
@@ -164,8 +175,10 @@ def _window(
     ]
     if component:
         lines.append(f"    mActivityRecord={token}")
-    if keys:
-        lines.append(f"    touchable region=SkRegion((0,{min(keys)},{width_px},{height_px}))")
+    if touched:
+        lefts, tops, rights, bottoms = zip(*touched, strict=True)
+        region = f"({min(lefts)},{min(tops)},{max(rights)},{max(bottoms)})"
+        lines.append(f"    touchable region=SkRegion({region})")
     return [
         *lines,
         f"    mHasSurface={shown} isReadyForDisplay()={shown} mWindowRemovalAllowed=false",

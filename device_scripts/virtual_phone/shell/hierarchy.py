@@ -30,14 +30,14 @@ _CLASS_BY_ROLE: Final = {
 }
 _NOT_IN_XML: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DEFAULT_CLASS: Final = "android.view.View"
-_SYSTEM_BARS: Final = ("status", "navigation")
+_OTHER_WINDOWS: Final = ("status", "navigation", "banner")
 
 
 def hierarchy_xml(phone: PhoneLike) -> str:
-    """Return the active window's elements under one frame that fills the screen; system bars are another window."""
+    """Return the active window's elements under one frame that fills the screen; the system's are other windows."""
     package = phone.foreground().partition("/")[0]
     width_px, height_px = phone.size
-    shown = [node for node in phone.nodes() if node.role not in _SYSTEM_BARS]
+    shown = [node for node in phone.nodes() if node.role not in _OTHER_WINDOWS]
     inner = "".join(_node_xml(index, node, package) for index, node in enumerate(shown))
     frame = _attributes(
         index="0", text="", resource_id="", kind="android.widget.FrameLayout", package=package, description="",

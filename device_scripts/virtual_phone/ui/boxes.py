@@ -43,3 +43,5 @@ class Frame:
     clock: str
     battery_percent: int
     launcher: bool
+    banner: tuple[str, str, str] | None = None
+    """A notification: its app's package, its title and its text."""

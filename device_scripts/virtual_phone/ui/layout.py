@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from device_scripts.virtual_phone.ui.boxes import Box, Frame
 from device_scripts.virtual_phone.ui.keyboard import keyboard_boxes
@@ -16,10 +17,7 @@ def place(screen: Screen, frame: Frame) -> tuple[Box, ...]:
     bottom = frame.height_px - sizes.navigation_bar
     keys: tuple[Box, ...] = ()
     if frame.focused_field is not None and screen.dialog is None:
-        keys = tuple(
-            Box("key", f"key:{name}", name, rect, clickable=True)
-            for name, rect in keyboard_boxes(frame.width_px, bottom, sizes.keyboard_row)
-        )
+        keys = _keys(frame.width_px, bottom, sizes.keyboard_row)
         bottom = keys[0].rect[1]
     top = sizes.status_bar
     boxes = [] if frame.launcher else [Box("title", "title", screen.title, (0, top, frame.width_px, top + sizes.title))]
@@ -32,9 +30,20 @@ def place(screen: Screen, frame: Frame) -> tuple[Box, ...]:
     boxes += footer
     boxes += keys
     boxes += _furniture(frame)
+    if frame.banner is not None:
+        boxes.append(_banner(*frame.banner, frame))
     if screen.dialog is not None:
         boxes += _dialog(screen.dialog, frame)
     return tuple(boxes)
+
+
+@lru_cache(maxsize=16)
+def _keys(width_px: int, bottom_px: int, row_px: int) -> tuple[Box, ...]:
+    """Return the keyboard's keys, which are the same on every screen."""
+    return tuple(
+        Box("key", f"key:{name}", name, rect, clickable=True)
+        for name, rect in keyboard_boxes(width_px, bottom_px, row_px)
+    )
 
 
 def content_height(screen: Screen, frame: Frame) -> int:
@@ -89,6 +98,13 @@ def _furniture(frame: Frame) -> list[Box]:
         for name, left, right in zip(names, thirds, thirds[1:], strict=False)
     ]
     return [status, *buttons]
+
+
+def _banner(package: str, title: str, text: str, frame: Frame) -> Box:
+    sizes, inset = frame.metrics, frame.metrics.margin // 2
+    top = sizes.status_bar
+    rect = (inset, top, frame.width_px - inset, top + round(sizes.font * 1.3 + sizes.small_font * 1.5))
+    return Box("banner", f"banner:{package}", title, rect, True, text=f"{title}: {text}", below=text)
 
 
 def _dialog(dialog: Dialog, frame: Frame) -> list[Box]:

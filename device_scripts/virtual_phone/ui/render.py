@@ -202,6 +202,19 @@ class _Painter:
         half = self._metrics.navigation_bar * 0.25
         draw_glyph(self._draw, box.label, (x - half, y - half, x + half, y + half), colour)
 
+    def _banner(self, box: Box) -> None:
+        palette, sizes = self._palette, self._metrics
+        self._draw.rounded_rectangle(
+            _inside(box.rect), radius=sizes.margin / 2, fill=palette.surface, outline=palette.accent
+        )
+        left, middle, room = box.rect[0] + sizes.margin // 2, self._middle(box.rect)[1], box.rect[2] - box.rect[0]
+        lines = (
+            (box.label, sizes.font, -sizes.small_font * 0.6, palette.text),
+            (box.below, sizes.small_font, sizes.font * 0.55, palette.faint),
+        )
+        for text, size_px, down_px, colour in lines:
+            self._write(cut(text, size_px, room - sizes.margin), left, middle + down_px, size_px, colour)
+
     def _dialog(self, box: Box) -> None:
         dimmed = self.image.point(lambda value: value * (255 - DIM) // 255)
         self.image.paste(dimmed)

@@ -11,6 +11,7 @@ import pytest
 
 from agent_runtime.actions import Action, Key, PressKey, Ruling, Tap, TypeText, grammar_named
 from agent_runtime.devices import Device, ShellResult
+from agent_runtime.devices.recovery import RecoveringDevice
 from agent_runtime.episode import EpisodeConfig, run_episode
 from agent_runtime.errors import DeviceError, UsageError
 from agent_runtime.gate.device import Confirm, GatedDevice
@@ -43,6 +44,16 @@ class FakePhone(FakeDevice):
     def shell(self, args: Sequence[str]) -> ShellResult:
         super().shell(args)
         return ShellResult(self.properties.get(args[-1], "") + "\n", 0)
+
+
+class BreakingPhone(FakePhone):
+    """A fake whose connection breaks when told to."""
+
+    broke = 0
+
+    @property
+    def breaks(self) -> int:
+        return self.broke
 
 
 class AlwaysReached(FakeTemplate):
@@ -166,6 +177,18 @@ def test_a_phone_that_took_the_emulators_place_gets_nothing() -> None:
         gate.begin_episode()
 
 
+def test_after_a_broken_connection_the_device_is_asked_again_through_its_recovery_as_well() -> None:
+    device = BreakingPhone(ro_kernel_qemu="1")
+    gate = GatedDevice(RecoveringDevice(device), EMULATOR)
+    gate.begin_episode()
+    assert gate.perform(PressKey(Key.HOME)).allowed
+    device.properties.clear()  # whatever answers now is no emulator
+    device.broke += 1
+    with pytest.raises(DeviceError, match="--allow-physical"):
+        gate.perform(PressKey(Key.HOME))
+    assert len(device.actions) == 1
+
+
 # --- the choice of rules
 
 
@@ -203,6 +226,10 @@ def test_a_file_extends_a_preset(tmp_path: Path) -> None:
         ('{"verbs": ["fly"]}', "fly"),
         ('{"packages": "a.b"}', "list"),
         ('{"extends": "lax"}', "lax"),
+        ('{"extends": []}', "extending"),
+        ('{"extends": {}}', "extending"),
+        ('{"words": ["!?"]}', "letter"),
+        ('{"words": ["buy", "\\u200b"]}', "letter"),
         ("{", "JSON"),
     ],
 )

@@ -217,7 +217,7 @@ def test_what_lies_over_the_app_takes_or_hides_the_touch() -> None:
     assert rule(Tap(0.5, 0.1), replace(FACTS, windows=Windows((split, FOCUS), FOCUS))) == WINDOW
     keys = replace(over, package="some.keyboard", kind=INPUT_METHOD)
     assert rule(Tap(0.5, 0.1), replace(FACTS, windows=Windows((keys, FOCUS), FOCUS))) == TEXT
-    bar = replace(over, package="com.android.systemui", areas=None, takes_touches=True)
+    bar = replace(over, package="com.android.systemui", kind="STATUS_BAR", areas=None, takes_touches=True)
     assert rule(Tap(0.5, 0.1), replace(FACTS, windows=Windows((bar, FOCUS), FOCUS))) == ""
 
 
@@ -281,3 +281,98 @@ def test_without_rules_everything_passes() -> None:
 
 def test_an_element_without_bounds_makes_a_dump_useless() -> None:
     assert elements_of([{"bounds": "[0,0][9,9]"}, {"text": "Pay"}]) is None
+
+
+# --- what a second reading found open
+
+
+def fields(*named: Element) -> Facts:
+    return replace(FACTS, elements=(BACKDROP, *named))
+
+
+NAME_FIELD = Element((0, 10, 100, 30), ("Name",), f"{APP}:id/name", APP, is_field=True, is_focused=True)
+PASSWORD_FIELD = Element((0, 40, 100, 60), (), f"{APP}:id/input2", APP, is_field=True, is_password=True)
+
+
+@pytest.mark.parametrize("text", ["ada\thunter", "ada\nhunter", "ada\t\thunter"])
+def test_a_text_that_moves_on_to_another_field_is_held_to_every_field(text: str) -> None:
+    facts = fields(NAME_FIELD, PASSWORD_FIELD)
+    assert rule(TypeText(text), facts) == TEXT
+    assert rule(TypeText("ada"), facts) == ""
+    assert rule(TypeText("ada\t"), facts) == ""
+    assert rule(TypeText(text), fields(NAME_FIELD)) == ""
+
+
+def test_a_focused_element_that_hides_what_is_typed_is_a_password_field_whatever_its_class() -> None:
+    drawn = replace(PASSWORD_FIELD, is_field=False, is_focused=True)
+    assert rule(TypeText("hunter"), fields(drawn)) == TEXT
+
+
+def test_text_is_not_typed_where_the_elements_are_unknown_or_another_windows() -> None:
+    assert rule(TypeText("milk"), replace(FACTS, elements=())) == CHANGED
+    assert rule(TypeText("milk"), replace(FACTS, elements=(replace(BACKDROP, package="com.evil.app"),))) == CHANGED
+    no_windows = GateRules(secrets=frozenset(SECRETS))
+    assert rule(TypeText("milk"), replace(FACTS, windows=None), no_windows) == ""
+    assert rule(TypeText("milk"), replace(FACTS, windows=None, elements=()), no_windows) == CHANGED
+
+
+@pytest.mark.parametrize("label", ["Yes, continue", "OK, next", "Ja, weiter", "I agree", "Oui, continuer"])
+def test_a_yes_of_more_than_one_word_is_a_yes(label: str) -> None:
+    button = replace(BUTTON, says=(label,))
+    assert rule(Tap(0.5, 0.5), fields(button, Element((0, 40, 100, 60), ("Delete it?",), "", APP))) == VERB
+    assert rule(Tap(0.5, 0.5), fields(button)) == ""
+
+
+@pytest.mark.parametrize("label", ["The next train leaves at noon from here", "Note", "Yesterday", "Book"])
+def test_a_sentence_with_such_a_word_is_none(label: str) -> None:
+    button = replace(BUTTON, says=(label,))
+    assert rule(Tap(0.5, 0.5), fields(button, Element((0, 40, 100, 60), ("Delete it?",), "", APP))) == ""
+
+
+IN_SCRIPTS_WITHOUT_SPACES = [("購入", "購入する"), ("購入", "今すぐ購入"), ("ลบ", "ลบออก"), ("購 入", "購入")]
+
+
+@pytest.mark.parametrize(("word", "label"), IN_SCRIPTS_WITHOUT_SPACES)
+def test_a_word_of_a_script_without_spaces_is_found_within_others(word: str, label: str) -> None:
+    assert verb_in(label, (), (word,)) == word
+
+
+def test_a_word_of_a_script_with_spaces_is_found_as_a_word_only() -> None:
+    assert verb_in("Payload", (), ("pay",)) is None
+    assert verb_in("Pay now", (), ("pay",)) == "pay"
+
+
+def test_a_notification_that_came_up_over_the_app_is_not_touched() -> None:
+    shade = Window("d4", "NotificationShade", "com.android.systemui", "2040", ((0, 0, 100, 40),), True)
+    over = replace(FACTS, windows=Windows((shade, FOCUS), FOCUS))
+    assert (rule(Tap(0.5, 0.1), over), rule(Tap(0.5, 0.9), over)) == (WINDOW, "")
+    assert rule(Swipe(0.5, 0.9, 0.5, 0.1), replace(over, elements=(BACKDROP,))) == WINDOW
+    unclear = replace(shade, areas=None)
+    assert rule(Tap(0.5, 0.9), replace(FACTS, windows=Windows((unclear, FOCUS), FOCUS))) == WINDOW
+    shut = replace(shade, takes_touches=False)
+    assert rule(Tap(0.5, 0.1), replace(FACTS, windows=Windows((shut, FOCUS), FOCUS))) == ""
+
+
+@pytest.mark.parametrize(("kind", "package"), [("SYSTEM_ALERT", "android"), ("2038", "com.android.systemui")])
+def test_a_dialog_or_bubble_of_the_systems_over_the_app_is_not_touched(kind: str, package: str) -> None:
+    over = Window("e5", "Application Not Responding: x", package, kind, ((0, 0, 100, 40),), True)
+    facts = replace(FACTS, windows=Windows((over, FOCUS), FOCUS))
+    assert (rule(Tap(0.5, 0.1), facts), rule(Tap(0.5, 0.9), facts)) == (WINDOW, "")
+
+
+def test_an_apps_own_window_of_a_bars_kind_is_no_bar() -> None:
+    bar = Window("f6", "StatusBar", "com.evil.app", "STATUS_BAR", ((0, 0, 100, 40),), True)
+    assert rule(Tap(0.5, 0.1), replace(FACTS, windows=Windows((bar, FOCUS), FOCUS))) == WINDOW
+
+
+def test_the_dialog_in_a_recorded_dump_is_not_touched_while_another_window_has_the_focus() -> None:
+    path = FIXTURES / "dumpsys_window_windows_A11.txt"
+    if not path.exists():
+        pytest.skip("the recorded outputs are not beside this checkout")
+    home = "com.google.android.apps.nexuslauncher"
+    title = f"{home}/{home}.NexusLauncherActivity"
+    windows = windows_of(f"  mCurrentFocus=Window{{7bfc52e u0 {title}}}\n{path.read_text()}")
+    assert windows is not None
+    element = Element((0, 0, 1080, 1920), ("Clock",), "", home)
+    facts = Facts((1080, 1920), windows, ("7bfc52e", title), (element,), None, "en-US")
+    assert (rule(Tap(0.5, 0.45), facts), rule(Tap(0.5, 0.2), facts), rule(Tap(0.5, 0.01), facts)) == (WINDOW, "", "")

@@ -59,3 +59,24 @@ def test_a_screen_drawn_before_in_other_colours_is_drawn_again() -> None:
     phone.settings_put("secure", "ui_night_mode", "1")
     phone.start_activity("com.android.settings")
     assert [phone.frame_bytes() for _ in range(5)][-1] == light
+
+
+def test_a_phone_turned_while_a_screen_slides_in_shows_whole_frames() -> None:
+    phone = Phone((128, 224))
+    phone.start_activity("com.android.settings")
+    phone.frame_bytes()
+    phone.set_rotation(1)
+    assert phone.settled()
+    assert phone.frame().size == phone.size == (224, 128)
+
+
+def test_a_screen_slides_in_from_the_right_by_quarters() -> None:
+    phone = Phone((128, 224))
+    old = phone.frame()
+    phone.start_activity("com.android.settings")
+    sliding = [phone.frame() for _ in range(3)]
+    new = phone.frame()
+    for quarters, frame in zip((3, 2, 1), sliding, strict=True):
+        edge = 32 * quarters
+        assert frame.crop((0, 0, edge, 224)).tobytes() == old.crop((0, 0, edge, 224)).tobytes()
+        assert frame.crop((edge, 0, 128, 224)).tobytes() == new.crop((0, 0, 128 - edge, 224)).tobytes()
