@@ -53,6 +53,7 @@ class StateLike(Protocol):
     screen_on: bool
     width_px: int
     height_px: int
+    density_dpi: int
 
     @property
     def battery(self) -> BatteryLike: ...

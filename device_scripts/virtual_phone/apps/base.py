@@ -33,6 +33,15 @@ class Host(Protocol):
     def launch(self, package: str) -> None:
         """Bring another app to the front."""
 
+    def view(self, uri: str) -> None:
+        """Open a link in the app that has a use for it; PhoneError when none does."""
+
+    def force_stop(self, package: str) -> None:
+        """End an app: its tasks are gone, its data stays."""
+
+    def clear_package(self, package: str) -> None:
+        """End an app and put its data back to how the phone came."""
+
     def install(self, package: str) -> None:
         """Add an app that another one offers; PhoneError when none does."""
 

@@ -77,7 +77,7 @@ class PagedLauncher(Launcher):
         return True
 
     def _pages(self, state: PhoneState) -> list[list[str]]:
-        columns = metrics_for(min(state.width_px, state.height_px), state.density_dpi, 1.0).columns
+        columns = metrics_for(min(state.width_px, state.height_px), state.shown_density_dpi, 1.0).columns
         size = columns * (_ROWS_COMPACT if columns == 2 else _ROWS_REGULAR)
         groups = [*(state.orders[name] for name in self._orders), state.orders.get("installed", [])]
         return [icons[at : at + size] for icons in groups for at in range(0, len(icons), size)]

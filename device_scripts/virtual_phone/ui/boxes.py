@@ -29,6 +29,9 @@ class Box:
     below: str = ""
     whole: bool = False
     picture: bytes = b""
+    marked: bool = False
+    full: Rect | None = None
+    """Where all of it would lie, for one of which ``rect`` is the part that shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +44,6 @@ class Frame:
     focused_field: str | None
     scroll_px: int
     clock: str
-    battery_percent: int
+    battery_percent: int | None
+    """None where the status bar does not show it."""
     launcher: bool

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from device_scripts.virtual_phone.ui.boxes import Box, Frame, Rect
 from device_scripts.virtual_phone.ui.cards import card_rects
+from device_scripts.virtual_phone.ui.material_placing import place_material
 from device_scripts.virtual_phone.ui.text import text_width, wrap
 from device_scripts.virtual_phone.ui.widgets import (
     Beside,
@@ -13,7 +14,6 @@ from device_scripts.virtual_phone.ui.widgets import (
     Button,
     CardRow,
     CellGrid,
-    Entry,
     Field,
     Grid,
     IconGrid,
@@ -28,6 +28,7 @@ from device_scripts.virtual_phone.ui.widgets import (
     Widget,
 )
 
+_TALL = 1.6
 _PICTURE_SHAPE = 3 / 4
 _PICTURE_SHARE = 0.45
 """Height of a picture by its width, and at most of the screen's height."""
@@ -42,9 +43,9 @@ def place_widget(widget: Widget, frame: Frame, top: int) -> tuple[list[Box], int
             return [Box("row", id, label, (0, top, width, top + sizes.row), True, detail=detail)], top + sizes.row
         case SwitchRow(id, label, checked):
             return [Box("switch", id, label, (0, top, width, top + sizes.row), True, checked)], top + sizes.row
-        case Button(id, label):
+        case Button(id, label, quiet):
             rect = (inset, top + inset // 2, width - inset, top + inset // 2 + sizes.button)
-            return [Box("button", id, label, rect, True)], rect[3] + inset // 2
+            return [Box("pad" if quiet else "button", id, label, rect, True)], rect[3] + inset // 2
         case Field(id, hint, text):
             rect = (inset, top + inset // 2, width - inset, top + inset // 2 + sizes.button)
             focused = frame.focused_field == id
@@ -66,10 +67,6 @@ def place_widget(widget: Widget, frame: Frame, top: int) -> tuple[list[Box], int
             return [_picture(widget, (0, top, width, top + height))], top + height
         case Grid():
             return _grid(widget, frame, top)
-        case Entry(id, label, below, detail):
-            two_lines = round(sizes.font * 1.3 + sizes.small_font * 1.5) if below else 0
-            rect = (0, top, width, top + max(sizes.row, two_lines))
-            return [Box("entry", id, label, rect, True, detail=detail, below=below)], rect[3]
         case CellGrid():
             return _cells(widget, frame, top)
         case Bubble(text, own):
@@ -86,6 +83,8 @@ def place_widget(widget: Widget, frame: Frame, top: int) -> tuple[list[Box], int
             return [Box("paragraph", "", text, rect, below="\n".join(broken))], rect[3]
         case CardRow(cards):
             return _card_row(cards, frame, top)
+        case _:
+            return place_material(widget, frame, top)
 
 
 def _picture(picture: Picture, rect: Rect) -> Box:
@@ -128,13 +127,13 @@ def _icons(grid: IconGrid, frame: Frame, top: int) -> tuple[list[Box], int]:
 
 def _cells(grid: CellGrid, frame: Frame, top: int) -> tuple[list[Box], int]:
     sizes = frame.metrics
-    height = sizes.button
+    height = round(sizes.button * _TALL) if grid.tall and not sizes.compact else sizes.button
     edges = [round(frame.width_px * index / grid.columns) for index in range(grid.columns + 1)]
     boxes = []
     for index, cell in enumerate(grid.cells):
         row, column = divmod(index, grid.columns)
         rect = (edges[column], top + row * height, edges[column + 1], top + (row + 1) * height)
-        box = Box("cell", cell.id, cell.label, rect, bool(cell.id), selected=cell.selected)
+        box = Box("cell", cell.id, cell.label, rect, bool(cell.id), selected=cell.selected, marked=cell.marked)
         boxes.append(box)
     return boxes, top + height * -(-len(grid.cells) // grid.columns)
 

@@ -98,10 +98,10 @@ def test_the_drawer_opens_searches_and_closes(phone: Phone) -> None:
     top = labels(phone, "icon")
     assert top == sorted(top) != first
     assert "Settings" not in top  # three rows of 62 px from y = 54 end at 240, beyond the bar at 208
-    for _ in range(4):  # the sixteenth of the apps by name, in row eight: it ends at 54 + 8 * 62 = 550, 342 too far
+    for _ in range(5):  # the eighteenth of the apps by name, in row nine: it ends at 54 + 9 * 62 = 612, 404 too far
         phone.swipe(64, 150, 64, 50)
     assert "Settings" in labels(phone, "icon")
-    for _ in range(3):
+    for _ in range(4):
         phone.swipe(64, 50, 64, 190)
     tap(phone, "Search apps")
     phone.text("Con")
