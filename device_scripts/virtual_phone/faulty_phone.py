@@ -149,7 +149,7 @@ class FaultyPhone(Phone):
         self.taken.append(label)
         dialog, self.dialog = self.dialog, None
         if dialog is DIALOGS["incoming_call"] and CALLS in self.state.tables:
-            kind = INCOMING_TYPE if label == "Answer" else REJECTED_TYPE
-            self.content_insert(f"content://{CALLS}", {"number": _CALLER, "type": str(kind)})
+            call_type = INCOMING_TYPE if label == "Answer" else REJECTED_TYPE
+            self.content_insert(f"content://{CALLS}", {"number": _CALLER, "type": str(call_type)})
         if dialog is DIALOGS["anr_dialog"] and label == "Close app":
             self.kill_front_app()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from device_scripts.virtual_phone.apps.avatars import avatar_colour
-from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_text
+from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_text, front_activity
 from device_scripts.virtual_phone.language import Own
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
 from device_scripts.virtual_phone.ui.material import Action, Actions, Entry, Headline
@@ -18,6 +18,7 @@ RAW = f"{AUTHORITY}/raw_contacts"
 DATA = f"{AUTHORITY}/data"
 CONTACTS = f"{AUTHORITY}/contacts"
 PHONES = f"{AUTHORITY}/data/phones"
+SHOWN = f"{AUTHORITY}/shown"
 NAME_TYPE = "vnd.android.cursor.item/name"
 PHONE_TYPE = "vnd.android.cursor.item/phone_v2"
 PROVIDER_PACKAGE = "com.android.providers.contacts"
@@ -33,7 +34,7 @@ class Contacts(App):
     glyph = "person"
     colour = (60, 110, 190)
     activities = (".PeopleActivity", ".EditorActivity", ".DetailActivity")
-    tables = (RAW, DATA, CONTACTS, PHONES)
+    tables = (RAW, DATA, CONTACTS, PHONES, SHOWN)
     insertable: ClassVar[Mapping[str, TableShape]] = {
         RAW: TableShape({}, {"account_name": str, "account_type": str, "starred": int}),
         DATA: TableShape({"raw_contact_id": int, "mimetype": str, "data1": str}, {"data2": int}),
@@ -124,6 +125,10 @@ class Contacts(App):
             return [{**row, "display_name": names.get(row["raw_contact_id"])} for row in phones]
         if path == DATA:
             return state.tables[DATA]
+        if path == SHOWN:
+            activity = front_activity(state, self.package)
+            shown = _shown(activity) if activity is not None else 0
+            return [{"_id": shown, "display_name": names[shown]}] if shown in names else []
         owners = {row["raw_contact_id"] for row in phones}
         return [
             {

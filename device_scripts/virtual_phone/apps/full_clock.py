@@ -28,9 +28,10 @@ class FullClock(Clock):
     activities = (".DeskClock", ".AlarmActivity")
     tables = (ALARMS, STOPWATCH, TIMERS, LAPS)
     insertable: ClassVar[Mapping[str, TableShape]] = {
-        ALARMS: TableShape({"hour": int, "minutes": int, "enabled": int}, {"daysofweek": int, "label": str})
+        ALARMS: TableShape({"hour": int, "minutes": int, "enabled": int}, {"daysofweek": int, "label": str}),
+        TIMERS: TableShape({"minutes": int}),
     }
-    clearable = (TIMERS, LAPS)
+    clearable = (LAPS,)
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
         super().defaults(state, rng)
@@ -96,6 +97,10 @@ class FullClock(Clock):
         return [{**{key: row[key] for key in about}, "left_ms": left_ms(state, row)} for row in state.tables[TIMERS]]
 
     def insert(self, state: PhoneState, path: str, values: dict[str, str]) -> None:
+        """Add an alarm, or start a timer in place of the one there is."""
+        if path == TIMERS:
+            _start(state, 60_000 * int(values["minutes"]))
+            return
         App.insert(self, state, path, {"daysofweek": "0", "label": "", **values})
 
     def _save(self, host: Host, activity: Activity) -> None:

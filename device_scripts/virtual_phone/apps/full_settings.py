@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
-from device_scripts.virtual_phone.apps.base import App, Host, field_text
-from device_scripts.virtual_phone.apps.phone_lists import APPS, NETWORKS, AppPages, NetworkPages
+from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_text
+from device_scripts.virtual_phone.apps.phone_lists import APPS, NETWORKS, NEW_NETWORK, SILENT, AppPages, NetworkPages
 from device_scripts.virtual_phone.apps.setting_items import (
     Fact,
     Item,
@@ -22,7 +23,7 @@ from device_scripts.virtual_phone.apps.settings import Setting, Settings
 from device_scripts.virtual_phone.language import Own, say
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
 from device_scripts.virtual_phone.ui.material import Choice, Entry, Level
-from device_scripts.virtual_phone.ui.widgets import Button, Field, Label, Screen, Widget
+from device_scripts.virtual_phone.ui.widgets import Beside, Button, Field, Label, Screen, Widget
 
 _SUB = ".SubSettings"
 
@@ -31,7 +32,11 @@ class FullSettings(Settings):
     """The basic pages lead, with their switches on top, so that what was learned on them holds here as well."""
 
     activities = (".Settings", *(f".Settings${page}Activity" for page in PAGES), _SUB)
-    tables = (NETWORKS, APPS)
+    tables = (NETWORKS, APPS, SILENT)
+    insertable: ClassVar[Mapping[str, TableShape]] = {
+        NETWORKS: TableShape({"ssid": str, "secured": int}),
+        SILENT: TableShape({"package": str}),
+    }
 
     def __init__(self, apps: Sequence[App]) -> None:
         self._networks = NetworkPages(self.component(_SUB))
@@ -96,6 +101,9 @@ class FullSettings(Settings):
                 item = _item(activity)
                 if isinstance(item, Options):
                     state.settings[item.namespace][item.key] = name
+            case "clear":
+                activity.data["field:words"] = ""
+                host.focus("words")
             case "save":
                 self.submitted(host, activity, "words")
 
@@ -114,7 +122,17 @@ class FullSettings(Settings):
         return asked is not None or activity.data.pop("field:search", None) is not None
 
     def query(self, state: PhoneState, path: str) -> Table:
-        return self._apps.query(state) if path == APPS else self._networks.query(state)
+        match path:
+            case _ if path == APPS:
+                return self._apps.query(state)
+            case _ if path == NETWORKS:
+                return self._networks.query(state)
+            case _:
+                return state.tables[path]
+
+    def insert(self, state: PhoneState, path: str, values: dict[str, str]) -> None:
+        """Put a network around the phone that it does not know yet, or silence an app."""
+        super().insert(state, path, {**values, **NEW_NETWORK} if path == NETWORKS else values)
 
     def _go(self, host: Host, page: str, label: str) -> None:
         """Open the page of a setting: its own where it has one, else the one it stands on."""
@@ -202,5 +220,5 @@ def _choose(state: PhoneState, activity: Activity) -> Screen:
         return Screen(item.label, lines, up=True)
     if isinstance(item, Words):
         field = Field("words", item.label, field_text(activity, "words"))
-        return Screen(item.label, (field, Button("save", "Save")), up=True)
+        return Screen(item.label, (Beside((field, Button("clear", "x")), (4, 1)), Button("save", "Save")), up=True)
     return Screen("Settings", (Label("No longer there"),), up=True)

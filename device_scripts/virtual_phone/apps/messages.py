@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from device_scripts.virtual_phone.apps.avatars import avatar_colour
-from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_text
+from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_text, front_activity
 from device_scripts.virtual_phone.apps.contacts import name_of
 from device_scripts.virtual_phone.language import Own
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
@@ -15,6 +15,7 @@ from device_scripts.virtual_phone.ui.material import Action, Entry
 from device_scripts.virtual_phone.ui.widgets import Beside, Bubble, Button, Dialog, Field, Label, Screen, Widget
 
 SMS, INBOX, SENT = "sms", "sms/inbox", "sms/sent"
+SHOWN = "com.android.messaging/shown"
 RECEIVED_TYPE, SENT_TYPE = 1, 2
 SEED_TEXTS = ("see you", "call me", "thanks", "on my way")
 _END_PX = 1_000_000
@@ -30,7 +31,7 @@ class Messages(App):
     glyph = "bubble"
     colour = (70, 140, 90)
     activities = (".ConversationListActivity", ".ConversationActivity", ".NewMessageActivity")
-    tables = (SMS, INBOX, SENT)
+    tables = (SMS, INBOX, SENT, SHOWN)
     insertable: ClassVar[Mapping[str, TableShape]] = {SMS: _SHAPE, INBOX: _SHAPE, SENT: _SHAPE}
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
@@ -89,6 +90,10 @@ class Messages(App):
         return True
 
     def query(self, state: PhoneState, path: str) -> Table:
+        if path == SHOWN:
+            activity = front_activity(state, self.package)
+            address = activity.data.get("address") if activity is not None else None
+            return [{"_id": 1, "address": address}] if address else []
         kind = {INBOX: RECEIVED_TYPE, SENT: SENT_TYPE}.get(path)
         return [row for row in state.tables[SMS] if kind is None or row["type"] == kind]
 

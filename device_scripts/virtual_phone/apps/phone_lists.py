@@ -13,10 +13,12 @@ from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Label
 
 NETWORKS = "com.android.settings/wifi_networks"
 APPS = "com.android.settings/apps"
+SILENT = "com.android.settings/silent_apps"
+"""The apps that may not notify."""
+NEW_NETWORK = {"saved": "0", "connected": "0", "password": ""}
 SSIDS = ("Home", "Cafe", "Library", "Guest", "Office", "Station")
 MIN_PASSWORD = 8
 """Signs a WPA2 password has at least; any of that length is taken, and kept in the network's row."""
-_SILENT = "settings/silent"
 _BLUE, _GREY = (60, 110, 190), (120, 126, 138)
 
 
@@ -131,7 +133,7 @@ class AppPages:
 
     def defaults(self, state: PhoneState) -> None:
         """Let every app notify."""
-        state.orders[_SILENT] = []
+        state.tables[SILENT] = []
 
     def there(self, state: PhoneState) -> list[App]:
         """Return the apps on the phone, by name."""
@@ -151,7 +153,7 @@ class AppPages:
         acts = [Action("launch", "Open", "play"), Action("ask:stop", "Force stop", "stop")]
         if app.package in state.orders.get("installed", []):
             acts.append(Action("ask:uninstall", "Uninstall", "bin"))
-        switch = Entry("notify", "Notifications", checked=app.package not in state.orders[_SILENT])
+        switch = Entry("notify", "Notifications", checked=app.package not in _silent(state))
         questions = {"stop": "Stop it?", "clear": "Clear its data?", "uninstall": "Uninstall it?"}
         asked = activity.data.get("asked", "")
         dialog = Dialog(questions[asked], (Button("cancel", "Keep"), Button("do", "Yes"))) if asked else None
@@ -161,14 +163,19 @@ class AppPages:
     def tapped(self, host: Host, activity: Activity, id: str) -> bool:
         """Handle a tap; False where it is on nothing of these pages."""
         kind, _, name = id.partition(":")
-        app, silent = self._app(host.state, activity), host.state.orders[_SILENT]
+        app, silent = self._app(host.state, activity), host.state.tables[SILENT]
         match kind:
             case "app":
                 host.open(self._component, {"app": name})
             case "launch" if app is not None:
                 host.launch(app.package)
             case "notify" if app is not None:
-                silent.remove(app.package) if app.package in silent else silent.append(app.package)
+                if app.package in _silent(host.state):
+                    silent[:] = [row for row in silent if row["package"] != app.package]
+                else:
+                    silent.append(
+                        {"_id": 1 + max((int(str(row["_id"])) for row in silent), default=0), "package": app.package}
+                    )
             case "ask":
                 activity.data["asked"] = name
             case "cancel":
@@ -189,7 +196,7 @@ class AppPages:
                 "package": app.package,
                 "name": app.label,
                 "running": int(app.package in running),
-                "notifications": int(app.package not in state.orders[_SILENT]),
+                "notifications": int(app.package not in _silent(state)),
             }
             for number, app in enumerate(self.there(state), start=1)
         ]
@@ -197,3 +204,7 @@ class AppPages:
     def _app(self, state: PhoneState, activity: Activity) -> App | None:
         wanted = activity.data.get("app")
         return next((app for app in self.there(state) if app.package == wanted), None)
+
+
+def _silent(state: PhoneState) -> set[object]:
+    return {row["package"] for row in state.tables[SILENT]}
