@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from device_scripts.virtual_phone.dutch import DUTCH
 from device_scripts.virtual_phone.state import PhoneState
-from device_scripts.virtual_phone.ui.widgets import Screen
+from device_scripts.virtual_phone.ui.widgets import Bubble, Field, Screen
 
 LOCALE_KEY = "system_locales"
 DEFAULT_LOCALE = "en-US"
@@ -19,7 +19,7 @@ LOCALES = {"en-US": "English (United States)", "nl-NL": "Nederlands (Nederland)"
 """The locales there are words for, by BCP 47 tag, and what each calls itself."""
 TABLES = {"nl": DUTCH}
 """Words by language, keyed by the English text; English needs none."""
-SPOKEN_PARTS = frozenset(("label", "text", "hint", "title", "below", "detail"))
+_SPOKEN_PARTS = frozenset(("label", "text", "hint", "title", "below", "detail"))
 """The parts of widgets that are read; the rest are names, numbers and drawings."""
 _WORDLESS = re.compile(r"[\W\d_]*")
 _Part = TypeVar("_Part")
@@ -51,6 +51,11 @@ def translated(screen: Screen, state: PhoneState) -> Screen:
     return _in_words(screen, table) if table else screen
 
 
+def is_spoken(part: object, name: str) -> bool:
+    """Tell whether the part of that name of a widget is read, and is not what somebody typed."""
+    return name in _SPOKEN_PARTS and not (name == "text" and isinstance(part, (Field, Bubble)))
+
+
 def needs_words(text: str) -> bool:
     """Tell whether a text is one of the phone's own and has letters in it."""
     return not isinstance(text, Own) and not _WORDLESS.fullmatch(text)
@@ -63,7 +68,7 @@ def _in_words(part: _Part, table: dict[str, str]) -> _Part:
     for about in fields(part):
         value = getattr(part, about.name)
         if isinstance(value, str):
-            if about.name in SPOKEN_PARTS and not isinstance(value, Own):
+            if is_spoken(part, about.name) and not isinstance(value, Own):
                 changes[about.name] = table.get(value, value)
         elif isinstance(value, tuple):
             changes[about.name] = tuple(_in_words(one, table) if is_dataclass(one) else one for one in value)

@@ -195,8 +195,9 @@ class PhoneScreen:
         return DARK if self.state.settings["secure"].get("ui_night_mode") == "2" else LIGHT
 
     def _screen(self) -> Screen:
-        screen = self._app(self.state.tasks[-1].package).screen(self.state, self.state.activity)
-        return translated(screen, self.state)
+        app = self._app(self.state.tasks[-1].package)
+        screen = app.screen(self.state, self.state.activity)
+        return translated(screen, self.state) if app.in_the_phones_words else screen
 
     def _frame(self) -> Frame:
         percent_shown = self.state.settings["system"].get("status_bar_show_battery_percent") != "0"

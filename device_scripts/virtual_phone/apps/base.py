@@ -79,6 +79,9 @@ class App:
     provider_package: str = ""
     """The package that keeps the app's data where it is not the app itself: clearing it resets the tables."""
 
+    in_the_phones_words: ClassVar[bool] = True
+    """Whether its words follow the phone's language; pages of the web and games have their own."""
+
     offers: tuple[App, ...] = ()
     """Apps that are on the phone only once they are installed."""
 

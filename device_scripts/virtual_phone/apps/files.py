@@ -8,6 +8,7 @@ import zlib
 
 from device_scripts.virtual_phone.apps.base import App, Host, field_text, front_activity
 from device_scripts.virtual_phone.errors import DeviceFileError
+from device_scripts.virtual_phone.language import Own, say
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
 from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Grid, Label, Picture, Row, Screen, Widget
 
@@ -42,7 +43,7 @@ class Files(App):
 
     def screen(self, state: PhoneState, activity: Activity) -> Screen:
         path = _path(activity)
-        name = posixpath.basename(path)
+        name = Own(posixpath.basename(path))
         match activity.component.partition("/")[2]:
             case ".ViewActivity":
                 asked = Dialog("Delete it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
@@ -52,7 +53,10 @@ class Files(App):
                 problem = (Label(activity.data["problem"]),) if "problem" in activity.data else ()
                 field = Field("name", "New name", field_text(activity, "name"))
                 folder = "folder" in activity.data
-                return Screen("New folder" if folder else f"Rename {name}", (field, *problem, Button("save", "Save")))
+                return Screen(
+                    "New folder" if folder else say(state, "Rename {name}", name=name),
+                    (field, *problem, Button("save", "Save")),
+                )
             case _:
                 top = path == ROOT
                 return Screen("Files" if top else name, (Button("new", "New folder"), *_rows(state, path)))
@@ -140,14 +144,14 @@ def _rows(state: PhoneState, path: str) -> tuple[Widget, ...]:
         return (Label("No longer there"),)
     inside = sorted(state.files.children(path), key=lambda child: (not child[1].is_dir, child[0].lower()))
     rows = tuple(
-        Row(f"folder:{name}", name, ">") if node.is_dir else Row(f"file:{name}", name, _size(node.size_bytes))
+        Row(f"folder:{name}", Own(name), ">") if node.is_dir else Row(f"file:{name}", Own(name), _size(node.size_bytes))
         for name, node in inside
     )
     return rows or (Label("Empty folder"),)
 
 
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes} B" if size_bytes < 1000 else f"{round(size_bytes / 1000)} kB"
+def _size(size_bytes: int) -> Own:
+    return Own(f"{size_bytes} B" if size_bytes < 1000 else f"{round(size_bytes / 1000)} kB")
 
 
 def _content(state: PhoneState, path: str) -> tuple[Widget, ...]:
@@ -155,6 +159,6 @@ def _content(state: PhoneState, path: str) -> tuple[Widget, ...]:
     if node is None or node.is_dir:
         return (Label("No longer there"),)
     if path.lower().endswith(PICTURE_ENDINGS):
-        return (Picture("", posixpath.basename(path), node.data),)
+        return (Picture("", Own(posixpath.basename(path)), node.data),)
     lines = node.data[:_MAX_SHOWN_BYTES].decode("utf-8", "replace").splitlines()[:_MAX_SHOWN_LINES]
-    return tuple(Label(line) for line in lines) or (Label("Empty file"),)
+    return tuple(Label(Own(line)) for line in lines) or (Label("Empty file"),)

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from device_scripts.virtual_phone.apps.base import App, Host, TableShape
 from device_scripts.virtual_phone.errors import PhoneError
+from device_scripts.virtual_phone.language import Own, say
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
 from device_scripts.virtual_phone.ui.widgets import Button, Grid, Label, Row, Screen, Tab, Tabs, Widget
 
@@ -77,7 +78,7 @@ class Music(App):
         tabs = Tabs(tuple(Tab(f"tab:{name}", name, name == selected) for name in _TABS))
         numbers = _library(state) if selected == _TABS[0] else _playlist(state)
         rows: tuple[Widget, ...] = tuple(
-            Row(f"play:{number}", TRACKS[number].title, _clock(TRACKS[number].seconds)) for number in numbers
+            Row(f"play:{number}", Own(TRACKS[number].title), _clock(TRACKS[number].seconds)) for number in numbers
         )
         on: tuple[Widget, ...] = (Button("player", "Now playing"),) if track is not None and playing else ()
         return Screen("Music", (tabs, *on, *(rows or (Label("Nothing here yet"),))))
@@ -142,9 +143,11 @@ class Music(App):
         listed = track.id in _playlist(state)
         toggle = Button("pause", "Pause") if playing else Button("resume", "Play")
         return (
-            Label(track.title, large=True),
-            Label(track.artist),
-            Label(f"{_clock(position_ms // 1000)} of {_clock(track.seconds)}"),
+            Label(Own(track.title), large=True),
+            Label(Own(track.artist)),
+            Label(
+                say(state, "{position} of {length}", position=_clock(position_ms // 1000), length=_clock(track.seconds))
+            ),
             Grid(3, (Button("previous", "Prev", quiet=True), toggle, Button("next", "Next", quiet=True))),
             Button("drop", "Off playlist") if listed else Button("keep", "Add to playlist"),
         )

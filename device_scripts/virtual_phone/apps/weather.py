@@ -8,6 +8,8 @@ from datetime import datetime, timedelta, timezone
 from typing import ClassVar
 
 from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_text, front_activity
+from device_scripts.virtual_phone.apps.dates import WEEKDAYS
+from device_scripts.virtual_phone.language import Own, say
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
 from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Label, Row, Screen, SwitchRow, Widget
 
@@ -46,14 +48,14 @@ class Weather(App):
         match activity.component.partition("/")[2]:
             case ".AddActivity":
                 typed = field_text(activity, "city")
-                rows: tuple[Widget, ...] = tuple(Row(f"add:{name}", name) for name in _addable(state, typed))
+                rows: tuple[Widget, ...] = tuple(Row(f"add:{name}", Own(name)) for name in _addable(state, typed))
                 return Screen("Add city", (Field("city", "City", typed), *(rows or (Label("No such city"),))))
             case ".CityActivity":
                 asked = Dialog("Remove it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
-                return Screen(city, _page(state, city), asked if "asked" in activity.data else None)
+                return Screen(Own(city), _page(state, city), asked if "asked" in activity.data else None)
             case _:
                 cities = tuple(
-                    Row(f"city:{row['name']}", str(row["name"]), _now(state, str(row["name"])))
+                    Row(f"city:{row['name']}", Own(row["name"]), _now(state, str(row["name"])))
                     for row in state.tables[CITIES]
                 )
                 return Screen("Weather", (*cities, Button("new", "Add city"), _switch(state)))
@@ -139,12 +141,15 @@ def _now(state: PhoneState, city: str) -> str:
     return _degrees(state, _day(city, _today(state))["high_c"])
 
 
+def _line(state: PhoneState, day: datetime, about: dict[str, object]) -> Own:
+    """Return a day's weather in a line."""
+    warm, cold = (_degrees(state, about[key]) for key in ("high_c", "low_c"))
+    return Own(f"{say(state, WEEKDAYS[day.weekday()])} {say(state, str(about['sky']))} {warm} {cold}")
+
+
 def _page(state: PhoneState, city: str) -> tuple[Widget, ...]:
     days = [(day := _today(state) + timedelta(ahead), _day(city, day)) for ahead in range(_DAYS)]
     today = days[0][1]
-    lines = tuple(
-        Label(f"{day:%a} {about['sky']} {_degrees(state, about['high_c'])} {_degrees(state, about['low_c'])}")
-        for day, about in days
-    )
-    head = Label(f"{today['sky']}, {_degrees(state, today['high_c'])}", large=True)
+    lines = tuple(Label(_line(state, day, about)) for day, about in days)
+    head = Label(Own(f"{say(state, str(today['sky']))}, {_degrees(state, today['high_c'])}"), large=True)
     return (head, *lines, Button("remove", "Remove city"))
