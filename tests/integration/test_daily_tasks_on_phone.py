@@ -16,6 +16,7 @@ from agent_runtime.policy.scripted import ScriptedPolicy
 from agent_runtime.tasks import Task, TaskTemplate, suite_named
 from agent_runtime.trajectory import Purpose, Trajectory, Verdict
 from tests.daily_oracle import DAILY_TEMPLATES, DailyOracle
+from tests.oracle import Oracle
 
 TEMPLATES = [*suite_named("settings"), *DAILY_TEMPLATES]
 DONE = '{"action":"finish","status":"success"}'
@@ -64,6 +65,14 @@ def test_template_is_not_solved_by_announcing_success_or_doing_nothing(phone: De
         assert run(phone, ScriptedPolicy([DONE]), task).verdict is Verdict.FAILURE, task.goal
     done = run(phone, ScriptedPolicy([HOME]), some_tasks(template)[0])
     assert (done.verdict, len(done.steps)) == (Verdict.FAILURE, template.step_limit)
+
+
+@pytest.mark.parametrize("template", suite_named("basics"), ids=lambda template: template.name)
+def test_the_basic_tasks_are_as_short_on_a_phone_with_all_apps(phone: Device, template: TaskTemplate) -> None:
+    for task in some_tasks(template):
+        done = run(phone, Oracle(phone, task), task)
+        assert done.verdict is Verdict.SUCCESS, (task.goal, done.void_reason, [step.action for step in done.steps])
+        assert len(done.steps) <= template.optimal_steps, task.goal
 
 
 def test_the_phone_is_left_as_it_was_found(phone: Device) -> None:

@@ -213,7 +213,9 @@ def _month(state: PhoneState, first: date) -> tuple[Widget, ...]:
     days = [first.replace(day=day) for day in range(1, monthrange(first.year, first.month)[1] + 1)]
     empty = tuple(Cell("", "") for _ in range(first.weekday()))
     cells = tuple(Cell(f"date:{day}", str(day.day), day == today(state), day in busy) for day in days)
-    return CellGrid(tuple(Cell("", name[:2]) for name in WEEKDAYS), 7), CellGrid((*empty, *cells), 7, tall=True)
+    return CellGrid(tuple(Cell("", name[:2]) for name in WEEKDAYS), 7), CellGrid(
+        (*empty, *cells), 7, tall=True, plain=True
+    )
 
 
 def _event(state: PhoneState, activity: Activity) -> Screen:

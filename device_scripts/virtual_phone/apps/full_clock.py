@@ -133,6 +133,7 @@ def _alarms(state: PhoneState, activity: Activity) -> tuple[tuple[Widget, ...], 
             _about(state, row),
             checked=bool(row["enabled"]),
             switch_id=f"alarm:{row['_id']}",
+            large=True,
         )
         for row in rows
     )

@@ -112,4 +112,4 @@ def _viewer(state: PhoneState, activity: Activity) -> Screen:
     mark = Button("plain", "Unmark") if _is_favourite(state, path) else Button("favourite", "Favourite")
     asked = Dialog("Delete it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
     body = (Picture("", name, node.data), Label(name), Grid(2, (mark, Button("delete", "Delete"))))
-    return Screen("Picture", body, asked if "asked" in activity.data else None)
+    return Screen("Picture", body, asked if "asked" in activity.data else None, up=True)

@@ -11,8 +11,9 @@ from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_
 from device_scripts.virtual_phone.errors import PhoneError
 from device_scripts.virtual_phone.language import Own, say
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
+from device_scripts.virtual_phone.ui.material import Entry
 from device_scripts.virtual_phone.ui.pictures import street_map
-from device_scripts.virtual_phone.ui.widgets import Button, Field, Grid, Label, Picture, Row, Screen, Tab, Tabs, Widget
+from device_scripts.virtual_phone.ui.widgets import Button, Field, Grid, Label, Picture, Screen, Tab, Tabs, Widget
 
 SAVED = "org.example.maps/saved"
 SHOWN = "org.example.maps/shown"
@@ -76,9 +77,8 @@ class Maps(App):
         if place is None:
             return Screen("Maps", self._home(state, activity))
         if activity.component.endswith(".DirectionsActivity"):
-            return Screen(
-                say(state, "To {place}", place=place.name), _directions(state, place, activity.data.get("mode", "Car"))
-            )
+            way = _directions(state, place, activity.data.get("mode", "Car"))
+            return Screen(say(state, "To {place}", place=place.name), way, up=True)
         saved = any(row["place"] == place.name for row in state.tables[SAVED])
         keep = Button("unsave", "Unsave") if saved else Button("save", "Save")
         body = (
@@ -87,7 +87,7 @@ class Maps(App):
             Label(Own(f"{say(state, place.kind)}, {place.street}")),
             Grid(2, (Button("directions", "Route"), keep)),
         )
-        return Screen("Place", body)
+        return Screen("Place", body, up=True)
 
     def tapped(self, host: Host, activity: Activity, id: str) -> None:
         kind, _, name = id.partition(":")
@@ -135,13 +135,17 @@ class Maps(App):
         field = Field("search", "Search maps", typed)
         if typed.strip():
             found = matching(typed)
-            rows = tuple(Row(f"place:{place.name}", Own(place.name), _distance(place.metres)) for place in found)
+            rows = tuple(_line(place.name, _distance(place.metres)) for place in found)
             return (field, *(rows or (Label("Nothing found"),)))
-        saved = tuple(Row(f"place:{row['place']}", Own(row["place"]), "saved") for row in state.tables[SAVED])
+        saved = tuple(_line(str(row["place"]), "saved") for row in state.tables[SAVED])
         going = tuple(
             Label(say(state, "On the way to {place}", place=row["place"])) for row in state.tables[NAVIGATION]
         )
         return (field, *going, Picture("", "Map", street_map(TOWN)), *saved)
+
+
+def _line(name: str, detail: str) -> Entry:
+    return Entry(f"place:{name}", Own(name), detail=detail, glyph="pin", colour=Maps.colour)
 
 
 def matching(typed: str) -> list[Place]:

@@ -8,7 +8,8 @@ from device_scripts.virtual_phone.apps.base import App, Host, field_text
 from device_scripts.virtual_phone.apps.gadgets import GADGETS
 from device_scripts.virtual_phone.language import Own
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
-from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Grid, Label, Row, Screen, Widget
+from device_scripts.virtual_phone.ui.material import Entry
+from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Grid, Label, Screen, Widget
 
 APPS_TABLE = "com.android.vending/apps"
 
@@ -34,7 +35,13 @@ class Store(App):
         apps = [_BY_PACKAGE[package] for package in state.orders["store"]]
         found = [app for app in apps if typed.strip().lower() in app.label.lower()]
         rows: tuple[Widget, ...] = tuple(
-            Row(f"app:{app.package}", Own(app.label), "installed" if _is_installed(state, app.package) else "free")
+            Entry(
+                f"app:{app.package}",
+                Own(app.label),
+                detail="installed" if _is_installed(state, app.package) else "free",
+                glyph=app.glyph,
+                colour=app.colour,
+            )
             for app in found
         )
         return Screen("Store", (Field("search", "Search apps", typed), *(rows or (Label("Nothing found"),))))
@@ -94,4 +101,4 @@ def _details(state: PhoneState, activity: Activity) -> Screen:
         acts = Grid(2, (Button("open", "Open"), Button("uninstall", "Uninstall")))
         if "asked" in activity.data:
             asked = Dialog("Uninstall it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
-    return Screen("App", (Label(Own(app.label), large=True), Label(Own(app.about)), acts), asked)
+    return Screen("App", (Label(Own(app.label), large=True), Label(Own(app.about)), acts), asked, up=True)

@@ -11,7 +11,8 @@ from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_
 from device_scripts.virtual_phone.apps.dates import WEEKDAYS
 from device_scripts.virtual_phone.language import Own, say
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
-from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Label, Row, Screen, SwitchRow, Widget
+from device_scripts.virtual_phone.ui.material import Action, Entry
+from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Label, Row, Screen, Widget
 
 CITIES = "org.example.weather/cities"
 SHOWN = "org.example.weather/shown"
@@ -49,16 +50,22 @@ class Weather(App):
             case ".AddActivity":
                 typed = field_text(activity, "city")
                 rows: tuple[Widget, ...] = tuple(Row(f"add:{name}", Own(name)) for name in _addable(state, typed))
-                return Screen("Add city", (Field("city", "City", typed), *(rows or (Label("No such city"),))))
+                return Screen("Add city", (Field("city", "City", typed), *(rows or (Label("No such city"),))), up=True)
             case ".CityActivity":
                 asked = Dialog("Remove it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
-                return Screen(Own(city), _page(state, city), asked if "asked" in activity.data else None)
+                return Screen(Own(city), _page(state, city), asked if "asked" in activity.data else None, up=True)
             case _:
                 cities = tuple(
-                    Row(f"city:{row['name']}", Own(row["name"]), _now(state, str(row["name"])))
+                    Entry(
+                        f"city:{row['name']}",
+                        Own(row["name"]),
+                        detail=_now(state, str(row["name"])),
+                        glyph="sun",
+                        colour=self.colour,
+                    )
                     for row in state.tables[CITIES]
                 )
-                return Screen("Weather", (*cities, Button("new", "Add city"), _switch(state)))
+                return Screen("Weather", (*cities, _switch(state)), floating=Action("new", "Add city", "plus"))
 
     def initial_focus(self, activity: Activity) -> str | None:
         return "city" if activity.component.endswith(".AddActivity") else None
@@ -107,8 +114,8 @@ class Weather(App):
         return state.tables[path]
 
 
-def _switch(state: PhoneState) -> SwitchRow:
-    return SwitchRow("unit", "Fahrenheit", _is_fahrenheit(state))
+def _switch(state: PhoneState) -> Entry:
+    return Entry("unit", "Fahrenheit", checked=_is_fahrenheit(state))
 
 
 def _is_fahrenheit(state: PhoneState) -> bool:

@@ -8,6 +8,9 @@ from device_scripts.virtual_phone.ui.theme import Metrics
 
 Rect = tuple[int, int, int, int]
 
+PLAIN = "plain"
+"""The glyph of a cell that has no tile."""
+
 
 @dataclass(frozen=True, slots=True)
 class Box:

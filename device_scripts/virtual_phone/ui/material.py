@@ -23,6 +23,8 @@ class Entry:
     colour: Colour | None = None
     checked: bool | None = None
     switch_id: str = ""
+    large: bool = False
+    """Its label in larger letters, as the time of an alarm is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from device_scripts.virtual_phone.ui.theme import Colour, Metrics, Palette, font
 
 Draw = ImageDraw.ImageDraw
 _WHITE = (255, 255, 255)
+_LARGE = 1.4
 
 
 def _write(draw: Draw, text: str, at: tuple[float, float], size_px: int, colour: Colour, anchor: str = "lm") -> None:
@@ -64,12 +65,13 @@ def _entry(draw: Draw, box: Box, sizes: Metrics, palette: Palette) -> None:
     room = right - x - sizes.margin
     detail = cut(box.detail, sizes.small_font, room * 0.6)
     taken = font(sizes.small_font).getlength(detail) + sizes.margin / 2 if detail else 0
+    size = round(sizes.font * _LARGE) if box.selected else sizes.font
     upper = middle - sizes.small_font * 0.62 if box.below else middle
-    _write(draw, cut(box.label, sizes.font, room - taken), (x, upper), sizes.font, palette.text)
+    _write(draw, cut(box.label, size, room - taken), (x, upper), size, palette.text)
     _write(draw, detail, (right - sizes.margin, upper), sizes.small_font, palette.faint, "rm")
     if box.below:
         below = cut(box.below, sizes.small_font, room)
-        _write(draw, below, (x, middle + sizes.font * 0.58), sizes.small_font, palette.faint)
+        _write(draw, below, (x, middle + size * 0.58), sizes.small_font, palette.faint)
 
 
 def _toggle(draw: Draw, box: Box, sizes: Metrics, palette: Palette) -> None:

@@ -81,7 +81,7 @@ def _disc(sizes: Metrics) -> int:
 
 def _entry(entry: Entry, frame: Frame, top: int) -> Placed:
     sizes = frame.metrics
-    bottom = top + _line(sizes, 2 if entry.below else 1)
+    bottom = top + _line(sizes, 2 if entry.below else 1) + (sizes.font // 2 if entry.large and not sizes.compact else 0)
     split = frame.width_px - round(sizes.row * 0.6) - 2 * sizes.margin if entry.switch_id else frame.width_px
     glyph = entry.glyph or (entry.label[:1].upper() if entry.colour else "")
     checked = None if entry.switch_id else entry.checked
@@ -92,6 +92,7 @@ def _entry(entry: Entry, frame: Frame, top: int) -> Placed:
         (0, top, split, bottom),
         bool(entry.id),
         checked,
+        selected=entry.large,
         detail=entry.detail,
         below=entry.below,
         glyph=glyph,

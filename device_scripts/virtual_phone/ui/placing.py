@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from device_scripts.virtual_phone.ui.boxes import Box, Frame, Rect
+from device_scripts.virtual_phone.ui.boxes import PLAIN, Box, Frame, Rect
 from device_scripts.virtual_phone.ui.cards import card_rects
 from device_scripts.virtual_phone.ui.material_placing import place_material
 from device_scripts.virtual_phone.ui.text import text_width, wrap
@@ -92,13 +92,13 @@ def _picture(picture: Picture, rect: Rect) -> Box:
 
 
 def _grid(grid: Grid, frame: Frame, top: int) -> tuple[list[Box], int]:
-    sizes, gap = frame.metrics, max(1, frame.metrics.margin // 4)
+    gap = max(1, frame.metrics.margin // 4)
     edges = [gap + round((frame.width_px - gap) * column / grid.columns) for column in range(grid.columns + 1)]
     boxes: list[Box] = []
     for start in range(0, len(grid.cells), grid.columns):
         line = grid.cells[start : start + grid.columns]
         shows = any(isinstance(cell, Picture) for cell in line)
-        height = round((edges[1] - edges[0]) * _PICTURE_SHAPE) if shows else sizes.button
+        height = round((edges[1] - edges[0]) * _PICTURE_SHAPE) if shows else _key_height(grid.tall, frame)
         for cell, left, right in zip(line, edges, edges[1:], strict=False):
             rect = (left, top + gap, right - gap, top + height)
             if isinstance(cell, Picture):
@@ -125,15 +125,27 @@ def _icons(grid: IconGrid, frame: Frame, top: int) -> tuple[list[Box], int]:
     return boxes, top + cell_height * -(-len(grid.icons) // sizes.columns)
 
 
+def _key_height(tall: bool, frame: Frame) -> int:
+    return round(frame.metrics.button * _TALL) if tall and not frame.metrics.compact else frame.metrics.button
+
+
 def _cells(grid: CellGrid, frame: Frame, top: int) -> tuple[list[Box], int]:
-    sizes = frame.metrics
-    height = round(sizes.button * _TALL) if grid.tall and not sizes.compact else sizes.button
+    height = _key_height(grid.tall, frame)
     edges = [round(frame.width_px * index / grid.columns) for index in range(grid.columns + 1)]
     boxes = []
     for index, cell in enumerate(grid.cells):
         row, column = divmod(index, grid.columns)
         rect = (edges[column], top + row * height, edges[column + 1], top + (row + 1) * height)
-        box = Box("cell", cell.id, cell.label, rect, bool(cell.id), selected=cell.selected, marked=cell.marked)
+        box = Box(
+            "cell",
+            cell.id,
+            cell.label,
+            rect,
+            bool(cell.id),
+            selected=cell.selected,
+            marked=cell.marked,
+            glyph=PLAIN if grid.plain else "",
+        )
         boxes.append(box)
     return boxes, top + height * -(-len(grid.cells) // grid.columns)
 

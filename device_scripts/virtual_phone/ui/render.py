@@ -7,12 +7,12 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw
 
-from device_scripts.virtual_phone.ui.boxes import Box, Rect
+from device_scripts.virtual_phone.ui.boxes import PLAIN, Box, Rect
 from device_scripts.virtual_phone.ui.cards import draw_card
 from device_scripts.virtual_phone.ui.glyphs import draw_glyph
 from device_scripts.virtual_phone.ui.material_drawing import DRAWINGS, draw_switch
 from device_scripts.virtual_phone.ui.pictures import fit_picture
-from device_scripts.virtual_phone.ui.text import cut, tail
+from device_scripts.virtual_phone.ui.text import cut, fitted, tail
 from device_scripts.virtual_phone.ui.theme import Colour, Metrics, Palette
 from device_scripts.virtual_phone.ui.writing import write
 
@@ -71,8 +71,10 @@ class _Painter:
         left, _, right, _ = box.rect
         whole = right - left == self.image.width
         x = self._metrics.margin if left == 0 else left + self._metrics.margin // 4
-        label = box.label if whole else cut(box.label, self._metrics.title_font, right - x)
-        self._write(label, x, y, self._metrics.title_font, self._palette.accent)
+        label, size = (box.label, self._metrics.title_font)
+        if not whole:
+            label, size = fitted(label, size, right - x)
+        self._write(label, x, y, size, self._palette.accent)
 
     def _row(self, box: Box) -> None:
         left, _, right, bottom = box.rect
@@ -88,7 +90,11 @@ class _Painter:
         palette, (x, y) = self._palette, self._middle(box.rect)
         left, top, right, bottom = box.rect
         fill = palette.accent if box.selected else palette.surface
-        if box.clickable:
+        if box.glyph == PLAIN:
+            half = min(right - left, bottom - top) / 2 - 1
+            if box.selected:
+                self._draw.ellipse((x - half, y - half, x + half, y + half), fill=fill)
+        elif box.clickable:
             self._draw.rounded_rectangle((left + 1, top + 1, right - 2, bottom - 2), self._metrics.margin / 2, fill)
         colour = palette.on_accent if box.selected else palette.text if box.clickable else palette.faint
         size = self._metrics.font if box.clickable else self._metrics.small_font
@@ -132,11 +138,16 @@ class _Painter:
 
     def _button(self, box: Box) -> None:
         self._draw.rounded_rectangle(_inside(box.rect), radius=self._metrics.margin, fill=self._palette.accent)
-        self._write(box.label, *self._middle(box.rect), self._metrics.font, self._palette.on_accent, "mm")
+        self._write_inside(box, self._palette.on_accent)
 
     def _pad(self, box: Box) -> None:
         self._draw.rounded_rectangle(_inside(box.rect), radius=self._metrics.margin, fill=self._palette.surface)
-        self._write(box.label, *self._middle(box.rect), self._metrics.font, self._palette.text, "mm")
+        self._write_inside(box, self._palette.text)
+
+    def _write_inside(self, box: Box, colour: Colour) -> None:
+        """Write a button's label, smaller where it would not fit."""
+        label, size = fitted(box.label, self._metrics.font, box.rect[2] - box.rect[0] - 2)
+        self._write(label, *self._middle(box.rect), size, colour, "mm")
 
     def _image(self, box: Box) -> None:
         left, top, right, bottom = box.rect

@@ -101,6 +101,8 @@ class Grid:
 
     columns: int
     cells: tuple[Button | Picture, ...]
+    tall: bool = False
+    """Higher buttons where there is room for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,8 @@ class CellGrid:
     columns: int
     tall: bool = False
     """Higher keys where there is room for them."""
+    plain: bool = False
+    """Without tiles, as the days of a month are."""
 
 
 @dataclass(frozen=True, slots=True)
