@@ -30,9 +30,9 @@ from device_scripts.virtual_phone.server import (
     free_port_pair,
     serial_for,
 )
-from device_scripts.virtual_phone.state import DENSITY_RANGE_DPI
 
 _SIZE: Final = re.compile(r"(\d{1,5})x(\d{1,5})")
+_DENSITY_RANGE_DPI: Final = (72, 960)
 _SIDE_RANGE_PX: Final = (64, 4320)
 _MAX_PHONES: Final = 64
 _MAX_PORT: Final = 65535
@@ -90,7 +90,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def _checked_density(density_dpi: int) -> int:
-    low, high = DENSITY_RANGE_DPI
+    low, high = _DENSITY_RANGE_DPI
     if not low <= density_dpi <= high:
         raise LaunchError(f"Got --density {density_dpi}; give {low} to {high} dots per inch, e.g. 160.")
     return density_dpi

@@ -90,6 +90,7 @@ DUTCH_SETTINGS: dict[str, str] = {
     "Never": "Nooit",
     "Night light": "Nachtlicht",
     "Not charging": "Laadt niet op",
+    "No password": "Zonder wachtwoord",
     "Notice dots": "Stippen",
     "Notice sound": "Meldingsgeluid",
     "Notifications": "Meldingen",

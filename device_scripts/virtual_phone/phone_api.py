@@ -56,6 +56,8 @@ class StateLike(Protocol):
     density_dpi: int
 
     @property
+    def density_range_dpi(self) -> tuple[int, int]: ...
+    @property
     def battery(self) -> BatteryLike: ...
 
 

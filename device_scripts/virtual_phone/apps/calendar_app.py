@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_text
 from device_scripts.virtual_phone.apps.dates import WEEKDAYS, at_ms, clock_words, day_words, month_words, today
+from device_scripts.virtual_phone.errors import PhoneError
 from device_scripts.virtual_phone.language import Own
 from device_scripts.virtual_phone.state import Activity, PhoneState
 from device_scripts.virtual_phone.ui.material import Action, Entry, Headline, Section
@@ -31,6 +32,7 @@ _COLOURS = ((60, 110, 190), (170, 90, 60), (80, 130, 80), (140, 80, 150))
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 _FIRST_HOUR = 9
+_LAST_MS = at_ms(date(2100, 1, 1), 0)
 
 
 class CalendarApp(App):
@@ -130,6 +132,10 @@ class CalendarApp(App):
     def insert(self, state: PhoneState, path: str, values: dict[str, str]) -> None:
         start, all_day = int(values["dtstart"]), int(values.get("allDay", "0"))
         end = int(values.get("dtend", start + (_DAY_MS if all_day else _HOUR_MS)))
+        if not 0 <= start <= end <= _LAST_MS:
+            raise PhoneError(
+                f"Got an event from {start} to {end}, expected milliseconds since 1970 in order: correct it."
+            )
         about = {"calendar_id": int(values.get("calendar_id", "1")), "title": values["title"], "dtstart": start}
         zone = values.get("eventTimezone", "UTC")
         row_id = 1 + max((int(str(row["_id"])) for row in state.tables[EVENTS]), default=0)

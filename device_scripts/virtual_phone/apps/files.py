@@ -90,8 +90,9 @@ class Files(App):
             case "cancel":
                 del activity.data["asked"]
             case "confirm":
-                if host.state.files.find(path) is not None:
-                    host.state.files.remove(path, recursive=True)
+                node = host.state.files.find(path)
+                if node is not None and not node.is_dir:
+                    host.state.files.remove(path)
                 host.leave()
 
     def submitted(self, host: Host, activity: Activity, field_id: str) -> None:

@@ -104,8 +104,8 @@ class FullClock(Clock):
         App.insert(self, state, path, {"daysofweek": "0", "label": "", **values})
 
     def _save(self, host: Host, activity: Activity) -> None:
-        data, state = activity.data, host.state
-        row = {"hour": data["hour"], "minutes": data["minutes"], "enabled": "1", "daysofweek": data.get("days", "0")}
+        data, state = {**_DEFAULT, **activity.data}, host.state
+        row = {"hour": data["hour"], "minutes": data["minutes"], "enabled": "1", "daysofweek": data["days"]}
         if "id" in data:
             self.delete(state, ALARMS, int(data["id"]))
         self.insert(state, ALARMS, row)

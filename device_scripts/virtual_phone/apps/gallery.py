@@ -104,9 +104,9 @@ def _is_favourite(state: PhoneState, path: str) -> bool:
 
 
 def _viewer(state: PhoneState, activity: Activity) -> Screen:
-    path = activity.data["path"]
+    path = activity.data.get("path", "")
     node = state.files.find(path)
-    if node is None:
+    if node is None or node.is_dir:
         return Screen("Picture", (Label("No longer there"),))
     name = Own(posixpath.basename(path))
     mark = Button("plain", "Unmark") if _is_favourite(state, path) else Button("favourite", "Favourite")

@@ -37,7 +37,7 @@ class Notes(App):
                 return Screen("New note", body)
             case ".ViewActivity":
                 asked = Dialog("Delete it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
-                body_view = (Label(Own(activity.data["text"]), large=True), Button("delete", "Delete"))
+                body_view = (Label(Own(activity.data.get("text", "")), large=True), Button("delete", "Delete"))
                 return Screen("Note", body_view, asked if "asked" in activity.data else None)
             case _:
                 notes = tuple(Row(f"note:{row['_id']}", Own(row["text"])) for row in state.tables[NOTES])
@@ -63,7 +63,7 @@ class Notes(App):
             case "cancel":
                 del activity.data["asked"]
             case "confirm":
-                self.delete(host.state, NOTES, int(activity.data["id"]))
+                self.delete(host.state, NOTES, int(activity.data.get("id", "0")))
                 host.leave()
 
     def back(self, host: Host, activity: Activity) -> bool:

@@ -104,7 +104,7 @@ def _network(state: PhoneState, activity: Activity) -> dict[str, object] | None:
 def _how(row: dict[str, object]) -> str:
     if row["connected"]:
         return "Connected"
-    return "Saved" if row["saved"] else "Secured" if row["secured"] else "Open"
+    return "Saved" if row["saved"] else "Secured" if row["secured"] else "No password"
 
 
 def _tint(row: dict[str, object]) -> tuple[int, int, int]:

@@ -94,7 +94,9 @@ def _is_installed(state: PhoneState, package: str) -> bool:
 
 
 def _details(state: PhoneState, activity: Activity) -> Screen:
-    app = _BY_PACKAGE[activity.data["package"]]
+    app = _BY_PACKAGE.get(activity.data.get("package", ""))
+    if app is None:
+        return Screen("App", (Label("No longer there"),), up=True)
     acts: Widget = Button("install", "Install")
     asked = None
     if _is_installed(state, app.package):

@@ -90,7 +90,7 @@ class Weather(App):
             case "cancel":
                 del activity.data["asked"]
             case "confirm":
-                city = activity.data["city"]
+                city = activity.data.get("city", "")
                 state.tables[CITIES] = [row for row in state.tables[CITIES] if row["name"] != city]
                 host.leave()
 

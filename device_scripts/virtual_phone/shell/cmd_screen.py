@@ -12,7 +12,7 @@ from PIL import Image
 from device_scripts.virtual_phone.errors import DeviceFileError
 from device_scripts.virtual_phone.shell.hierarchy import hierarchy_xml
 from device_scripts.virtual_phone.shell.interpreter import CommandFunction, Context, encode
-from device_scripts.virtual_phone.state import DENSITY_KEY, DENSITY_RANGE_DPI
+from device_scripts.virtual_phone.state import DENSITY_KEY
 
 RAW_HEADER: Final = struct.Struct("<4I")
 RGBA_8888: Final = 1
@@ -102,7 +102,7 @@ def wm(ctx: Context) -> int:
 
 def _density(ctx: Context, args: list[str]) -> int:
     phone = ctx.device.phone
-    low, high = DENSITY_RANGE_DPI
+    low, high = phone.state.density_range_dpi
     forced = phone.settings_get("secure", DENSITY_KEY)
     match args:
         case []:
@@ -114,7 +114,7 @@ def _density(ctx: Context, args: list[str]) -> int:
         case [number] if number.isdecimal() and low <= int(number) <= high:
             phone.settings_put("secure", DENSITY_KEY, number)
         case _:
-            return ctx.fail(f"Error: density must be {low} to {high}", 255)
+            return ctx.fail(f"Error: density must be {low} to {high} on this display", 255)
     return 0
 
 

@@ -67,7 +67,8 @@ def _entry(draw: Draw, box: Box, sizes: Metrics, palette: Palette) -> None:
     taken = font(sizes.small_font).getlength(detail) + sizes.margin / 2 if detail else 0
     size = round(sizes.font * _LARGE) if box.selected else sizes.font
     upper = middle - sizes.small_font * 0.62 if box.below else middle
-    _write(draw, cut(box.label, size, room - taken), (x, upper), size, palette.text)
+    words, fitting = fitted(box.label, size, room - taken)
+    _write(draw, words, (x, upper), fitting, palette.text)
     _write(draw, detail, (right - sizes.margin, upper), sizes.small_font, palette.faint, "rm")
     if box.below:
         below = cut(box.below, sizes.small_font, room)
@@ -92,7 +93,8 @@ def _choice(draw: Draw, box: Box, sizes: Metrics, palette: Palette) -> None:
     if box.checked:
         draw.ellipse(_around(sizes.margin + half, y, half * 0.5), fill=edge)
     x = sizes.margin + 2 * half + sizes.margin * 0.8
-    _write(draw, cut(box.label, sizes.font, right - x - sizes.margin / 2), (x, y), sizes.font, palette.text)
+    words, size = fitted(box.label, sizes.font, right - x - sizes.margin / 2)
+    _write(draw, words, (x, y), size, palette.text)
 
 
 def _section(draw: Draw, box: Box, sizes: Metrics, palette: Palette) -> None:

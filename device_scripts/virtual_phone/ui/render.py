@@ -98,7 +98,8 @@ class _Painter:
             self._draw.rounded_rectangle((left + 1, top + 1, right - 2, bottom - 2), self._metrics.margin / 2, fill)
         colour = palette.on_accent if box.selected else palette.text if box.clickable else palette.faint
         size = self._metrics.font if box.clickable else self._metrics.small_font
-        self._write(cut(box.label, size, right - left), x, y, size, colour, "mm")
+        label, size = fitted(box.label, size, right - left - 2)
+        self._write(label, x, y, size, colour, "mm")
         if box.marked:
             radius = max(1, self._metrics.font // 9)
             dot = (x - radius, bottom - 4 * radius, x + radius, bottom - 2 * radius)
@@ -222,7 +223,8 @@ class _Painter:
         self.image.paste(dimmed)
         self._draw.rounded_rectangle(_inside(box.rect), radius=self._metrics.margin, fill=self._palette.background)
         x = box.rect[0] + self._metrics.margin
-        self._write(box.label, x, box.rect[1] + self._metrics.title / 2, self._metrics.font, self._palette.text)
+        label, size = fitted(box.label, self._metrics.font, box.rect[2] - x - self._metrics.margin / 2)
+        self._write(label, x, box.rect[1] + self._metrics.title / 2, size, self._palette.text)
 
 
 def _inside(rect: Rect) -> Rect:

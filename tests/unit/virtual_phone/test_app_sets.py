@@ -142,3 +142,16 @@ def test_a_text_from_the_console_comes_into_the_inbox_and_is_read_by_opening_it(
     phone.start_activity("com.android.messaging")
     tap(phone, "5551")
     assert full_sh(query).splitlines()[-1] == "Row: 2 address=5551, read=1, body=hello there"
+
+
+def test_every_activity_can_be_started_from_outside_and_tapped_on(phone: Phone) -> None:
+    for app_there in phone.app_set:
+        for short in app_there.activities:
+            phone.start_activity(app_there.component(short))
+            fresh = phone.snapshot()
+            for node in phone.nodes():
+                if node.clickable:
+                    left, top, right, bottom = node.bounds
+                    phone.tap((left + right) // 2, (top + bottom) // 2)
+                    assert phone.nodes()
+                    phone.restore(fresh)

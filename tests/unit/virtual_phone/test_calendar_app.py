@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
+from device_scripts.virtual_phone.errors import PhoneError
 from device_scripts.virtual_phone.phone import KEY_BACK, Phone
 from tests.unit.virtual_phone.hands import labels, tap
 
@@ -64,3 +65,10 @@ def test_a_row_from_outside_lasts_an_hour_and_can_be_seen(phone: Phone) -> None:
     tap(phone, "Choir")
     phone.content_delete(EVENTS)
     assert "No longer there" in labels(phone)
+
+
+@pytest.mark.parametrize(("start", "end"), [(10**17, 10**17), (-1, 5), (5, 4)])
+def test_a_row_out_of_time_is_refused(phone: Phone, start: int, end: int) -> None:
+    with pytest.raises(PhoneError):
+        phone.content_insert(EVENTS, {"title": "x", "dtstart": str(start), "dtend": str(end)})
+    assert phone.content_query(EVENTS) == []

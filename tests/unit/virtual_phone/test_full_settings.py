@@ -137,8 +137,8 @@ def test_the_display_size_and_the_clock_show_at_once(phone: Phone) -> None:
         return bottom - top
 
     before = title_height()
-    phone.settings_put("secure", "display_density_forced", "320")
-    assert title_height() == 2 * before
+    phone.settings_put("secure", "display_density_forced", "240")
+    assert title_height() == 1.5 * before
     for senseless in ("5", "x", "100000"):
         phone.settings_put("secure", "display_density_forced", senseless)
         assert title_height() == before
