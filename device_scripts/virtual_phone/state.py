@@ -107,7 +107,7 @@ class PhoneState:
 
     @property
     def density_range_dpi(self) -> tuple[int, int]:
-        """The densities the settings may force: from half to 1.5 times the display's own, so that everything has room."""
+        """The densities the settings may force: half to 1.5 times the display's own, so that everything has room."""
         return self.density_dpi // 2, self.density_dpi * 3 // 2
 
     @property
