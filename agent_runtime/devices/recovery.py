@@ -6,6 +6,7 @@ by its own button. An input whose outcome is unknown is never sent again: the po
 """
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 
 from agent_runtime.actions.vocabulary import Action, Finish, Malformed, Tap, Wait
@@ -45,14 +46,9 @@ class RecoveringDevice(Device):
         self._deaths: set[str] = set()
 
     @property
-    def breaks(self) -> int:
+    def mended(self) -> Counter[str]:
         """See ``Device``."""
-        return self._inner.breaks
-
-    @property
-    def absences(self) -> int:
-        """See ``Device``."""
-        return self._inner.absences
+        return self._inner.mended
 
     def screen_size_px(self) -> tuple[int, int]:
         """See ``Device``."""

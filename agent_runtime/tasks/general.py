@@ -5,12 +5,20 @@ Another module's templates join by one line here.
 
 from agent_runtime.tasks import maps, more_apps, music, stored_files, weather
 from agent_runtime.tasks.base import TaskTemplate
+from agent_runtime.tasks.calendar import CALENDAR_TEMPLATES
+from agent_runtime.tasks.calls import PHONE_APP_TEMPLATES
+from agent_runtime.tasks.clock import CLOCK_TEMPLATES
 from agent_runtime.tasks.contacts import CONTACTS_TEMPLATES
+from agent_runtime.tasks.finding import FINDING_TEMPLATES
 from agent_runtime.tasks.messages import MESSAGES_TEMPLATES
 
 GENERAL_TEMPLATES: tuple[TaskTemplate, ...] = (
     *CONTACTS_TEMPLATES,
     *MESSAGES_TEMPLATES,
+    *FINDING_TEMPLATES,
+    *PHONE_APP_TEMPLATES,
+    *CALENDAR_TEMPLATES,
+    *CLOCK_TEMPLATES,
     more_apps.AddTask(),
     more_apps.MultiplyTask(),
     stored_files.OpenFileTask(),

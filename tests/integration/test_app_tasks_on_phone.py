@@ -16,8 +16,9 @@ from agent_runtime.policy.scripted import ScriptedPolicy
 from agent_runtime.tasks import Task, TaskTemplate, suite_named
 from agent_runtime.trajectory import Purpose, Trajectory, Verdict
 from tests.apps_oracle import AppsOracle
+from tests.daily_oracle import DAILY_TEMPLATES
 
-TEMPLATES = suite_named("general")
+TEMPLATES = [template for template in suite_named("general") if template not in DAILY_TEMPLATES]
 DONE = '{"action":"finish","status":"success"}'
 HOME = '{"action":"press","key":"home"}'
 CONFIG = EpisodeConfig("test", Purpose.EXPLORE, seed=0, temperature=0.0)

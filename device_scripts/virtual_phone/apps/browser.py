@@ -59,6 +59,7 @@ class Browser(App):
     """One tab with a history."""
 
     package = "com.android.browser"
+    in_the_phones_words = False
     label = "Browser"
     glyph = "globe"
     colour = (40, 130, 70)

@@ -8,13 +8,16 @@ import zlib
 
 from device_scripts.virtual_phone.apps.base import App, Host, field_text, front_activity
 from device_scripts.virtual_phone.errors import DeviceFileError
+from device_scripts.virtual_phone.language import Own, say
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
-from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Grid, Label, Picture, Row, Screen, Widget
+from device_scripts.virtual_phone.ui.material import Action, Entry
+from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Grid, Label, Picture, Screen, Widget
 
 FILES = "media/external/file"
 SHOWN = "com.android.documentsui/shown"
 ROOT = "/storage/emulated/0"
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+_FOLDER, _FILE = (196, 120, 40), (96, 108, 128)
 _LETTERS = ("letter", "list", "poem", "speech")
 _LINES = ("Dear all,", "the train was late,", "so we walked home", "in the rain.", "See you soon.")
 _MAX_SHOWN_BYTES = 4000
@@ -42,20 +45,26 @@ class Files(App):
 
     def screen(self, state: PhoneState, activity: Activity) -> Screen:
         path = _path(activity)
-        name = posixpath.basename(path)
+        name = Own(posixpath.basename(path))
         match activity.component.partition("/")[2]:
             case ".ViewActivity":
                 asked = Dialog("Delete it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
                 acts = Grid(2, (Button("rename", "Rename"), Button("delete", "Delete")))
-                return Screen(name, (acts, *_content(state, path)), asked if "asked" in activity.data else None)
+                return Screen(
+                    name, (acts, *_content(state, path)), asked if "asked" in activity.data else None, up=True
+                )
             case ".NameActivity":
                 problem = (Label(activity.data["problem"]),) if "problem" in activity.data else ()
                 field = Field("name", "New name", field_text(activity, "name"))
                 folder = "folder" in activity.data
-                return Screen("New folder" if folder else f"Rename {name}", (field, *problem, Button("save", "Save")))
+                return Screen(
+                    "New folder" if folder else say(state, "Rename {name}", name=name),
+                    (field, *problem, Button("save", "Save")),
+                )
             case _:
                 top = path == ROOT
-                return Screen("Files" if top else name, (Button("new", "New folder"), *_rows(state, path)))
+                new = Action("new", "New folder", "plus")
+                return Screen("Files" if top else name, _rows(state, path), up=not top, floating=new)
 
     def initial_focus(self, activity: Activity) -> str | None:
         return "name" if activity.component.endswith(".NameActivity") else None
@@ -81,8 +90,9 @@ class Files(App):
             case "cancel":
                 del activity.data["asked"]
             case "confirm":
-                if host.state.files.find(path) is not None:
-                    host.state.files.remove(path, recursive=True)
+                node = host.state.files.find(path)
+                if node is not None and not node.is_dir:
+                    host.state.files.remove(path)
                 host.leave()
 
     def submitted(self, host: Host, activity: Activity, field_id: str) -> None:
@@ -140,14 +150,20 @@ def _rows(state: PhoneState, path: str) -> tuple[Widget, ...]:
         return (Label("No longer there"),)
     inside = sorted(state.files.children(path), key=lambda child: (not child[1].is_dir, child[0].lower()))
     rows = tuple(
-        Row(f"folder:{name}", name, ">") if node.is_dir else Row(f"file:{name}", name, _size(node.size_bytes))
+        Entry(f"folder:{name}", Own(name), glyph="folder", colour=_FOLDER)
+        if node.is_dir
+        else Entry(f"file:{name}", Own(name), detail=_size(node.size_bytes), glyph=_kind(name), colour=_FILE)
         for name, node in inside
     )
     return rows or (Label("Empty folder"),)
 
 
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes} B" if size_bytes < 1000 else f"{round(size_bytes / 1000)} kB"
+def _kind(name: str) -> str:
+    return "picture" if name.lower().endswith(PICTURE_ENDINGS) else "note"
+
+
+def _size(size_bytes: int) -> Own:
+    return Own(f"{size_bytes} B" if size_bytes < 1000 else f"{round(size_bytes / 1000)} kB")
 
 
 def _content(state: PhoneState, path: str) -> tuple[Widget, ...]:
@@ -155,6 +171,6 @@ def _content(state: PhoneState, path: str) -> tuple[Widget, ...]:
     if node is None or node.is_dir:
         return (Label("No longer there"),)
     if path.lower().endswith(PICTURE_ENDINGS):
-        return (Picture("", posixpath.basename(path), node.data),)
+        return (Picture("", Own(posixpath.basename(path)), node.data),)
     lines = node.data[:_MAX_SHOWN_BYTES].decode("utf-8", "replace").splitlines()[:_MAX_SHOWN_LINES]
-    return tuple(Label(line) for line in lines) or (Label("Empty file"),)
+    return tuple(Label(Own(line)) for line in lines) or (Label("Empty file"),)

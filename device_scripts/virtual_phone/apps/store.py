@@ -6,8 +6,10 @@ import random
 
 from device_scripts.virtual_phone.apps.base import App, Host, field_text
 from device_scripts.virtual_phone.apps.gadgets import GADGETS
+from device_scripts.virtual_phone.language import Own
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
-from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Grid, Label, Row, Screen, Widget
+from device_scripts.virtual_phone.ui.material import Entry
+from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Grid, Label, Screen, Widget
 
 APPS_TABLE = "com.android.vending/apps"
 
@@ -33,7 +35,13 @@ class Store(App):
         apps = [_BY_PACKAGE[package] for package in state.orders["store"]]
         found = [app for app in apps if typed.strip().lower() in app.label.lower()]
         rows: tuple[Widget, ...] = tuple(
-            Row(f"app:{app.package}", app.label, "installed" if _is_installed(state, app.package) else "free")
+            Entry(
+                f"app:{app.package}",
+                Own(app.label),
+                detail="installed" if _is_installed(state, app.package) else "free",
+                glyph=app.glyph,
+                colour=app.colour,
+            )
             for app in found
         )
         return Screen("Store", (Field("search", "Search apps", typed), *(rows or (Label("Nothing found"),))))
@@ -86,11 +94,13 @@ def _is_installed(state: PhoneState, package: str) -> bool:
 
 
 def _details(state: PhoneState, activity: Activity) -> Screen:
-    app = _BY_PACKAGE[activity.data["package"]]
+    app = _BY_PACKAGE.get(activity.data.get("package", ""))
+    if app is None:
+        return Screen("App", (Label("No longer there"),), up=True)
     acts: Widget = Button("install", "Install")
     asked = None
     if _is_installed(state, app.package):
         acts = Grid(2, (Button("open", "Open"), Button("uninstall", "Uninstall")))
         if "asked" in activity.data:
             asked = Dialog("Uninstall it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
-    return Screen("App", (Label(app.label, large=True), Label(app.about), acts), asked)
+    return Screen("App", (Label(Own(app.label), large=True), Label(Own(app.about)), acts), asked, up=True)

@@ -8,6 +8,9 @@ from device_scripts.virtual_phone.ui.theme import Metrics
 
 Rect = tuple[int, int, int, int]
 
+PLAIN = "plain"
+"""The glyph of a cell that has no tile."""
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -29,6 +32,9 @@ class Box:
     below: str = ""
     whole: bool = False
     picture: bytes = b""
+    marked: bool = False
+    full: Rect | None = None
+    """Where all of it would lie, for one of which ``rect`` is the part that shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,8 @@ class Frame:
     focused_field: str | None
     scroll_px: int
     clock: str
-    battery_percent: int
+    battery_percent: int | None
+    """None where the status bar does not show it."""
     launcher: bool
     banner: tuple[str, str, str] | None = None
     """A notification: its app's package, its title and its text."""

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from device_scripts.virtual_phone.ui.boxes import Box, Frame
 from device_scripts.virtual_phone.ui.keyboard import keyboard_boxes
+from device_scripts.virtual_phone.ui.material_placing import app_bar, floating, floating_px
 from device_scripts.virtual_phone.ui.placing import place_widget
 from device_scripts.virtual_phone.ui.widgets import Dialog, Screen, Widget
 
@@ -20,13 +21,16 @@ def place(screen: Screen, frame: Frame) -> tuple[Box, ...]:
         keys = _keys(frame.width_px, bottom, sizes.keyboard_row)
         bottom = keys[0].rect[1]
     top = sizes.status_bar
-    boxes = [] if frame.launcher else [Box("title", "title", screen.title, (0, top, frame.width_px, top + sizes.title))]
+    boxes = [] if frame.launcher else app_bar(screen.title, screen.up, screen.actions, frame)
     top += 0 if frame.launcher else sizes.title
     footer, bottom = _footer(screen, frame, bottom)
     body = _body(screen.body, frame, top)
-    body = [_shift(box, _scroll_within(body, frame.scroll_px, top, bottom)) for box in body]
+    end = bottom - _floating_room(screen, frame)
+    body = [_shift(box, _scroll_within(body, frame.scroll_px, top, end)) for box in body]
     visible = [_clip(box, top, bottom) for box in body if _shows(box, top, bottom)]
     boxes += [box for box in visible if box.rect[3] - box.rect[1] >= sizes.font or box.role == "list"]
+    if screen.floating is not None and not keys:
+        boxes.append(floating(screen.floating, frame, bottom))
     boxes += footer
     boxes += keys
     boxes += _furniture(frame)
@@ -51,8 +55,14 @@ def content_height(screen: Screen, frame: Frame) -> int:
     sizes = frame.metrics
     top = sizes.status_bar + (0 if frame.launcher else sizes.title)
     _, bottom = _footer(screen, frame, frame.height_px - sizes.navigation_bar)
+    bottom -= _floating_room(screen, frame)
     body = _body(screen.body, frame, top)
     return max(0, max((box.rect[3] for box in body), default=top) - bottom)
+
+
+def _floating_room(screen: Screen, frame: Frame) -> int:
+    """Return the pixels below the body in which the floating button covers none of it."""
+    return floating_px(frame.metrics) + frame.metrics.margin if screen.floating is not None else 0
 
 
 def _shows(box: Box, top: int, bottom: int) -> bool:
@@ -88,9 +98,8 @@ def _body(widgets: tuple[Widget, ...], frame: Frame, top: int) -> list[Box]:
 
 def _furniture(frame: Frame) -> list[Box]:
     width, height, bar = frame.width_px, frame.height_px, frame.metrics.navigation_bar
-    status = Box(
-        "status", "status", frame.clock, (0, 0, width, frame.metrics.status_bar), text=str(frame.battery_percent)
-    )
+    percent = "" if frame.battery_percent is None else str(frame.battery_percent)
+    status = Box("status", "status", frame.clock, (0, 0, width, frame.metrics.status_bar), text=percent)
     thirds = [round(width * index / 3) for index in range(4)]
     names = ("back", "home", "recents")
     buttons = [
@@ -133,4 +142,4 @@ def _clip(box: Box, top: int, bottom: int) -> Box:
     left, upper, right, lower = box.rect
     if upper >= top and lower <= bottom:
         return box
-    return replace(box, rect=(left, max(upper, top), right, min(lower, bottom)))
+    return replace(box, rect=(left, max(upper, top), right, min(lower, bottom)), full=box.rect)

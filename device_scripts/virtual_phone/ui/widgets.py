@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from device_scripts.virtual_phone.ui.material import Action, Material
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -99,6 +101,8 @@ class Grid:
 
     columns: int
     cells: tuple[Button | Picture, ...]
+    tall: bool = False
+    """Higher buttons where there is room for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,22 +114,14 @@ class Dialog:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of a list with a second, smaller line under it and words at its right; tapping it reports ``id``."""
-
-    id: str
-    label: str
-    below: str = ""
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Cell:
     """One key of a pad; without an ``id`` it cannot be tapped."""
 
     id: str
     label: str
     selected: bool = False
+    marked: bool = False
+    """With a dot under its label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +130,10 @@ class CellGrid:
 
     cells: tuple[Cell, ...]
     columns: int
+    tall: bool = False
+    """Higher keys where there is room for them."""
+    plain: bool = False
+    """Without tiles, as the days of a month are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +194,13 @@ Widget = (
     | Tabs
     | Picture
     | Grid
-    | Entry
     | CellGrid
     | Bubble
     | Beside
     | PageDots
     | Paragraph
     | CardRow
+    | Material
 )
 
 
@@ -213,3 +213,9 @@ class Screen:
     dialog: Dialog | None = None
     footer: tuple[Widget, ...] = field(default=())
     """Stays at the bottom, above the keyboard, while the body scrolls."""
+    up: bool = False
+    """With a button before the title that does what the back key does."""
+    actions: tuple[Action, ...] = field(default=())
+    """Buttons after the title."""
+    floating: Action | None = None
+    """A round button over the body's lower right corner; not there while the keyboard is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -52,8 +53,8 @@ class BreakingPhone(FakePhone):
     broke = 0
 
     @property
-    def breaks(self) -> int:
-        return self.broke
+    def mended(self) -> Counter[str]:
+        return Counter(closed_stream=self.broke)
 
 
 class AlwaysReached(FakeTemplate):

@@ -28,7 +28,7 @@ def test_the_basics_suite_is_what_it_says() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["cards", "general"])
+@pytest.mark.parametrize("name", ["cards", "general", "settings"])
 def test_a_suite_that_clears_apps_is_refused_but_for_a_virtual_phone(name: str) -> None:
     with pytest.raises(UsageError, match=f"the suite {name} for fake-1, expected a virtual phone"):
         require_fit(name, FakeDevice())  # says nothing of its product
@@ -45,11 +45,13 @@ def test_the_basics_suite_asks_nothing_of_the_device() -> None:
 
 
 def test_an_unknown_suite_is_refused() -> None:
-    with pytest.raises(UsageError, match="expected one of basics, cards, general"):
+    with pytest.raises(UsageError, match="expected one of basics, cards, general, settings"):
         suite_named("phone")
 
 
-@pytest.mark.parametrize("template", [*SUITE, *suite_named("general")], ids=lambda template: template.name)
+@pytest.mark.parametrize(
+    "template", [*SUITE, *suite_named("general"), *suite_named("settings")], ids=lambda template: template.name
+)
 def test_splits_are_disjoint_by_parameter_value_and_whole(template: FakeTemplate) -> None:
     train, held = template.instances("train"), template.instances("held")
     combinations = 1
