@@ -12,8 +12,11 @@ from device_scripts.virtual_phone.apps.more import MORE_APPS
 from device_scripts.virtual_phone.apps.notes import Notes
 from device_scripts.virtual_phone.apps.paged_launcher import PagedLauncher
 from device_scripts.virtual_phone.apps.settings import Settings
+from device_scripts.virtual_phone.apps.web_browser import WebBrowser
 
 BASIC: tuple[App, ...] = (Settings(), Clock(), Notes(), Browser())
+FULL_BASIC: tuple[App, ...] = (*BASIC[:-1], WebBrowser())
+"""The same apps with the full set's browser, which sees more of the web."""
 MORE: tuple[App, ...] = (
     Contacts(),
     Messages(),
@@ -23,7 +26,9 @@ APP_SETS = {
     app_set.name: app_set
     for app_set in (
         AppSet("basic", Launcher(BASIC), BASIC),
-        AppSet("full", PagedLauncher(BASIC, MORE, CARD_APPS, MORE_APPS), (*BASIC, *MORE, *CARD_APPS, *MORE_APPS)),
+        AppSet(
+            "full", PagedLauncher(FULL_BASIC, MORE, CARD_APPS, MORE_APPS), (*FULL_BASIC, *MORE, *CARD_APPS, *MORE_APPS)
+        ),
     )
 }
 

@@ -20,6 +20,7 @@ _CLASS_BY_ROLE: Final = {
     "image": "android.widget.ImageView",
     "key": "android.widget.Button",
     "link": "android.widget.TextView",
+    "page": "android.webkit.WebView",
     "pad": "android.widget.Button",
     "paragraph": "android.widget.TextView",
     "row": "android.widget.LinearLayout",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from device_scripts.virtual_phone.ui.theme import Metrics
+from device_scripts.virtual_phone.ui.web import Look
 
 Rect = tuple[int, int, int, int]
 
@@ -29,6 +30,10 @@ class Box:
     below: str = ""
     whole: bool = False
     picture: bytes = b""
+    look: Look | None = None
+    """How it is drawn, where it is part of a web page."""
+    full: Rect | None = None
+    """Where it would lie in whole, where it has a look and is cut off at an edge."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from device_scripts.virtual_phone.ui.glyphs import draw_glyph
 from device_scripts.virtual_phone.ui.pictures import fit_picture
 from device_scripts.virtual_phone.ui.text import cut
 from device_scripts.virtual_phone.ui.theme import Colour, Metrics, Palette, font
+from device_scripts.virtual_phone.ui.web_paint import paint_web
 from device_scripts.virtual_phone.ui.writing import write
 
 WALLPAPER_TOP = (38, 58, 104)
@@ -47,7 +48,10 @@ class _Painter:
         self._draw = ImageDraw.Draw(image)
 
     def paint(self, box: Box) -> None:
-        getattr(self, f"_{box.role}")(box)
+        if box.look is not None:
+            paint_web(self.image, box, self._metrics, self._palette)
+        else:
+            getattr(self, f"_{box.role}")(box)
 
     def _write(self, text: str, x: float, y: float, size_px: int, colour: Colour, anchor: str = "lm") -> None:
         write(self.image, (x, y), text, size_px, colour, anchor)

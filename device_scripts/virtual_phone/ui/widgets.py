@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from device_scripts.virtual_phone.ui.theme import Colour
+from device_scripts.virtual_phone.ui.web import PLAIN, Block, Look
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -110,6 +113,22 @@ class Dialog:
 
 
 @dataclass(frozen=True, slots=True)
+class Popup:
+    """A part of a web page in front of the rest of it; nothing under it can be tapped."""
+
+    title: str
+    block: Block
+    look: Look = PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """A part of a web page, from edge to edge."""
+
+    block: Block
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A line of a list with a second, smaller line under it and words at its right; tapping it reports ``id``."""
 
@@ -201,6 +220,7 @@ Widget = (
     | PageDots
     | Paragraph
     | CardRow
+    | Web
 )
 
 
@@ -210,6 +230,10 @@ class Screen:
 
     title: str
     body: tuple[Widget, ...] = field(default=())
-    dialog: Dialog | None = None
+    dialog: Dialog | Popup | None = None
     footer: tuple[Widget, ...] = field(default=())
     """Stays at the bottom, above the keyboard, while the body scrolls."""
+    header: tuple[Widget, ...] = ()
+    """Stays at the top in place of the title."""
+    ground: Colour | None = None
+    """The colour under the body, where it is not the theme's."""
