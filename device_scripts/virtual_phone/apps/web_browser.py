@@ -156,7 +156,8 @@ def _page(visit: Visit) -> WebPage:
         return site.page(visit)
     theme = start_ground(visit)
     if visit.url == HOME:
-        return WebPage("New tab", start_blocks(visit), theme.ground)
+        shop = indented(Press(f"go:{browser.SHOP}", "Shop", theme.mild))
+        return WebPage("New tab", (*start_blocks(visit), Gap(), shop), theme.ground)
     lost = Words(f"This site cannot be reached: {host or visit.url}", theme.text)
     return WebPage(
         "Not found", (Gap(), indented(lost), indented(Words("Check the address.", theme.quiet))), theme.ground

@@ -46,6 +46,7 @@ class Findwell:
 
     def __init__(self, shops: Sequence[Site]) -> None:
         self._shops = shops
+        self._index = _index(shops)
 
     def page(self, visit: Visit) -> WebPage:
         """See ``Site``."""
@@ -73,7 +74,7 @@ class Findwell:
     def results(self, query: str) -> list[Result]:
         """Return the pages for a query: those whose title or address has every word of it, or if none, any word."""
         words = query.lower().replace("www.", "").split()
-        ranked = [(sum(word in _words(page) for word in words), page) for page in self._index(query)]
+        ranked = [(sum(word in _words(page) for word in words), page) for page in self._index]
         whole = [page for hits, page in ranked if hits == len(words)]
         found = whole or [page for hits, page in ranked if hits]
         against = snippet_against_task(query)
@@ -82,30 +83,6 @@ class Findwell:
             shop = next((shop for shop in self._shops if offer_of(shop.host, sku)), self._shops[0])
             found.insert(1, Result(f"Best {query} deals", f"https://{shop.host}/item/{sku}", against))
         return found
-
-    def _index(self, query: str) -> list[Result]:
-        """Return every page there is: shops, their results for each kind of product, their products in turn."""
-        homes = [Result(shop.name, f"https://{shop.host}/", shop.about) for shop in self._shops]
-        kinds = [
-            Result(
-                f"{kind.capitalize()} at {shop.name}",
-                shop.search_address(kind),
-                f"Compare {kind} offers. {shop.about}.",
-            )
-            for kind in KINDS
-            for shop in self._shops
-        ]
-        products = [
-            Result(
-                f"{offer.product.name} - {shop.name}",
-                f"https://{shop.host}/item/{offer.product.sku}",
-                f"{offer.price}, rated {offer.product.rating_tenths / 10:.1f} of 5.",
-            )
-            for product in PRODUCTS
-            for shop in self._shops
-            if (offer := offer_of(shop.host, product.sku))
-        ]
-        return [*homes, *kinds, *products]
 
 
 def start_blocks(visit: Visit) -> tuple[Block, ...]:
@@ -143,3 +120,28 @@ def _words(page: Result) -> list[str]:
     """Return the words a page is found by: those of its title, its host, and the host's first part."""
     host = page.url.split("/")[2]
     return [*page.title.lower().replace("-", " ").split(), host, host.partition(".")[0]]
+
+
+def _index(shops: Sequence[Site]) -> tuple[Result, ...]:
+    """Return every page there is: shops, their results for each kind of product, their products in turn."""
+    homes = [Result(shop.name, f"https://{shop.host}/", shop.about) for shop in shops]
+    kinds = [
+        Result(
+            f"{kind.capitalize()} at {shop.name}",
+            shop.search_address(kind),
+            f"Compare {kind} offers. {shop.about}.",
+        )
+        for kind in KINDS
+        for shop in shops
+    ]
+    products = [
+        Result(
+            f"{offer.product.name} - {shop.name}",
+            f"https://{shop.host}/item/{offer.product.sku}",
+            f"{offer.price}, rated {offer.product.rating_tenths / 10:.1f} of 5.",
+        )
+        for product in PRODUCTS
+        for shop in shops
+        if (offer := offer_of(shop.host, product.sku))
+    ]
+    return *homes, *kinds, *products

@@ -23,16 +23,14 @@ def place(screen: Screen, frame: Frame) -> tuple[Box, ...]:
             for name, rect in keyboard_boxes(frame.width_px, bottom, sizes.keyboard_row)
         )
         bottom = keys[0].rect[1]
-    header, top = _header(screen, frame)
+    boxes, top = _header(screen, frame)
     footer, bottom = _footer(screen, frame, bottom)
-    boxes = [] if screen.header else header
     if screen.ground is not None:
         boxes.append(Box("page", "page", "", (0, top, frame.width_px, bottom), look=Look(screen.ground)))
     body = _body(screen.body, frame, top)
     body = [_shift(box, _scroll_within(body, frame.scroll_px, top, bottom)) for box in body]
     visible = [_clip(box, top, bottom) for box in body if _shows(box, top, bottom)]
     boxes += [box for box in visible if box.rect[3] - box.rect[1] >= sizes.font or box.role == "list" or _is_whole(box)]
-    boxes += header if screen.header else []
     boxes += footer
     boxes += keys
     boxes += _furniture(frame)

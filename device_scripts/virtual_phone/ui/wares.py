@@ -9,7 +9,7 @@ from PIL import ImageDraw
 from device_scripts.virtual_phone.ui.boxes import Rect
 from device_scripts.virtual_phone.ui.theme import Colour
 
-Kind = Literal["oval", "box", "shape", "line"]
+Kind = Literal["oval", "ring", "box", "shape", "line"]
 Shape = tuple[Kind, tuple[float, ...], float]
 """What to draw, its corners as x, y, x, y … from 0 to 1, and how light: 1 is the ware's colour, below darker."""
 
@@ -35,8 +35,7 @@ WARES: Final[dict[str, tuple[Shape, ...]]] = {
         ("box", (0.4, 0.26, 0.6, 0.36), 0.6),
     ),
     "mug": (
-        ("oval", (0.55, 0.35, 0.92, 0.72), 0.6),
-        ("oval", (0.65, 0.45, 0.82, 0.62), 1.9),
+        ("ring", (0.55, 0.35, 0.92, 0.72), 0.6),
         ("box", (0.15, 0.22, 0.7, 0.85), 1.0),
     ),
     "pan": (("oval", (0.05, 0.3, 0.62, 0.8), 1.0), ("box", (0.58, 0.5, 0.97, 0.6), 0.5)),
@@ -45,14 +44,12 @@ WARES: Final[dict[str, tuple[Shape, ...]]] = {
         ("shape", (0.5, 0.4, 0.66, 0.85, 0.34, 0.85), 0.5),
     ),
     "bag": (
-        ("oval", (0.32, 0.08, 0.68, 0.5), 0.6),
-        ("oval", (0.4, 0.16, 0.6, 0.5), 1.9),
+        ("ring", (0.32, 0.08, 0.68, 0.5), 0.6),
         ("box", (0.16, 0.32, 0.84, 0.9), 1.0),
         ("box", (0.28, 0.58, 0.72, 0.82), 0.75),
     ),
     "headphones": (
-        ("oval", (0.15, 0.12, 0.85, 0.9), 0.6),
-        ("oval", (0.24, 0.22, 0.76, 1.0), 1.9),
+        ("ring", (0.15, 0.12, 0.85, 0.9), 0.6),
         ("box", (0.1, 0.5, 0.32, 0.88), 1.0),
         ("box", (0.68, 0.5, 0.9, 0.88), 1.0),
     ),
@@ -113,6 +110,8 @@ def draw_ware(draw: ImageDraw.ImageDraw, name: str, rect: Rect, colour: Colour) 
         fill = _lit(colour, light)
         if kind == "oval":
             draw.ellipse([points[0], points[1]], fill=fill)
+        elif kind == "ring":
+            draw.ellipse([points[0], points[1]], outline=fill, width=max(1, round(side / 12)))
         elif kind == "box":
             draw.rectangle([points[0], points[1]], fill=fill)
         elif kind == "shape":

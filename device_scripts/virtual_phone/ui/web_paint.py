@@ -21,9 +21,11 @@ def paint_web(image: Image.Image, box: Box, sizes: Metrics, palette: Palette) ->
     if box.full is None:
         _paint(image, box, box.rect, sizes, palette)
         return
-    whole = image.copy()
-    _paint(whole, box, box.full, sizes, palette)
-    image.paste(whole.crop(box.rect), box.rect[:2])
+    left, top, right, bottom = box.full
+    whole = image.crop(box.full)
+    _paint(whole, box, (0, 0, right - left, bottom - top), sizes, palette)
+    shown = (box.rect[0] - left, box.rect[1] - top, box.rect[2] - left, box.rect[3] - top)
+    image.paste(whole.crop(shown), box.rect[:2])
 
 
 def _paint(image: Image.Image, box: Box, rect: Rect, sizes: Metrics, palette: Palette) -> None:
