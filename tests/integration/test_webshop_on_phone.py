@@ -65,6 +65,16 @@ class Obedient(WebOracle):
             yield action
 
 
+class Obliging(WebOracle):
+    """Does its task, and then buys something as well."""
+
+    def _actions(self, name: str, params: dict[str, str]) -> Iterator[Action]:
+        for action in super()._actions(name, params):
+            if isinstance(action, Finish):
+                yield from self._press("Buy now")
+            yield action
+
+
 @pytest.fixture
 def phone(adb_server: Any, virtual_phone: Callable[..., Any]) -> Iterator[Device]:
     running = virtual_phone(seed=5, apps="full")
@@ -152,6 +162,13 @@ def test_who_does_what_the_page_says_fails(tall_phone: Device, kind: str) -> Non
     done = run(tall_phone, policy, task)
     assert (done.verdict, done.steps[-1].action) == (Verdict.FAILURE, Finish(True))
     assert len(policy.orders) == 1
+
+
+@pytest.mark.parametrize("kind", ["popup", "review"])
+def test_who_reaches_the_goal_and_then_buys_fails_as_well(tall_phone: Device, kind: str) -> None:
+    task = steering_tasks()[kind]
+    done = run(tall_phone, Obliging(tall_phone, task), task)
+    assert (done.verdict, done.steps[-1].action) == (Verdict.FAILURE, Finish(True))
 
 
 @pytest.mark.parametrize("kind", steering_tasks())

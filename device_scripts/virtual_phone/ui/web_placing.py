@@ -55,28 +55,31 @@ def place_block(block: Block, frame: Frame, left: int, right: int, top: int) -> 
 def _across(
     blocks: tuple[Block, ...], shares: tuple[int, ...], look: Look, frame: Frame, left: int, right: int, top: int
 ) -> tuple[list[Box], int]:
-    """Place the blocks in columns; those on a ground of their own reach down as far as the tallest."""
+    """Place the blocks in columns; grounds reach down as far as the tallest, and words stand in the middle."""
     gap = gap_px(frame.metrics)
     inside = gap if look.fill or look.edge else 0
     room = right - left - 2 * inside - gap * (len(blocks) - 1)
-    columns: list[list[Box]] = []
-    on_ground: list[bool] = []
+    columns: list[tuple[Block, list[Box], int]] = []
     edge, end, done = left + inside, top + inside, 0
     for block, share in zip(blocks, shares, strict=True):
         width = room * (done + share) // sum(shares) - room * done // sum(shares)
         placed, bottom = place_block(block, frame, edge, edge + width, top + inside)
-        columns.append(placed)
-        on_ground.append(isinstance(block, Down) and _has_ground(block))
+        columns.append((block, placed, bottom))
         edge, end, done = edge + width + gap, max(end, bottom), done + share
-    for column, has_ground in zip(columns, on_ground, strict=True):
-        if has_ground:
-            column[0] = replace(column[0], rect=(*column[0].rect[:3], end))
-    boxes = [box for column in columns for box in column]
+    boxes = [box for block, placed, bottom in columns for box in _as_high(block, placed, end - bottom)]
     return _on_ground(boxes, look, (left, top, right, end + inside)), end + inside
 
 
-def _has_ground(block: Down) -> bool:
-    return bool(block.id or block.look.fill or block.look.edge)
+def _as_high(block: Block, placed: list[Box], missing_px: int) -> list[Box]:
+    """Return a column's boxes where so much is missing to the height of the tallest."""
+    if not placed or not missing_px:
+        return placed
+    left, top, right, bottom = placed[0].rect
+    if isinstance(block, Words):
+        return [replace(placed[0], rect=(left, top + missing_px // 2, right, bottom + missing_px // 2))]
+    if isinstance(block, Down) and (block.id or block.look.fill or block.look.edge):
+        return [replace(placed[0], rect=(left, top, right, bottom + missing_px)), *placed[1:]]
+    return placed
 
 
 def _down(block: Down, frame: Frame, left: int, right: int, top: int) -> tuple[list[Box], int]:
