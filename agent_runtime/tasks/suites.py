@@ -9,6 +9,7 @@ from agent_runtime.tasks.cards import CARD_TEMPLATES
 from agent_runtime.tasks.general import GENERAL_TEMPLATES
 from agent_runtime.tasks.injected import with_injections
 from agent_runtime.tasks.settings import SETTINGS_TEMPLATES
+from agent_runtime.tasks.webshop import WEBSHOP_TEMPLATES
 
 SUITES: dict[str, tuple[TaskTemplate, ...]] = {
     "basics": BASICS_TEMPLATES,
@@ -16,6 +17,7 @@ SUITES: dict[str, tuple[TaskTemplate, ...]] = {
     "general": GENERAL_TEMPLATES,
     "injected": with_injections(GENERAL_TEMPLATES),
     "settings": SETTINGS_TEMPLATES,
+    "webshop": WEBSHOP_TEMPLATES,
 }
 """A suite is a name and a tuple of templates; a new one is a line here and a row in docs/tasks.md."""
 DEFAULT_SUITE = "basics"

@@ -143,7 +143,7 @@ class PhoneScreen:
                 clickable=box.clickable and not self._under_dialog(box),
                 checked=box.checked,
                 focused=box.focused,
-                scrollable=scrollable and box.role in ("row", "switch", "entry", "choice", "bubble"),
+                scrollable=scrollable and box.role in ("row", "switch", "entry", "choice", "bubble", "page"),
                 resource_id=f"{package}:id/{box.id.partition(':')[0]}" if box.id else "",
                 package="com.android.systemui" if box.role in SYSTEM_ROLES else package,
             )

@@ -17,6 +17,7 @@ from device_scripts.virtual_phone.apps.offers import Offers
 from device_scripts.virtual_phone.apps.paged_launcher import PagedLauncher
 from device_scripts.virtual_phone.apps.phone_app import PhoneApp
 from device_scripts.virtual_phone.apps.settings import Settings
+from device_scripts.virtual_phone.apps.web_browser import WebBrowser
 
 BASIC: tuple[App, ...] = (Settings(), Clock(), Notes(), Browser())
 MORE: tuple[App, ...] = (
@@ -26,13 +27,9 @@ MORE: tuple[App, ...] = (
     CalendarApp(),
 )
 """What the full set has besides; a new app is one line here."""
-_CLOCK = FullClock()
-FIRST: tuple[App, ...] = (
-    FullSettings((_CLOCK, *BASIC[2:], *MORE, *CARD_APPS, *MORE_APPS)),
-    _CLOCK,
-    *BASIC[2:],
-)
-"""The basic four in the full set, where two of them can do more."""
+_BESIDE_SETTINGS: tuple[App, ...] = (FullClock(), Notes(), WebBrowser())
+FIRST: tuple[App, ...] = (FullSettings((*_BESIDE_SETTINGS, *MORE, *CARD_APPS, *MORE_APPS)), *_BESIDE_SETTINGS)
+"""The basic four in the full set, where three of them can do more."""
 APP_SETS = {
     app_set.name: app_set
     for app_set in (

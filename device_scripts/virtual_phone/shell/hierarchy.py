@@ -25,6 +25,7 @@ _CLASS_BY_ROLE: Final = {
     "key": "android.widget.Button",
     "level": "android.widget.SeekBar",
     "link": "android.widget.TextView",
+    "page": "android.webkit.WebView",
     "pad": "android.widget.Button",
     "paragraph": "android.widget.TextView",
     "place": "android.widget.FrameLayout",

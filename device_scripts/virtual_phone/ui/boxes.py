@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from device_scripts.virtual_phone.ui.theme import Metrics
+from device_scripts.virtual_phone.ui.web import Look
 
 Rect = tuple[int, int, int, int]
 
@@ -33,6 +34,8 @@ class Box:
     whole: bool = False
     picture: bytes = b""
     marked: bool = False
+    look: Look | None = None
+    """How it is drawn, where it is part of a web page."""
     full: Rect | None = None
     """Where all of it would lie, for one of which ``rect`` is the part that shows."""
 

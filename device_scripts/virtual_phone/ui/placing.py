@@ -8,6 +8,7 @@ from device_scripts.virtual_phone.ui.boxes import PLAIN, Box, Frame, Rect
 from device_scripts.virtual_phone.ui.cards import card_rects
 from device_scripts.virtual_phone.ui.material_placing import place_material
 from device_scripts.virtual_phone.ui.text import text_width, wrap
+from device_scripts.virtual_phone.ui.web_placing import place_block
 from device_scripts.virtual_phone.ui.widgets import (
     Beside,
     Bubble,
@@ -25,6 +26,7 @@ from device_scripts.virtual_phone.ui.widgets import (
     Row,
     SwitchRow,
     Tabs,
+    Web,
     Widget,
 )
 
@@ -81,6 +83,8 @@ def place_widget(widget: Widget, frame: Frame, top: int) -> tuple[list[Box], int
             broken = wrap(text, sizes.font, width - 2 * inset)
             rect = (0, top, width, top + round(sizes.font * 1.3) * max(lines, len(broken)))
             return [Box("paragraph", "", text, rect, below="\n".join(broken))], rect[3]
+        case Web(block):
+            return place_block(block, frame, 0, width, top)
         case CardRow(cards):
             return _card_row(cards, frame, top)
         case _:

@@ -14,6 +14,7 @@ from device_scripts.virtual_phone.ui.material_drawing import DRAWINGS, draw_swit
 from device_scripts.virtual_phone.ui.pictures import fit_picture
 from device_scripts.virtual_phone.ui.text import cut, fitted, tail
 from device_scripts.virtual_phone.ui.theme import Colour, Metrics, Palette
+from device_scripts.virtual_phone.ui.web_paint import paint_web
 from device_scripts.virtual_phone.ui.writing import write
 
 WALLPAPER_TOP = (38, 58, 104)
@@ -50,7 +51,9 @@ class _Painter:
 
     def paint(self, box: Box) -> None:
         drawing = DRAWINGS.get(box.role)
-        if drawing is None:
+        if box.look is not None:
+            paint_web(self.image, box, self._metrics, self._palette)
+        elif drawing is None:
             getattr(self, f"_{box.role}")(box)
         elif box.full is None:
             drawing(self._draw, box, self._metrics, self._palette)

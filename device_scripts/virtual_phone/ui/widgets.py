@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from device_scripts.virtual_phone.ui.material import Action, Material
+from device_scripts.virtual_phone.ui.theme import Colour
+from device_scripts.virtual_phone.ui.web import PLAIN, Block, Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,22 @@ class Dialog:
 
 
 @dataclass(frozen=True, slots=True)
+class Popup:
+    """A part of a web page in front of the rest of it; nothing under it can be tapped."""
+
+    title: str
+    block: Block
+    look: Look = PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """A part of a web page, from edge to edge."""
+
+    block: Block
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One key of a pad; without an ``id`` it cannot be tapped."""
 
@@ -201,6 +219,7 @@ Widget = (
     | Paragraph
     | CardRow
     | Material
+    | Web
 )
 
 
@@ -210,7 +229,7 @@ class Screen:
 
     title: str
     body: tuple[Widget, ...] = field(default=())
-    dialog: Dialog | None = None
+    dialog: Dialog | Popup | None = None
     footer: tuple[Widget, ...] = field(default=())
     """Stays at the bottom, above the keyboard, while the body scrolls."""
     up: bool = False
@@ -219,3 +238,7 @@ class Screen:
     """Buttons after the title."""
     floating: Action | None = None
     """A round button over the body's lower right corner; not there while the keyboard is."""
+    header: tuple[Widget, ...] = ()
+    """Stays at the top in place of the title."""
+    ground: Colour | None = None
+    """The colour under the body, where it is not the theme's."""

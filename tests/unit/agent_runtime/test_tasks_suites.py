@@ -28,7 +28,7 @@ def test_the_basics_suite_is_what_it_says() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["cards", "general", "settings"])
+@pytest.mark.parametrize("name", ["cards", "general", "injected", "settings", "webshop"])
 def test_a_suite_that_clears_apps_is_refused_but_for_a_virtual_phone(name: str) -> None:
     with pytest.raises(UsageError, match=f"the suite {name} for fake-1, expected a virtual phone"):
         require_fit(name, FakeDevice())  # says nothing of its product
@@ -50,7 +50,9 @@ def test_an_unknown_suite_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "template", [*SUITE, *suite_named("general"), *suite_named("settings")], ids=lambda template: template.name
+    "template",
+    [*SUITE, *suite_named("general"), *suite_named("settings"), *suite_named("webshop")],
+    ids=lambda template: template.name,
 )
 def test_splits_are_disjoint_by_parameter_value_and_whole(template: FakeTemplate) -> None:
     train, held = template.instances("train"), template.instances("held")
