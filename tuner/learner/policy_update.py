@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from agent_runtime.policy.prompt import PromptBuilder
+from agent_runtime.policy.score import AnswerStates, answer_states
 from agent_runtime.policy.score import Utterance as Scored
-from agent_runtime.policy.score import score_utterances
-from tuner.coso.objectives import token_log_probs_and_entropies
+from agent_runtime.policy.shown import ShownInputs
+from tuner.coso.lean_head import lean_log_probs_and_entropies
+from tuner.learner.buckets import length_buckets
 from tuner.learner.causal import CausalWeights
 from tuner.learner.experience import Candidate
 from tuner.learner.finite import MOMENT_LIMIT, PARAMETER_LIMIT, clip_gradients, require_bounded, require_finite
@@ -47,7 +49,7 @@ class PolicyUpdater:
     def __init__(
         self,
         model: Any,
-        prompts: PromptBuilder,
+        shown: ShownInputs,
         weights: CausalWeights,
         loss: PolicyLoss,
         learning_rate: float,
@@ -57,7 +59,7 @@ class PolicyUpdater:
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(self.parameters, lr=learning_rate, weight_decay=0.0)
         self._model = model
-        self._prompts = prompts
+        self._shown = shown
         self._weights = weights
         self._loss = loss
         self._max_grad_norm = max_grad_norm
@@ -88,21 +90,35 @@ class PolicyUpdater:
 
     def _parts(self, batch: Sequence[Candidate]) -> Iterator[_Part]:
         """Split the batch, utterances of like length together, and compute each part's loss."""
-        order = sorted(range(len(batch)), key=lambda place: len(batch[place].sample.utterance.token_ids))
-        for start in range(0, len(order), self._micro_batch_size):
-            places = order[start : start + self._micro_batch_size]
+        lengths = [len(candidate.sample.utterance.token_ids) for candidate in batch]
+        for places in length_buckets(lengths, self._micro_batch_size):
             yield self._part(places, [batch[place] for place in places])
 
     def _part(self, places: list[int], rows: Sequence[Candidate]) -> _Part:
         scored = [Scored(r.sample.prompt, r.sample.screenshot_png, r.sample.utterance.token_ids) for r in rows]
-        scores = score_utterances(self._model, self._prompts, scored)
-        temperatures = scores.logits.new_tensor([row.sample.temperature for row in rows])
-        logits = scores.logits / temperatures[:, None, None]
-        log_probs, entropies = token_log_probs_and_entropies(logits, scores.token_ids)
+        states = answer_states(self._model, self._shown, scored)
+        temperatures = states.hidden.new_tensor([row.sample.temperature for row in rows])
+        log_probs, entropies = per_token(states, temperatures)
         utterances = [row.sample.utterance for row in rows]
-        causal = self._weights.rows(utterances, entropies.detach(), logits.detach())
-        loss = self._loss.of(rows, log_probs, entropies, causal, scores.mask)
-        return _Part(places, loss, (entropies * scores.mask).sum(1).detach())
+        causal = self._weights.rows(utterances, entropies.detach(), partial(_probabilities, states, temperatures))
+        loss = self._loss.of(rows, log_probs, entropies, causal, states.mask)
+        return _Part(places, loss, (entropies * states.mask).sum(1).detach())
+
+
+def per_token(states: AnswerStates, temperatures: Tensor) -> tuple[Tensor, Tensor]:
+    """Return log-probs and entropies [B, T], 0 at padding."""
+    seen = states.mask.bool()
+    spread = temperatures.unsqueeze(1).expand(seen.shape)[seen]
+    found = lean_log_probs_and_entropies(states.hidden[seen], states.token_ids[seen], spread, states.head)
+    rows = [packed.new_zeros(seen.shape).masked_scatter(seen, packed) for packed in found]
+    return rows[0], rows[1]
+
+
+@torch.no_grad()
+def _probabilities(states: AnswerStates, temperatures: Tensor, row: int) -> Tensor:
+    """Return what the policy gives every word at each place of one utterance, [T, V]."""
+    length = int(states.mask[row].sum())
+    return (states.head(states.hidden[row, :length]) / temperatures[row]).softmax(-1)
 
 
 def _figures(parts: Sequence[_Part], gradient_norm: float, rows: int) -> StepFigures:

@@ -12,7 +12,9 @@ from agent_runtime.actions import grammar_named
 from agent_runtime.policy.checkpoint import LoadedModel, load_model
 from agent_runtime.policy.identity import AgentDefaults, agent_defaults
 from agent_runtime.policy.lora import adapter_tensors, attach_lora
+from agent_runtime.policy.lora_product import join_lora_products
 from agent_runtime.policy.prompt import PromptBuilder
+from agent_runtime.policy.shown import ShownInputs
 from tuner.config import LearnerConfig, NullToken
 from tuner.coso.action_model import ActionModel
 from tuner.coso.counterfactual import ScmWeights
@@ -45,6 +47,7 @@ class Student:
         grammar = grammar_named(config.action_grammar, defaults.image_size_px)
         prompts = PromptBuilder(loaded.encoder, grammar, defaults.prompt_style)
         self._peft = attach_lora(loaded.model, config.lora_r, config.lora_alpha, config.target_modules, config.seed)
+        join_lora_products(self._peft)
         self._action_model = _action_model(loaded.encoder.tokenizer, config.seed)
         self.rehearsal = Rehearsal(grammar, self._text.encode, self._text.decode, config.seed)
         self.rehearsal.per_milles = whole_coordinates(loaded.encoder.tokenizer.get_vocab())
@@ -61,7 +64,7 @@ class Student:
         thoughts = lru_cache(THOUGHT_MASKS_KEPT)(lambda ids: thought_mask(ids, self._text.decode, grammar.name))
         self.policy = PolicyUpdater(
             self._peft,
-            prompts,
+            ShownInputs(self._peft, prompts),
             self.weights,
             PolicyLoss(config, thoughts),
             config.learning_rate,
