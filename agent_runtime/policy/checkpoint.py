@@ -48,7 +48,7 @@ def load_model(folder: Path, quantization: str, device: str = "cpu") -> LoadedMo
             folder,
             dtype=dtype,
             device_map={"": device},
-            quantization_config=quantization_config(quantization, dtype),
+            quantization_config=_quantization_config(quantization, dtype),
             output_loading_info=True,
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
@@ -75,7 +75,7 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
 
 
-def quantization_config(quantization: str, dtype: torch.dtype) -> Any:
+def _quantization_config(quantization: str, dtype: torch.dtype) -> Any:
     make_config: Any = BitsAndBytesConfig
     match quantization:
         case "nf4":

@@ -25,7 +25,10 @@ class Utterance:
 
 @dataclass(frozen=True)
 class AnswerStates:
-    """``hidden`` [B, T, D] is what ``head`` predicts ``token_ids`` [B, T] from; ``mask`` [B, T] is 1 at tokens."""
+    """``hidden`` [N, D] is what ``head`` predicts the N tokens from, row by row, without padding.
+
+    They are those of ``token_ids`` [B, T] where ``mask`` [B, T] is 1.
+    """
 
     hidden: Tensor
     token_ids: Tensor
@@ -51,7 +54,10 @@ def score_utterances(model: Any, prompts: PromptBuilder, utterances: Sequence[Ut
         PolicyError: a picture is no PNG.
     """
     states = answer_states(model, ShownInputs(model, prompts), utterances)
-    return Scores(states.head(states.hidden), states.token_ids, states.mask)
+    logits = states.head(states.hidden)
+    whole = logits.new_zeros((*states.mask.shape, logits.shape[-1]))
+    whole[states.mask.bool()] = logits
+    return Scores(whole, states.token_ids, states.mask)
 
 
 def answer_states(model: Any, shown: ShownInputs, utterances: Sequence[Utterance]) -> AnswerStates:
@@ -72,10 +78,8 @@ def answer_states(model: Any, shown: ShownInputs, utterances: Sequence[Utterance
     with _answers_show_no_pictures(base, batch, prompt_lengths), last_layer_only_at(base, read):
         hidden = base.model(**batch, **ready).last_hidden_state  # [B, S, D]
     mask = pad_sequence([torch.ones(len(answer)) for answer in answers], batch_first=True).to(device)
-    picked = hidden.new_zeros((*mask.shape, hidden.shape[-1]))
-    picked[mask.bool()] = hidden[read]  # both row by row, from left to right
     token_ids = pad_sequence(answers, batch_first=True).to(device)
-    return AnswerStates(picked, token_ids, mask, base.get_output_embeddings())
+    return AnswerStates(hidden[read], token_ids, mask, base.get_output_embeddings())
 
 
 def _read_positions(prompt_lengths: Tensor, answers: Sequence[Tensor], input_ids: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from tuner.coso.objectives import token_log_probs_and_entropies
 
-CHUNK_TOKENS = 128
+CHUNK_TOKENS = 64
 
 
 def lean_log_probs_and_entropies(

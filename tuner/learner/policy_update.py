@@ -109,7 +109,7 @@ def per_token(states: AnswerStates, temperatures: Tensor) -> tuple[Tensor, Tenso
     """Return log-probs and entropies [B, T], 0 at padding."""
     seen = states.mask.bool()
     spread = temperatures.unsqueeze(1).expand(seen.shape)[seen]
-    found = lean_log_probs_and_entropies(states.hidden[seen], states.token_ids[seen], spread, states.head)
+    found = lean_log_probs_and_entropies(states.hidden, states.token_ids[seen], spread, states.head)
     rows = [packed.new_zeros(seen.shape).masked_scatter(seen, packed) for packed in found]
     return rows[0], rows[1]
 
@@ -117,8 +117,8 @@ def per_token(states: AnswerStates, temperatures: Tensor) -> tuple[Tensor, Tenso
 @torch.no_grad()
 def _probabilities(states: AnswerStates, temperatures: Tensor, row: int) -> Tensor:
     """Return what the policy gives every word at each place of one utterance, [T, V]."""
-    length = int(states.mask[row].sum())
-    return (states.head(states.hidden[row, :length]) / temperatures[row]).softmax(-1)
+    rows = torch.split(states.hidden, [int(length) for length in states.mask.sum(1).tolist()])
+    return (states.head(rows[row]) / temperatures[row]).softmax(-1)
 
 
 def _figures(parts: Sequence[_Part], gradient_norm: float, rows: int) -> StepFigures:

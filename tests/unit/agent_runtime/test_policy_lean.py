@@ -78,8 +78,8 @@ def gradients(peft: Any) -> list[Tensor]:
 
 def lean_gradients(peft: Any, shown: ShownInputs) -> list[Tensor]:
     states = answer_states(peft, shown, MATES)
-    logits = states.head(states.hidden)
-    losses = [loss_of(row[: len(item.token_ids)], item.token_ids) for row, item in zip(logits, MATES, strict=True)]
+    logits = states.head(states.hidden).split([len(item.token_ids) for item in MATES])
+    losses = [loss_of(row, item.token_ids) for row, item in zip(logits, MATES, strict=True)]
     torch.autograd.backward(torch.stack(losses).sum())
     return gradients(peft)
 
