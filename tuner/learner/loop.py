@@ -214,14 +214,15 @@ class Learner:
         self._commits.commit(self._progress, self._student.tensors(), state)
 
     def _report(self, batch: Sequence[StoredTrajectory], outcome: Outcome, seconds: float) -> None:
-        rewards = [steps[0].reward for stored in batch if (steps := self._experience.steps_of(stored.sequence))]
+        judged = [steps[0] for stored in batch if (steps := self._experience.steps_of(stored.sequence))]
         figures = _mean_figures(outcome.steps) | dict(outcome.others)
         figures |= {
             "update": float(self._progress.update),
             "version": float(self._progress.version),
             "optimizer_steps": float(self._progress.optimizer_steps),
             "trajectories_consumed": float(self._progress.trajectories_consumed),
-            "batch_success_rate": sum(rewards) / len(rewards) if rewards else 0.0,
+            "batch_success_rate": sum(step.succeeded for step in judged) / len(judged) if judged else 0.0,
+            "batch_reward": sum(step.reward for step in judged) / len(judged) if judged else 0.0,
             "refused_steps": float(outcome.refused),
             "scm_loss": outcome.scm_loss,
             "update_seconds": seconds,

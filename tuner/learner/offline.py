@@ -102,7 +102,7 @@ class OfflineStage:
             standing = Standing(PARTS[0], 0, newest)
         stored = [item for item in stored if item.sequence <= standing.last_sequence]
         episodes = [steps for item in stored if (steps := trainable_steps(item, self._student.vocabulary_size))]
-        wins = [step for steps in episodes for step in steps if step.reward > 0]
+        wins = [step for steps in episodes for step in steps if step.succeeded]
         if not wins:
             raise LearnerError(
                 f"Got {len(episodes)} episodes without a success, expected one at least to learn from: "
