@@ -41,7 +41,7 @@ from benchmarks.measures import Measure, in_turn, json_option, report
 from device_scripts.small_vlm.demonstrations import demonstrations
 from tests.tiny_vlm import tiny_checkpoint
 from tuner.config import LearnerConfig
-from tuner.coso.labels import Utterance
+from tuner.coso.labels import Utterance, action_labels
 from tuner.learner.experience import Candidate
 from tuner.learner.policy_loss import PolicyLoss
 from tuner.learner.policy_update import PolicyUpdater, per_token
@@ -160,6 +160,7 @@ def _with_lora(model: Any) -> Any:
 def samples(encode: Callable[[str], list[int]], end_id: int) -> list[StepSample]:
     """Return steps of demonstrations, no two of the same screen."""
     found: dict[bytes, StepSample] = {}
+    grammar = grammar_named("json")
     for example in demonstrations(0):
         file = io.BytesIO()
         example.image.save(file, "PNG")
@@ -173,7 +174,7 @@ def samples(encode: Callable[[str], list[int]], end_id: int) -> list[StepSample]
             prompt=example.prompt,
             screenshot_png=png,
             group=("", ()),
-            utterance=Utterance(ids, ()),
+            utterance=Utterance(ids, action_labels(grammar.parse(example.answer))),
             behaviour_log_prob=0.0,
             behaviour_log_probs=(0.0,) * len(ids),
             temperature=1.0,

@@ -110,6 +110,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "tuner.ingest.ledger",
         "tuner.ingest.version_trials",
         "tuner.canary.standing",
+        "tuner.learner.decisions",
         "tuner.learner.records",
         "coso",
     ),

@@ -109,6 +109,13 @@ class Experience:
         """Return at most ``limit`` steps of any outcome, the newest last."""
         return [step for steps in self._steps.values() for step in steps][-limit:]
 
+    def newest_steps(self, limit: int) -> list[StepSample]:
+        """Return at most ``limit`` steps spread evenly over the fresh episodes, filled up with the latest others."""
+        fresh = [step for sequence in sorted(self._fresh) for step in self.steps_of(sequence)]
+        spread = fresh[:: max(1, -(-len(fresh) // limit))][:limit]
+        older = [step for step in self.latest_steps(2 * limit) if step.key[0] not in self._fresh]
+        return spread + older[len(older) - min(len(older), limit - len(spread)) :]
+
     def unseen_utterances(self, limit: int) -> list[Utterance]:
         """Return at most ``limit`` distinct utterances of the fresh episodes that no older episode here holds."""
         fresh = [step for sequence in sorted(self._fresh) for step in self.steps_of(sequence)]

@@ -1,6 +1,6 @@
 """One optimizer step of the policy's LoRA tensors, with every check before a weight moves. Chooses no samples."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,14 +9,16 @@ import torch
 from torch import Tensor
 
 from agent_runtime.policy.score import AnswerStates, answer_states
-from agent_runtime.policy.score import Utterance as Scored
+from agent_runtime.policy.score import Utterance as ShownUtterance
 from agent_runtime.policy.shown import ShownInputs
+from tuner.coso.labels import action_type
 from tuner.coso.lean_head import lean_log_probs_and_entropies
 from tuner.learner.buckets import length_buckets
 from tuner.learner.causal import CausalWeights
 from tuner.learner.experience import Candidate
 from tuner.learner.finite import MOMENT_LIMIT, PARAMETER_LIMIT, clip_gradients, require_bounded, require_finite
 from tuner.learner.policy_loss import BatchLoss, PolicyLoss
+from tuner.learner.samples import StepSample
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,17 @@ class StepFigures:
     importance: float
     clipped: float
     gradient_norm: float
+    entropy_by_action: Mapping[str, tuple[float, int]]
+    """Entropy in nats of all tokens, and how many they are, by the kind of action the utterance parsed to."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What the policy says of some steps, without gradient; ``temperatures`` and ``log_probs`` [N] are per token."""
+
+    states: AnswerStates
+    temperatures: Tensor
+    log_probs: Tensor
 
 
 @dataclass(frozen=True)
@@ -80,7 +93,20 @@ class PolicyUpdater:
             parts.append(part)
         norm = clip_gradients("policy", self.parameters, self._max_grad_norm)
         self.optimizer.step()
-        return _figures(parts, norm, len(batch))
+        return _figures(parts, norm, batch)
+
+    @torch.no_grad()
+    def scored(self, samples: Sequence[StepSample]) -> Iterator[tuple[list[StepSample], Scored]]:
+        """Yield what the policy says of the samples, a forward pass at a time, in the order of their lengths."""
+        lengths = [len(sample.utterance.token_ids) for sample in samples]
+        for places in length_buckets(lengths, self._micro_batch_size):
+            part = [samples[place] for place in places]
+            states = self._states(part)
+            seen = states.mask.bool()
+            temperatures = states.hidden.new_tensor([sample.temperature for sample in part])
+            log_probs, _ = per_token(states, temperatures)
+            spread = temperatures.unsqueeze(1).expand(seen.shape)[seen]
+            yield part, Scored(states, spread, log_probs[seen])
 
     def check(self) -> None:
         """Raise NotFiniteError when a LoRA tensor or a moment of the optimizer must not be kept."""
@@ -95,14 +121,17 @@ class PolicyUpdater:
             yield self._part(places, [batch[place] for place in places])
 
     def _part(self, places: list[int], rows: Sequence[Candidate]) -> _Part:
-        scored = [Scored(r.sample.prompt, r.sample.screenshot_png, r.sample.utterance.token_ids) for r in rows]
-        states = answer_states(self._model, self._shown, scored)
+        states = self._states([row.sample for row in rows])
         temperatures = states.hidden.new_tensor([row.sample.temperature for row in rows])
         log_probs, entropies = per_token(states, temperatures)
         utterances = [row.sample.utterance for row in rows]
         causal = self._weights.rows(utterances, entropies.detach(), partial(_probabilities, states, temperatures))
         loss = self._loss.of(rows, log_probs, entropies, causal, states.mask)
         return _Part(places, loss, (entropies * states.mask).sum(1).detach())
+
+    def _states(self, samples: Sequence[StepSample]) -> AnswerStates:
+        shown = [ShownUtterance(s.prompt, s.screenshot_png, s.utterance.token_ids) for s in samples]
+        return answer_states(self._model, self._shown, shown)
 
 
 def per_token(states: AnswerStates, temperatures: Tensor) -> tuple[Tensor, Tensor]:
@@ -121,7 +150,14 @@ def _probabilities(states: AnswerStates, temperatures: Tensor, row: int) -> Tens
     return (states.head(rows[row]) / temperatures[row]).softmax(-1)
 
 
-def _figures(parts: Sequence[_Part], gradient_norm: float, rows: int) -> StepFigures:
+def _figures(parts: Sequence[_Part], gradient_norm: float, batch: Sequence[Candidate]) -> StepFigures:
+    rows = len(batch)
+    by_action: dict[str, tuple[float, int]] = {}
+    for part in parts:
+        for place, nats in zip(part.places, part.entropies.tolist(), strict=True):
+            utterance = batch[place].sample.utterance
+            so_far, tokens = by_action.get(action_type(utterance.labels), (0.0, 0))
+            by_action[action_type(utterance.labels)] = so_far + nats, tokens + len(utterance.token_ids)
     return StepFigures(
         policy_loss=sum(part.scored.loss.policy.item() * len(part.places) for part in parts) / rows,
         causal_entropy=sum(part.scored.loss.causal_entropy.item() * len(part.places) for part in parts) / rows,
@@ -129,4 +165,5 @@ def _figures(parts: Sequence[_Part], gradient_norm: float, rows: int) -> StepFig
         importance=sum(part.scored.importance.sum().item() for part in parts) / rows,
         clipped=sum(part.scored.clipped.sum().item() for part in parts) / rows,
         gradient_norm=gradient_norm,
+        entropy_by_action=by_action,
     )
