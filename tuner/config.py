@@ -75,6 +75,15 @@ class LearnerConfig(BaseModel):
     publish_start: bool = Field(
         False, description="Publish the adapter before anything is learned, so that there is one to return to."
     )
+    kl_limit: float = Field(
+        1.0, gt=0, description="Mean KL to the last version, in nats a token, above which an update is undone."
+    )
+    entropy_collapse_share: float = Field(
+        0.1, gt=0, lt=1, description="Share of its usual entropy below which a kind of action rings an alarm."
+    )
+    entropy_blowup_factor: float = Field(
+        5.0, gt=1, description="Multiple of its usual entropy above which a kind of action rings an alarm."
+    )
     seed: int = 0
     num_threads: int = Field(1, ge=1, description="CPU threads torch may use.")
 

@@ -1,11 +1,12 @@
 """Puts the episodes of recorded sessions into the ledger, as the front would have taken them. Learns nothing.
 
-Only sessions that this base model acted, unredacted: what others did has no tokens of ours. Episodes that ran for
+Only sessions that this base model acted, unredacted: what others did has no tokens of ours. Imported ones are handed
+back, for imitation alone (``learner.demonstrations``). Episodes that ran for
 evaluation, are void or were cut are left out and counted; one that is in the ledger already changes nothing.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent_runtime.sessions.reader import open_session, screen_png
@@ -25,6 +26,8 @@ class Taken:
     stored: int = 0
     known: int = 0
     left_out: int = 0
+    imported: list[Session] = field(default_factory=list)
+    """Sessions that were imported: nothing of them is stored."""
 
 
 def take_sessions(folder: Path, identity: Identity, ledger: Ledger) -> Taken:
@@ -43,8 +46,8 @@ def take_sessions(folder: Path, identity: Identity, ledger: Ledger) -> Taken:
     sessions = [open_session(path) for path in found]
     for session in sessions:
         _refuse_foreign(session, identity)
-    taken = Taken()
-    for session in sessions:
+    taken = Taken(imported=[session for session in sessions if session.info.imported is not None])
+    for session in (session for session in sessions if session.info.imported is None):
         for trajectory in _trajectories(session):
             message = None if trajectory is None else trajectory_to_message(trajectory)
             if message is None or broken_bound(message, identity) is not None:
@@ -58,11 +61,12 @@ def take_sessions(folder: Path, identity: Identity, ledger: Ledger) -> Taken:
 
 def _refuse_foreign(session: Session, identity: Identity) -> None:
     info = session.info
-    if info.imported is not None or info.redaction:
-        kind = "imported" if info.imported is not None else "redacted"
+    if info.redaction:
         raise ConfigError(
-            f"Got {session.folder}, which is {kind} and so has no tokens, expected a recorded run: leave it out."
+            f"Got {session.folder}, which is redacted and so has no tokens, expected a recorded run: leave it out."
         )
+    if info.imported is not None:
+        return
     own = info.identity
     differs = identity.mismatch(
         Identity(own.base_model_digest, own.tokenizer_digest, own.quantization, own.action_grammar)

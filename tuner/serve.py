@@ -29,6 +29,7 @@ from tuner.ingest.version_trials import VersionTrials
 from tuner.page.address import loopback_socket, url_of
 from tuner.page.standing import Watched
 from tuner.supervisor import Supervisor
+from tuner.unfinished import refuse_unfinished_training
 
 BURST_SEC = 4.0
 """For how many seconds' worth a caller may submit at once."""
@@ -105,11 +106,13 @@ async def serve(
     ``canary_share`` a new version is on trial with that share of the runtimes before the others have it.
 
     Raises:
-        ConfigError: an address, the state folder, a key or a certificate in it cannot be used, or another tuner has it.
+        ConfigError: `tuner train` was broken off there, an address, the state folder, a key or a certificate in it
+            cannot be used, or another tuner has it.
         LedgerError: the ledger cannot be opened.
     """
     page_socket = None if page is None else loopback_socket(page.listen)
     prepare_state_folder(state)
+    refuse_unfinished_training(state)
     ledger = Ledger(state)
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()

@@ -25,6 +25,8 @@ def print_status(address: str, status: tuner_pb2.GetStatusResponse) -> None:
         ("learner", f"{status.learner_state} {status.learner_message}".strip()),
         ("runtimes", ", ".join(status.runtime_ids) or "none yet"),
     ]
+    alarms = [name.removeprefix("alarm_") for name in sorted(status.learner_metrics) if name.startswith("alarm_")]
+    rows += [("ALARM", f"entropy {alarm.replace('_', ' of ', 1)}: see docs/watching.md") for alarm in alarms]
     rows += [(name, f"{value:.4g}") for name, value in sorted(status.learner_metrics.items())]
     for name, value in rows:
         table.add_row(Text(name), Text(value))  # as text: paths and names may look like rich's markup

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +17,7 @@ from tuner.config import LearnerConfig, Quantization
 from tuner.errors import TunerServiceError
 
 if TYPE_CHECKING:
+    from agent_runtime.sessions.recording import Session
     from tuner.ingest.identity import Identity
     from tuner.ingest.ledger import Ledger
 
@@ -28,7 +29,7 @@ Tell = Callable[[str, int, int, Mapping[str, float]], None]
 def train(
     state: Annotated[Path, typer.Option(help="The tuner's state folder; no tuner may serve it meanwhile.")],
     sessions: Annotated[
-        list[Path] | None, typer.Option(help="Recorded session, or a folder of such; may be given again.")
+        list[Path] | None, typer.Option(help="Recorded or imported session, or a folder of such; may be given again.")
     ] = None,
     model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
     quantization: Annotated[Quantization, typer.Option(help="How the base weights are held.")] = DEFAULT.quantization,
@@ -90,29 +91,35 @@ def _run(config: LearnerConfig, identity: Identity, sessions: list[Path], plan: 
     with folder_locked(config.state, "one that no tuner serves: stop that one, or choose another with --state."):
         ledger.open()
         try:
+            imported: list[Session] = []
             for path in sessions:
                 taken = take_sessions(path, identity, ledger)
+                imported += taken.imported
                 typer.echo(
                     f"{path}: {taken.stored} episodes stored, {taken.known} known already, {taken.left_out} left out"
                 )
-            _learn(config, ledger, plan)
+            _learn(config, ledger, plan, imported)
         finally:
             ledger.close()
 
 
-def _learn(config: LearnerConfig, ledger: Ledger, plan: tuple[int, int, int]) -> None:
+def _learn(config: LearnerConfig, ledger: Ledger, plan: tuple[int, int, int], imported: Sequence[Session]) -> None:
     import torch
 
     from agent_runtime.policy.generate import chosen_device
+    from tuner.learner.demonstrations import demonstrated
     from tuner.learner.mailbox import Mailbox
     from tuner.learner.offline import OfflineStage, Plan, offline_config
     from tuner.learner.student import load_student
 
     torch.set_num_threads(config.num_threads)
     student = load_student(offline_config(config), chosen_device())
+    shown = demonstrated(imported, student.renderer)
+    if imported:
+        typer.echo(f"{len(shown.steps)} demonstrated steps to imitate, {shown.left_out} left out")
     with _telling() as tell:
         mailbox = Mailbox(io.StringIO(), io.StringIO())  # nobody listens
-        progress = OfflineStage(config, student, ledger, mailbox, Plan(*plan), tell).run()
+        progress = OfflineStage(config, student, ledger, mailbox, Plan(*plan), tell, shown.steps).run()
     typer.echo(f"version {progress.version} after {progress.optimizer_steps} optimizer steps")
 
 

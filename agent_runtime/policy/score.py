@@ -1,6 +1,6 @@
-"""Teacher-forced logits of utterances, for learning: the same inputs as acting, in batches. Samples nothing."""
+"""Teacher-forced states and logits of utterances, for learning: inputs as in acting, in batches. Samples nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from agent_runtime.policy.prompt import PromptBuilder, picture_from_png
+from agent_runtime.policy.last_layer import last_layer_only_at
+from agent_runtime.policy.prompt import PromptBuilder
+from agent_runtime.policy.shown import Shown, ShownInputs, encoder_outputs
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,19 @@ class Utterance:
     prompt: str
     image_png: bytes
     token_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class AnswerStates:
+    """``hidden`` [N, D] is what ``head`` predicts the N tokens from, row by row, without padding.
+
+    They are those of ``token_ids`` [B, T] where ``mask`` [B, T] is 1.
+    """
+
+    hidden: Tensor
+    token_ids: Tensor
+    mask: Tensor
+    head: Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -38,51 +53,72 @@ def score_utterances(model: Any, prompts: PromptBuilder, utterances: Sequence[Ut
     Raises:
         PolicyError: a picture is no PNG.
     """
-    encoded = [prompts.inputs(item.prompt, picture_from_png(item.image_png)) for item in utterances]
-    prompt_lengths = [inputs["input_ids"].shape[1] for inputs in encoded]
+    states = answer_states(model, ShownInputs(model, prompts), utterances)
+    logits = states.head(states.hidden)
+    whole = logits.new_zeros((*states.mask.shape, logits.shape[-1]))
+    whole[states.mask.bool()] = logits
+    return Scores(whole, states.token_ids, states.mask)
+
+
+def answer_states(model: Any, shown: ShownInputs, utterances: Sequence[Utterance]) -> AnswerStates:
+    """Run the model over prompts and utterances, right-padded; hidden states only where an utterance is.
+
+    Raises:
+        PolicyError: a picture is no PNG.
+    """
+    rows = [shown.of(item.prompt, item.image_png) for item in utterances]
+    prompt_lengths = torch.tensor([row.inputs["input_ids"].shape[1] for row in rows])
     answers = [torch.tensor(item.token_ids) for item in utterances]
     device = next(model.parameters()).device
-    batch = {name: value.to(device) for name, value in _batched(encoded, answers).items()}
+    batch = {name: value.to(device) for name, value in _batched(rows, answers).items()}
+    features = [row.features for row in rows if row.features is not None]
+    ready: dict[str, Any] = {"mm_encoder_outputs": encoder_outputs(features)} if features else {}
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    with _answers_show_no_pictures(base, batch, prompt_lengths):
-        hidden = base.model(**batch).last_hidden_state  # [B, S, H]
-    longest = max(len(answer) for answer in answers)
-    offsets = torch.tensor(prompt_lengths).unsqueeze(1) - 1 + torch.arange(longest).unsqueeze(0)  # [B, T]
-    offsets = offsets.clamp(max=hidden.shape[1] - 1).to(device)
-    picked = hidden.gather(1, offsets.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))  # [B, T, H]
-    token_ids = pad_sequence(answers, batch_first=True).to(device)
+    read = _read_positions(prompt_lengths, answers, batch["input_ids"])
+    with _answers_show_no_pictures(base, batch, prompt_lengths), last_layer_only_at(base, read):
+        hidden = base.model(**batch, **ready).last_hidden_state  # [B, S, D]
     mask = pad_sequence([torch.ones(len(answer)) for answer in answers], batch_first=True).to(device)
-    return Scores(base.get_output_embeddings()(picked), token_ids, mask)
+    token_ids = pad_sequence(answers, batch_first=True).to(device)
+    return AnswerStates(hidden[read], token_ids, mask, base.get_output_embeddings())
 
 
-def _batched(encoded: Sequence[dict[str, Tensor]], answers: Sequence[Tensor]) -> dict[str, Tensor]:
+def _read_positions(prompt_lengths: Tensor, answers: Sequence[Tensor], input_ids: Tensor) -> Tensor:
+    """Return [B, S], True where a token of the answer is predicted: from the prompt's last position on."""
+    first = prompt_lengths.unsqueeze(1) - 1
+    places = torch.arange(input_ids.shape[1]).unsqueeze(0)
+    lengths = torch.tensor([len(answer) for answer in answers]).unsqueeze(1)
+    return ((places >= first) & (places < first + lengths)).to(input_ids.device)
+
+
+def _batched(rows: Sequence[Shown], answers: Sequence[Tensor]) -> dict[str, Tensor]:
     """Append the answers to the prompts and pad on the right; padding is masked, so its ids do not matter.
 
     What has the shape of the ids is a sequence; all else describes pictures and is joined along its first axis.
     """
+    encoded = [row.inputs for row in rows]
     batch: dict[str, Tensor] = {}
     for name in encoded[0]:
         if encoded[0][name].shape != encoded[0]["input_ids"].shape:
             batch[name] = torch.cat([inputs[name] for inputs in encoded])
             continue
         fill = {"input_ids": None, "attention_mask": 1}.get(name, 0)
-        rows = [
+        padded = [
             torch.cat([inputs[name][0], answer if fill is None else torch.full_like(answer, fill)])
             for inputs, answer in zip(encoded, answers, strict=True)
         ]
-        batch[name] = pad_sequence(rows, batch_first=True)
+        batch[name] = pad_sequence(padded, batch_first=True)
     return batch
 
 
 @contextmanager
-def _answers_show_no_pictures(base: Any, batch: dict[str, Tensor], prompt_lengths: Sequence[int]) -> Iterator[None]:
+def _answers_show_no_pictures(base: Any, batch: dict[str, Tensor], prompt_lengths: Tensor) -> Iterator[None]:
     """Let answers hold picture placeholders, which the policy can sample like any token: to it they are mere words.
 
     The model would look for a picture behind each, so it sees another id there, and the placeholder's embedding.
     """
     ids = batch["input_ids"]
     placeholders = [getattr(base.config, name, None) for name in ("image_token_id", "video_token_id")]
-    is_answer = torch.arange(ids.shape[1]).unsqueeze(0) >= torch.tensor(prompt_lengths).unsqueeze(1)  # [B, S]
+    is_answer = torch.arange(ids.shape[1]).unsqueeze(0) >= prompt_lengths.unsqueeze(1)  # [B, S]
     known = torch.tensor([t for t in placeholders if t is not None], dtype=ids.dtype, device=ids.device)
     sampled = torch.isin(ids, known) & is_answer.to(ids.device)
     if not bool(sampled.any()):

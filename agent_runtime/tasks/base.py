@@ -67,7 +67,7 @@ class TaskTemplate(ABC):
     def outcome(self, device: Device, params: Params) -> Outcome:
         """Say whether the goal is reached, and the reward: 1 where it is, else 0, unless a template grades it.
 
-        The learner takes the reward of successes only, and every success must have one above 0.
+        The learner weighs every judged episode by its reward; success is counted for statistics and for cloning.
         """
         reached = self.reached(device, params)
         return Outcome(reached, 1.0 if reached else 0.0)

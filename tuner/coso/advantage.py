@@ -5,9 +5,11 @@ The success of the same task so far stands in for V (DigiRL's instruction-level 
 
     A_h = λ^(H−h) · r − b        the fewer steps were left, the more the outcome is this step's doing
     w_h = min(1, max(A_h, floor))                       when the episode succeeded
-    w_h = −min(ceiling, b)                              when it failed and negative weights are asked for
+    w_h = min(1, A_h)                                   when it failed, but with more reward than was to be expected
+    w_h = −min(ceiling, −A_h)                           when it failed otherwise; a ceiling of 0 makes that 0
 
-The floor keeps a success of a task that is mastered as an anchor. A failure has weight 0 by default.
+The floor keeps a success of a task that is mastered as an anchor. A failure without a graded reward has r = 0, so
+A_h = −b and weight 0 by default.
 ``step_weights`` is both lines; ``step_advantages`` is A_h alone, signed, −b on a failure: what PPO takes.
 """
 
@@ -19,14 +21,17 @@ SUCCESS_FLOOR = 0.1
 
 @dataclass
 class SuccessBaseline:
-    """Running success rate for each task name: exact mean at first, then exponential with ``rate``."""
+    """Running mean reward for each task name, its success rate where none is graded.
+
+    The exact mean at first, then exponential with ``rate``.
+    """
 
     rate: float = 0.1
     values: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
     def value(self, task_name: str) -> float:
-        """Return the success rate seen so far, 0 for a task never seen."""
+        """Return the mean reward seen so far, 0 for a task never seen."""
         return self.values.get(task_name, 0.0)
 
     def update(self, task_name: str, reward: float) -> None:
@@ -63,7 +68,7 @@ def step_advantages(reward: float, steps: int, baseline: float, discount: float)
 
 
 def awr_weights(advantages: Sequence[float], succeeded: bool, negative_ceiling: float = 0.0) -> tuple[float, ...]:
-    """Return the weights w_h of steps with these advantages; see the module's formula, with −b read as A_h.
+    """Return the weights w_h of steps with these advantages; see the module's formula.
 
     Raises:
         ValueError: the ceiling is negative or not a number.
@@ -72,7 +77,9 @@ def awr_weights(advantages: Sequence[float], succeeded: bool, negative_ceiling: 
         raise ValueError(f"Got the negative ceiling {negative_ceiling}, expected 0 or more.")
     if succeeded:
         return tuple(min(1.0, max(advantage, SUCCESS_FLOOR)) for advantage in advantages)
-    return tuple(-min(negative_ceiling, max(0.0, -advantage)) or 0.0 for advantage in advantages)
+    return tuple(
+        min(1.0, advantage) if advantage > 0 else -min(negative_ceiling, -advantage) or 0.0 for advantage in advantages
+    )
 
 
 def step_weights(

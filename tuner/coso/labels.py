@@ -4,6 +4,7 @@ Every action has a class for every field; class 0 says that the action does not 
 text is a class of its own: it never looks like a valid action (method, section 4).
 """
 
+import re
 import zlib
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -64,6 +65,11 @@ def action_labels(action: Action) -> Labels:
 def is_malformed(labels: Labels) -> bool:
     """Say whether the labels are those of text outside the grammar."""
     return labels[0] == TYPES.index(Malformed)
+
+
+def action_type(labels: Labels) -> str:
+    """Return the kind of action in the words of the contract: "tap", "press_key", "malformed"."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", TYPES[labels[0]].__name__).lower()
 
 
 def _fields(action: Action) -> dict[str, int]:

@@ -43,6 +43,8 @@ def broken_bound(trajectory: trajectory_pb2.Trajectory, identity: Identity) -> s
         return broken
     if not math.isfinite(trajectory.reward) or not 0 <= trajectory.reward <= 1:
         return f"Got the reward {trajectory.reward}, expected a number from 0 to 1."
+    if trajectory.verdict == trajectory_pb2.VERDICT_VOID and trajectory.reward:
+        return f"Got the reward {trajectory.reward} of a void episode, expected none."
     if not math.isfinite(trajectory.temperature) or trajectory.temperature < 0:
         return f"Got the temperature {trajectory.temperature}, expected 0 or more."
     if trajectory.verdict != trajectory_pb2.VERDICT_VOID and not trajectory.steps:

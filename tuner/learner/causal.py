@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -157,17 +157,20 @@ class CausalWeights:
         self._scm.forget()
         self._parser.forget()
 
-    def rows(self, utterances: Sequence[Utterance], entropies: Tensor, logits: Tensor) -> Tensor | None:
+    def rows(
+        self, utterances: Sequence[Utterance], entropies: Tensor, probabilities: Callable[[int], Tensor]
+    ) -> Tensor | None:
         """Return the weights [B, T], 0 at padding, or None under "none".
 
-        ``entropies`` [B, T] and ``logits`` [B, T, V] are the policy's.
+        ``entropies`` [B, T] are the policy's; ``probabilities``, asked under "parser" alone, gives those of every
+        word at each place of one row, [T, V].
         """
         if self._source == "none":
             return None
         answer = torch.zeros(entropies.shape)
         lengths = [len(utterance.token_ids) for utterance in utterances]
         needed = [(entropies[row, :length] > NEGLIGIBLE_ENTROPY_NATS).cpu() for row, length in enumerate(lengths)]
-        for row, weights in enumerate(self._asked(utterances, needed, logits)):
+        for row, weights in enumerate(self._asked(utterances, needed, probabilities)):
             answer[row, : lengths[row]] = weights
         return answer.to(entropies.device)
 
@@ -175,13 +178,14 @@ class CausalWeights:
         """Return the action model's weight [T] of every token, for people to read."""
         return self._scm.weights([utterance])[0]
 
-    def _asked(self, utterances: Sequence[Utterance], needed: Sequence[Tensor], logits: Tensor) -> Iterable[Tensor]:
+    def _asked(
+        self, utterances: Sequence[Utterance], needed: Sequence[Tensor], probabilities: Callable[[int], Tensor]
+    ) -> Iterable[Tensor]:
         match self._source:
             case "scm" | "released":
                 return self._scm.weights(utterances, needed)
             case "parser":
-                lengths = (len(utterance.token_ids) for utterance in utterances)
-                spans = [logits[row, :length].softmax(-1).cpu() for row, length in enumerate(lengths)]
+                spans = [probabilities(row).cpu() for row in range(len(utterances))]
                 return self._parser.weights(utterances, needed, spans)
             case "uniform":
                 return [torch.ones(len(utterance.token_ids)) for utterance in utterances]

@@ -1,7 +1,8 @@
 """What there is to learn from: steps of explored episodes, and which of them an update looks at. Holds no model.
 
-Under "awr" and "bc" successes of the replay carry the policy term; a few steps of recent failures ride along for
-their entropy. A step is drawn in proportion to
+Under "awr" the steps of positive weight carry the policy term: those of successes, and of failures whose graded
+reward is better than their task's is so far. Under "bc" successes alone do. A few steps of recent failures ride along
+for their entropy. A step is drawn in proportion to
 
     w_h · fresh · 1/2^uses
 
@@ -108,6 +109,13 @@ class Experience:
         """Return at most ``limit`` steps of any outcome, the newest last."""
         return [step for steps in self._steps.values() for step in steps][-limit:]
 
+    def newest_steps(self, limit: int) -> list[StepSample]:
+        """Return at most ``limit`` steps spread evenly over the fresh episodes, filled up with the latest others."""
+        fresh = [step for sequence in sorted(self._fresh) for step in self.steps_of(sequence)]
+        spread = fresh[:: max(1, -(-len(fresh) // limit))][:limit]
+        older = [step for step in self.latest_steps(2 * limit) if step.key[0] not in self._fresh]
+        return spread + older[len(older) - min(len(older), limit - len(spread)) :]
+
     def unseen_utterances(self, limit: int) -> list[Utterance]:
         """Return at most ``limit`` distinct utterances of the fresh episodes that no older episode here holds."""
         fresh = [step for sequence in sorted(self._fresh) for step in self.steps_of(sequence)]
@@ -120,30 +128,28 @@ class Experience:
         """Return the steps that carry the policy term, and those that ride along for their entropy."""
         told = self.episodes()
         if self._objective == "ppo":
-            weighed = self._weighed(told)
-            return [step for step in weighed if step.weight != 0], [step for step in weighed if step.weight == 0]
+            outcomes = self._outcomes() if self._advantage == "group" else {}
+            signed = [Candidate(*pair, 1.0) for steps in told for pair in self._with_weights(steps, outcomes)]
+            return [step for step in signed if step.weight != 0], [step for step in signed if step.weight == 0]
         if self._advantage == "critic":
             return self._kept(told)
-        successes = [steps for steps in told if steps[0].reward > 0]
-        failures = [steps for steps in told if steps[0].reward == 0][-FAILURES_KEPT:]
-        return self._weighed(successes), self._weighed(failures)
+        outcomes = self._outcomes() if self._advantage == "group" else {}
+        weighed = [pair for steps in told for pair in self._with_weights(steps, outcomes)]
+        recent = {steps[0].key[0] for steps in _failures(told)}
+        riding = [(step, weight) for step, weight in weighed if weight <= 0 and step.key[0] in recent]
+        return self._prioritized([(step, weight) for step, weight in weighed if weight > 0]), self._prioritized(riding)
 
     def _kept(self, trajectories: Sequence[list[StepSample]]) -> tuple[list[Candidate], list[Candidate]]:
         """Return the steps the critics keep, and those of recent failures that they do not."""
         kept = [(step, 1.0) for steps in trajectories for step in steps if self.judged.get(step.key)]
-        failures = [steps for steps in trajectories if steps[0].reward == 0][-FAILURES_KEPT:]
-        riding = [(step, 0.0) for steps in failures for step in steps if not self.judged.get(step.key)]
+        riding = [(step, 0.0) for steps in _failures(trajectories) for step in steps if not self.judged.get(step.key)]
         return self._prioritized(kept), self._prioritized(riding)
 
-    def _weighed(self, trajectories: Iterable[list[StepSample]]) -> list[Candidate]:
-        weighed: list[tuple[StepSample, float]] = []
-        outcomes = self._outcomes() if self._advantage == "group" else {}
-        for steps in trajectories:
-            weights = self._weights(steps[0], outcomes)
-            weighed += [(step, weights[step.key[1]]) for step in steps]
-        if self._objective == "ppo":
-            return [Candidate(step, weight, 1.0) for step, weight in weighed]
-        return self._prioritized(weighed)
+    def _with_weights(
+        self, steps: Sequence[StepSample], outcomes: Mapping[Group, Mapping[int, float]]
+    ) -> list[tuple[StepSample, float]]:
+        weights = self._weights(steps[0], outcomes)
+        return [(step, weights[step.key[1]]) for step in steps]
 
     def _prioritized(self, weighed: Sequence[tuple[StepSample, float]]) -> list[Candidate]:
         """Favour steps of large weight and take it back in their loss; those without a weight are drawn evenly."""
@@ -157,9 +163,8 @@ class Experience:
 
     def _weights(self, step: StepSample, outcomes: Mapping[Group, Mapping[int, float]]) -> tuple[float, ...]:
         """Return the weight of every step of the episode that ``step`` is of."""
-        succeeded = step.reward > 0
         if self._objective == "bc":
-            return (float(succeeded),) * step.steps
+            return (float(step.succeeded),) * step.steps
         if self._advantage == "critic":
             return tuple(self.judged.get((step.key[0], place), 0.0) for place in range(step.steps))
         if self._advantage == "group":
@@ -169,7 +174,9 @@ class Experience:
         else:
             baseline = self.baseline.value(step.task_name)
             advantages = step_advantages(step.reward, step.steps, baseline, self._discount)
-        return advantages if self._objective == "ppo" else awr_weights(advantages, succeeded, self._negative_ceiling)
+        if self._objective == "ppo":
+            return advantages
+        return awr_weights(advantages, step.succeeded, self._negative_ceiling)
 
     def _outcomes(self) -> dict[Group, dict[int, float]]:
         """Return sequence → reward of the episodes of each group, in order of arrival."""
@@ -182,6 +189,11 @@ class Experience:
     def _trim(self) -> None:
         for sequence in list(self._steps)[: max(0, len(self._steps) - self._capacity)]:
             del self._steps[sequence]
+
+
+def _failures(trajectories: Sequence[list[StepSample]]) -> list[list[StepSample]]:
+    """Return the latest episodes that did not succeed."""
+    return [steps for steps in trajectories if not steps[0].succeeded][-FAILURES_KEPT:]
 
 
 class Sampler:

@@ -6,7 +6,7 @@ no generator state to keep.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from safetensors.torch import load
 
@@ -15,7 +15,11 @@ from tuner.errors import RollbackError, StoreError
 from tuner.ingest.ledger import Ledger, StoredTrajectory
 from tuner.learner.causal import PRETRAINING_RATE
 from tuner.learner.commit import Commits
+from tuner.learner.decisions import append_decision
+from tuner.learner.drift import STEPS_LOOKED_AT, Drift, TooFarError
+from tuner.learner.entropy_watch import EntropyWatch
 from tuner.learner.experience import Experience, Sampler
+from tuner.learner.figures import entropies_by_action, entropy_figures, mean_figures
 from tuner.learner.finite import NotFiniteError
 from tuner.learner.intake import Intake
 from tuner.learner.judging import digirl_weights, gae_weights
@@ -64,6 +68,7 @@ class Learner:
             config.advantage,
             student.vocabulary_size,
         )
+        self._watch = EntropyWatch(config.entropy_collapse_share, config.entropy_blowup_factor)
         self._progress = Progress.first(config)
 
     @property
@@ -99,6 +104,8 @@ class Learner:
             checkpoint, self._progress = found
             self._student.load(checkpoint.tensors)
             self._experience.baseline.load(checkpoint.state["baseline"])
+            if "entropy_watch" in checkpoint.state:  # the offline stage has none
+                self._watch.load(checkpoint.state["entropy_watch"])
             self._commits.finish(self._progress, checkpoint.tensors)
             self._progress = self._progress.at_least(self._commits.latest_version)
         self._experience.recall(self._ledger.recent(self._config.replay_capacity))
@@ -123,10 +130,10 @@ class Learner:
         self._experience.take(batch)
         try:
             outcome = self._learn()
-        except NotFiniteError as error:
+        except (NotFiniteError, TooFarError) as error:
             self._student.load(good)
             self._mailbox.state("training", f"update {self._progress.update + 1} was undone: {error}")
-            outcome = Outcome(refused=1)
+            outcome = Outcome(refused=1, others=error.figures if isinstance(error, TooFarError) else {})
         if not self._mailbox.stop_requested:
             self._commit(batch, outcome, time.monotonic() - started_sec)
 
@@ -149,6 +156,9 @@ class Learner:
         others = self._student.causal_model.calibration(unseen)  # before they are trained on
         scm_loss = self._update_causal_model(seed)
         others |= self._update_critics(seed)
+        drift = Drift(self._student.policy)
+        looked_at = [step for step in self._experience.newest_steps(STEPS_LOOKED_AT) if can_be_shown(step)]
+        others |= drift.before(looked_at, self._progress.version)
         sampler = Sampler(self._experience, self._config.max_uses_per_update, self._config.failure_share, seed)
         steps: list[StepFigures] = []
         refused = 0
@@ -167,6 +177,8 @@ class Learner:
                 continue
             self._student.policy.check()
             steps.append(figures)
+        if steps:
+            others |= drift.after(self._config.kl_limit)
         return Outcome(tuple(steps), refused, scm_loss, others)
 
     def _update_causal_model(self, seed: str) -> float:
@@ -205,23 +217,30 @@ class Learner:
     def _commit(self, batch: Sequence[StoredTrajectory], outcome: Outcome, seconds: float) -> None:
         sequences = [stored.sequence for stored in batch]
         self._progress = self._progress.after(sequences, len(outcome.steps))
+        alarms = self._watch.look(entropies_by_action(outcome.steps))
         self._save_and_publish()
+        for alarm in alarms:
+            append_decision(
+                self._config.state, {"decision": "alarm", **asdict(alarm), "version": self._progress.version}
+            )
         self._mailbox.consumed(len(batch))
         self._report(batch, outcome, seconds)
 
     def _save_and_publish(self) -> None:
-        state = {"baseline": self._experience.baseline.state()}
+        state = {"baseline": self._experience.baseline.state(), "entropy_watch": self._watch.state()}
         self._commits.commit(self._progress, self._student.tensors(), state)
 
     def _report(self, batch: Sequence[StoredTrajectory], outcome: Outcome, seconds: float) -> None:
-        rewards = [steps[0].reward for stored in batch if (steps := self._experience.steps_of(stored.sequence))]
-        figures = _mean_figures(outcome.steps) | dict(outcome.others)
+        judged = [steps[0] for stored in batch if (steps := self._experience.steps_of(stored.sequence))]
+        figures = mean_figures(outcome.steps) | dict(outcome.others)
+        figures |= entropy_figures(outcome.steps, self._watch.ringing)
         figures |= {
             "update": float(self._progress.update),
             "version": float(self._progress.version),
             "optimizer_steps": float(self._progress.optimizer_steps),
             "trajectories_consumed": float(self._progress.trajectories_consumed),
-            "batch_success_rate": sum(rewards) / len(rewards) if rewards else 0.0,
+            "batch_success_rate": sum(step.succeeded for step in judged) / len(judged) if judged else 0.0,
+            "batch_reward": sum(step.reward for step in judged) / len(judged) if judged else 0.0,
             "refused_steps": float(outcome.refused),
             "scm_loss": outcome.scm_loss,
             "update_seconds": seconds,
@@ -242,10 +261,3 @@ class Learner:
             )
             for step in steps[:: max(1, len(steps) // WEIGHT_RECORDS_PER_UPDATE)]
         ]
-
-
-def _mean_figures(steps: Sequence[StepFigures]) -> dict[str, float]:
-    if not steps:
-        return {}
-    names = ("policy_loss", "causal_entropy", "entropy", "importance", "clipped", "gradient_norm")
-    return {name: sum(getattr(step, name) for step in steps) / len(steps) for name in names}

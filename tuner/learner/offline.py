@@ -2,7 +2,7 @@
 
 Four parts in this order (method of CoSo, arXiv 2505.03792, over DigiRL, arXiv 2406.11896), on the same episodes:
 
-    imitation       −mean(log π(y|s)) over the steps of successes
+    imitation       −mean(log π(y|s)) over the steps of successes, and of demonstrations where there are some
     action model    φ, rehearsed and then on the episodes' own utterances
     critics         V and V_instr (``critics``)
     filtered        −mean(log π(y|s)) over the steps DigiRL's filter keeps (``judging``)
@@ -14,7 +14,7 @@ killed goes on to the very same weights. The version is published, and the episo
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from safetensors.torch import load
@@ -61,10 +61,12 @@ class Standing:
     part: str
     done: int
     last_sequence: int
+    demonstrated: int = 0
+    """Steps of demonstrations that are imitated beside the episodes."""
 
     def plain(self) -> dict[str, Any]:
         """Return everything as JSON knows it."""
-        return {"part": self.part, "done": self.done, "last_sequence": self.last_sequence}
+        return asdict(self)
 
 
 def offline_config(config: LearnerConfig) -> LearnerConfig:
@@ -76,13 +78,21 @@ class OfflineStage:
     """``student`` is built with ``offline_config``; ``run`` returns when the version is published."""
 
     def __init__(
-        self, config: LearnerConfig, student: Student, ledger: Ledger, mailbox: Mailbox, plan: Plan, tell: Tell
+        self,
+        config: LearnerConfig,
+        student: Student,
+        ledger: Ledger,
+        mailbox: Mailbox,
+        plan: Plan,
+        tell: Tell,
+        demonstrations: Sequence[StepSample] = (),
     ) -> None:
         self._config = config
         self._student = student
         self._ledger = ledger
         self._plan = plan
         self._tell = tell
+        self._demonstrations = demonstrations
         self._commits = Commits(config, ledger, mailbox)
         self._baseline = SuccessBaseline()
         self._progress = Progress.first(config)
@@ -97,12 +107,14 @@ class OfflineStage:
         stored = self._stored()
         if standing is None or standing.part == _DONE:
             newest = max((item.sequence for item in stored), default=0)
-            if standing is not None and newest <= standing.last_sequence:
+            shown = len(self._demonstrations)
+            if standing is not None and newest <= standing.last_sequence and shown == standing.demonstrated:
                 return self._progress
-            standing = Standing(PARTS[0], 0, newest)
+            standing = Standing(PARTS[0], 0, newest, shown)
+        self._require_same_demonstrations(standing)
         stored = [item for item in stored if item.sequence <= standing.last_sequence]
         episodes = [steps for item in stored if (steps := trainable_steps(item, self._student.vocabulary_size))]
-        wins = [step for steps in episodes for step in steps if step.reward > 0]
+        wins = [step for steps in episodes for step in steps if step.succeeded] + list(self._demonstrations)
         if not wins:
             raise LearnerError(
                 f"Got {len(episodes)} episodes without a success, expected one at least to learn from: "
@@ -112,6 +124,14 @@ class OfflineStage:
             standing = standing if standing.part == part else replace(standing, part=part, done=0)
             standing = self._part(standing, episodes, wins)
         return self._finish(standing, episodes)
+
+    def _require_same_demonstrations(self, standing: Standing) -> None:
+        """Draws are by place among the steps: with others it would be another stage."""
+        if standing.part == PARTS[0] and standing.demonstrated != len(self._demonstrations):
+            raise LearnerError(
+                f"Got {len(self._demonstrations)} demonstrated steps, expected {standing.demonstrated} as when this "
+                "stage began: name the same --sessions, or another --state."
+            )
 
     def _resume(self) -> Standing | None:
         found = self._commits.latest()

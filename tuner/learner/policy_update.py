@@ -1,20 +1,24 @@
 """One optimizer step of the policy's LoRA tensors, with every check before a weight moves. Chooses no samples."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from agent_runtime.policy.prompt import PromptBuilder
-from agent_runtime.policy.score import Utterance as Scored
-from agent_runtime.policy.score import score_utterances
-from tuner.coso.objectives import token_log_probs_and_entropies
+from agent_runtime.policy.score import AnswerStates, answer_states
+from agent_runtime.policy.score import Utterance as ShownUtterance
+from agent_runtime.policy.shown import ShownInputs
+from tuner.coso.labels import action_type
+from tuner.coso.lean_head import lean_log_probs_and_entropies
+from tuner.learner.buckets import length_buckets
 from tuner.learner.causal import CausalWeights
 from tuner.learner.experience import Candidate
 from tuner.learner.finite import MOMENT_LIMIT, PARAMETER_LIMIT, clip_gradients, require_bounded, require_finite
 from tuner.learner.policy_loss import BatchLoss, PolicyLoss
+from tuner.learner.samples import StepSample
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,17 @@ class StepFigures:
     importance: float
     clipped: float
     gradient_norm: float
+    entropy_by_action: Mapping[str, tuple[float, int]]
+    """Entropy in nats of all tokens, and how many they are, by the kind of action the utterance parsed to."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What the policy says of some steps, without gradient; ``temperatures`` and ``log_probs`` [N] are per token."""
+
+    states: AnswerStates
+    temperatures: Tensor
+    log_probs: Tensor
 
 
 @dataclass(frozen=True)
@@ -47,7 +62,7 @@ class PolicyUpdater:
     def __init__(
         self,
         model: Any,
-        prompts: PromptBuilder,
+        shown: ShownInputs,
         weights: CausalWeights,
         loss: PolicyLoss,
         learning_rate: float,
@@ -57,7 +72,7 @@ class PolicyUpdater:
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(self.parameters, lr=learning_rate, weight_decay=0.0)
         self._model = model
-        self._prompts = prompts
+        self._shown = shown
         self._weights = weights
         self._loss = loss
         self._max_grad_norm = max_grad_norm
@@ -78,7 +93,20 @@ class PolicyUpdater:
             parts.append(part)
         norm = clip_gradients("policy", self.parameters, self._max_grad_norm)
         self.optimizer.step()
-        return _figures(parts, norm, len(batch))
+        return _figures(parts, norm, batch)
+
+    @torch.no_grad()
+    def scored(self, samples: Sequence[StepSample]) -> Iterator[tuple[list[StepSample], Scored]]:
+        """Yield what the policy says of the samples, a forward pass at a time, in the order of their lengths."""
+        lengths = [len(sample.utterance.token_ids) for sample in samples]
+        for places in length_buckets(lengths, self._micro_batch_size):
+            part = [samples[place] for place in places]
+            states = self._states(part)
+            seen = states.mask.bool()
+            temperatures = states.hidden.new_tensor([sample.temperature for sample in part])
+            log_probs, _ = per_token(states, temperatures)
+            spread = temperatures.unsqueeze(1).expand(seen.shape)[seen]
+            yield part, Scored(states, spread, log_probs[seen])
 
     def check(self) -> None:
         """Raise NotFiniteError when a LoRA tensor or a moment of the optimizer must not be kept."""
@@ -88,24 +116,48 @@ class PolicyUpdater:
 
     def _parts(self, batch: Sequence[Candidate]) -> Iterator[_Part]:
         """Split the batch, utterances of like length together, and compute each part's loss."""
-        order = sorted(range(len(batch)), key=lambda place: len(batch[place].sample.utterance.token_ids))
-        for start in range(0, len(order), self._micro_batch_size):
-            places = order[start : start + self._micro_batch_size]
+        lengths = [len(candidate.sample.utterance.token_ids) for candidate in batch]
+        for places in length_buckets(lengths, self._micro_batch_size):
             yield self._part(places, [batch[place] for place in places])
 
     def _part(self, places: list[int], rows: Sequence[Candidate]) -> _Part:
-        scored = [Scored(r.sample.prompt, r.sample.screenshot_png, r.sample.utterance.token_ids) for r in rows]
-        scores = score_utterances(self._model, self._prompts, scored)
-        temperatures = scores.logits.new_tensor([row.sample.temperature for row in rows])
-        logits = scores.logits / temperatures[:, None, None]
-        log_probs, entropies = token_log_probs_and_entropies(logits, scores.token_ids)
+        states = self._states([row.sample for row in rows])
+        temperatures = states.hidden.new_tensor([row.sample.temperature for row in rows])
+        log_probs, entropies = per_token(states, temperatures)
         utterances = [row.sample.utterance for row in rows]
-        causal = self._weights.rows(utterances, entropies.detach(), logits.detach())
-        loss = self._loss.of(rows, log_probs, entropies, causal, scores.mask)
-        return _Part(places, loss, (entropies * scores.mask).sum(1).detach())
+        causal = self._weights.rows(utterances, entropies.detach(), partial(_probabilities, states, temperatures))
+        loss = self._loss.of(rows, log_probs, entropies, causal, states.mask)
+        return _Part(places, loss, (entropies * states.mask).sum(1).detach())
+
+    def _states(self, samples: Sequence[StepSample]) -> AnswerStates:
+        shown = [ShownUtterance(s.prompt, s.screenshot_png, s.utterance.token_ids) for s in samples]
+        return answer_states(self._model, self._shown, shown)
 
 
-def _figures(parts: Sequence[_Part], gradient_norm: float, rows: int) -> StepFigures:
+def per_token(states: AnswerStates, temperatures: Tensor) -> tuple[Tensor, Tensor]:
+    """Return log-probs and entropies [B, T], 0 at padding."""
+    seen = states.mask.bool()
+    spread = temperatures.unsqueeze(1).expand(seen.shape)[seen]
+    found = lean_log_probs_and_entropies(states.hidden, states.token_ids[seen], spread, states.head)
+    rows = [packed.new_zeros(seen.shape).masked_scatter(seen, packed) for packed in found]
+    return rows[0], rows[1]
+
+
+@torch.no_grad()
+def _probabilities(states: AnswerStates, temperatures: Tensor, row: int) -> Tensor:
+    """Return what the policy gives every word at each place of one utterance, [T, V]."""
+    rows = torch.split(states.hidden, [int(length) for length in states.mask.sum(1).tolist()])
+    return (states.head(rows[row]) / temperatures[row]).softmax(-1)
+
+
+def _figures(parts: Sequence[_Part], gradient_norm: float, batch: Sequence[Candidate]) -> StepFigures:
+    rows = len(batch)
+    by_action: dict[str, tuple[float, int]] = {}
+    for part in parts:
+        for place, nats in zip(part.places, part.entropies.tolist(), strict=True):
+            utterance = batch[place].sample.utterance
+            so_far, tokens = by_action.get(action_type(utterance.labels), (0.0, 0))
+            by_action[action_type(utterance.labels)] = so_far + nats, tokens + len(utterance.token_ids)
     return StepFigures(
         policy_loss=sum(part.scored.loss.policy.item() * len(part.places) for part in parts) / rows,
         causal_entropy=sum(part.scored.loss.causal_entropy.item() * len(part.places) for part in parts) / rows,
@@ -113,4 +165,5 @@ def _figures(parts: Sequence[_Part], gradient_norm: float, rows: int) -> StepFig
         importance=sum(part.scored.importance.sum().item() for part in parts) / rows,
         clipped=sum(part.scored.clipped.sum().item() for part in parts) / rows,
         gradient_norm=gradient_norm,
+        entropy_by_action=by_action,
     )

@@ -1,21 +1,14 @@
-"""What an operator's wish to return to an older version takes: checks it and records that it was done. Moves no weight.
-
-decisions.jsonl      one line for each rollback: {"decision": "rollback", "to_version": …, "from_version": …,
-                     "new_version": …, "recorded_at": …}; appended, never rewritten
-"""
+"""What an operator's wish to return to an older version takes: checks it and has it recorded. Moves no weight."""
 
 import json
-import os
-from datetime import datetime, timezone
 from pathlib import Path
 
 from coso.v1 import policy_pb2
 
 from tuner.adapters.store import AdapterStore
 from tuner.errors import RollbackError
+from tuner.learner.decisions import DECISIONS_NAME, append_decision
 from tuner.learner.mailbox import RollbackWish
-
-DECISIONS_NAME = "decisions.jsonl"
 
 
 def payload_to_return_to(store: AdapterStore, wish: RollbackWish, expected: policy_pb2.AdapterManifest) -> bytes:
@@ -53,18 +46,10 @@ def record_rollback(state: Path, to_version: int, from_version: int, new_version
     told = path.read_text("utf-8", "replace") if path.exists() else ""
     if any(_new_version(line) == new_version for line in told.splitlines()):
         return
-    decision = {
-        "decision": "rollback",
-        "to_version": to_version,
-        "from_version": from_version,
-        "new_version": new_version,
-        "recorded_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-    }
-    ending = "" if told.endswith("\n") or not told else "\n"  # a crash tore the last line: this one stands alone
-    with path.open("a", encoding="utf-8") as file:
-        file.write(ending + json.dumps(decision) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    append_decision(
+        state,
+        {"decision": "rollback", "to_version": to_version, "from_version": from_version, "new_version": new_version},
+    )
 
 
 def _new_version(line: str) -> int | None:

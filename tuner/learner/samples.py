@@ -33,6 +33,11 @@ class StepSample:
     behaviour_log_probs: tuple[float, ...]
     temperature: float
     reward: float
+    """In [0, 1], of a failure too: what advantages are made of."""
+    succeeded: bool
+    """The verdict: what statistics of success are made of, and what cloning imitates."""
+    version: int
+    """The adapter version that acted the step."""
     steps: int
     horizon: int
     """The task's step limit, or the steps taken where more were."""
@@ -49,16 +54,17 @@ def trainable_steps(stored: StoredTrajectory, vocabulary_size: int = NO_BOUND) -
         return []
     if trajectory.purpose is not Purpose.EXPLORE or trajectory.verdict is Verdict.VOID:
         return []
-    reward = trajectory.reward if trajectory.verdict is Verdict.SUCCESS else 0.0
     log_probs = [log_prob for step in trajectory.steps for log_prob in step.decision.log_probs]
     if any(token_id >= vocabulary_size for step in trajectory.steps for token_id in step.decision.token_ids):
         return []
-    if not (0 <= reward <= 1 and all(math.isfinite(log_prob) and log_prob <= 1e-3 for log_prob in log_probs)):
+    if not (
+        0 <= trajectory.reward <= 1 and all(math.isfinite(log_prob) and log_prob <= 1e-3 for log_prob in log_probs)
+    ):
         return []
-    return _samples(stored.sequence, trajectory, reward)
+    return _samples(stored.sequence, trajectory)
 
 
-def _samples(sequence: int, trajectory: Trajectory, reward: float) -> list[StepSample]:
+def _samples(sequence: int, trajectory: Trajectory) -> list[StepSample]:
     return [
         StepSample(
             key=(sequence, place),
@@ -72,7 +78,9 @@ def _samples(sequence: int, trajectory: Trajectory, reward: float) -> list[StepS
             behaviour_log_prob=math.fsum(step.decision.log_probs),
             behaviour_log_probs=step.decision.log_probs,
             temperature=trajectory.temperature or 1.0,
-            reward=reward,
+            reward=trajectory.reward,
+            succeeded=trajectory.verdict is Verdict.SUCCESS,
+            version=step.decision.adapter_version,
             steps=len(trajectory.steps),
             horizon=max(trajectory.step_limit, len(trajectory.steps)),
         )

@@ -12,7 +12,9 @@ from agent_runtime.actions import grammar_named
 from agent_runtime.policy.checkpoint import LoadedModel, load_model
 from agent_runtime.policy.identity import AgentDefaults, agent_defaults
 from agent_runtime.policy.lora import adapter_tensors, attach_lora
+from agent_runtime.policy.lora_product import join_lora_products
 from agent_runtime.policy.prompt import PromptBuilder
+from agent_runtime.policy.shown import ShownInputs
 from tuner.config import LearnerConfig, NullToken
 from tuner.coso.action_model import ActionModel
 from tuner.coso.counterfactual import ScmWeights
@@ -25,6 +27,7 @@ from tuner.errors import LearnerError
 from tuner.learner.causal import ActionModelTrainer, CausalWeights, numbers_in, whole_coordinates
 from tuner.learner.checkpoint import optimizer_state, optimizer_tensors
 from tuner.learner.critics import Critics
+from tuner.learner.demonstrations import Renderer
 from tuner.learner.feature_cache import FeatureCache
 from tuner.learner.features import StepFeatures, feature_size
 from tuner.learner.policy_loss import PolicyLoss
@@ -44,7 +47,9 @@ class Student:
         self.vocabulary_size = len(loaded.encoder.tokenizer)
         grammar = grammar_named(config.action_grammar, defaults.image_size_px)
         prompts = PromptBuilder(loaded.encoder, grammar, defaults.prompt_style)
+        self.renderer = Renderer(grammar, prompts, self._text.encode, defaults.image_size_px)
         self._peft = attach_lora(loaded.model, config.lora_r, config.lora_alpha, config.target_modules, config.seed)
+        join_lora_products(self._peft)
         self._action_model = _action_model(loaded.encoder.tokenizer, config.seed)
         self.rehearsal = Rehearsal(grammar, self._text.encode, self._text.decode, config.seed)
         self.rehearsal.per_milles = whole_coordinates(loaded.encoder.tokenizer.get_vocab())
@@ -61,13 +66,15 @@ class Student:
         thoughts = lru_cache(THOUGHT_MASKS_KEPT)(lambda ids: thought_mask(ids, self._text.decode, grammar.name))
         self.policy = PolicyUpdater(
             self._peft,
-            prompts,
+            ShownInputs(self._peft, prompts),
             self.weights,
             PolicyLoss(config, thoughts),
             config.learning_rate,
             config.max_grad_norm,
             config.micro_batch_size,
         )
+        self._kept_critics: dict[str, Tensor] = {}
+        """Tensors of critics that a checkpoint held and this advantage has no use for: kept for one that has."""
         self.critics = self._critics(config, loaded.model, prompts) if config.advantage == "critic" else None
 
     def _critics(self, config: LearnerConfig, base: Any, prompts: PromptBuilder) -> Critics:
@@ -97,7 +104,7 @@ class Student:
             **{f"scm/{name}": tensor for name, tensor in self._action_model.state_dict().items()},
             **optimizer_tensors("lora_adam", self.policy.optimizer.state_dict()),
             **optimizer_tensors("scm_adam", self.causal_model.optimizer.state_dict()),
-            **({} if self.critics is None else self.critics.tensors()),
+            **(self._kept_critics if self.critics is None else self.critics.tensors()),
         }
 
     @torch.no_grad()
@@ -123,6 +130,8 @@ class Student:
             optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
         if self.critics is not None:
             self.critics.load(tensors)
+        else:
+            self._kept_critics = {name: tensor for name, tensor in tensors.items() if name.startswith("critic")}
         self.weights.forget()
 
 

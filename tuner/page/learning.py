@@ -12,11 +12,14 @@ from typing import Any
 from coso.v1 import policy_pb2
 from google.protobuf.message import DecodeError
 
+from tuner.learner.decisions import DECISIONS_NAME
 from tuner.learner.records import METRICS_NAME, WEIGHTS_NAME
 
 METRICS_TAIL_BYTES = 256 << 10
 WEIGHTS_TAIL_BYTES = 4 << 20
 MAX_UPDATES = 400
+MAX_ALARMS = 5
+DECISIONS_TAIL_BYTES = 64 << 10
 MAX_VERSIONS = 30
 SHADES = 10
 
@@ -63,6 +66,12 @@ def weights_of(state: Path, trajectory_id: str) -> dict[int, StepWeights]:
     return found
 
 
+def latest_alarms(state: Path) -> list[dict[str, Any]]:
+    """Return the latest alarms of the learner, the newest first."""
+    rows = [row for row in _tail(state / DECISIONS_NAME, DECISIONS_TAIL_BYTES) if _is_alarm(row)]
+    return rows[: -MAX_ALARMS - 1 : -1]
+
+
 def latest_manifests(state: Path) -> list[policy_pb2.AdapterManifest]:
     """Return the manifests of the newest versions, the newest first; one that cannot be read is left out."""
     folder = state / "adapters"
@@ -102,6 +111,16 @@ def _shaded(tokens: list[Any], weights: list[float]) -> tuple[ShadedToken, ...]:
     return tuple(
         ShadedToken(str(token), weight, round(share * (SHADES - 1)))
         for token, weight, share in zip(tokens, weights, shares, strict=True)
+    )
+
+
+def _is_alarm(row: dict[str, Any]) -> bool:
+    words = ("kind", "action", "recorded_at")
+    numbers = ("entropy_nats", "usual_nats", "version")
+    return (
+        row.get("decision") == "alarm"
+        and all(isinstance(row.get(name), str) for name in words)
+        and all(_is_finite(row.get(name)) for name in numbers)
     )
 
 

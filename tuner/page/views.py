@@ -53,6 +53,7 @@ class Views:
             tasks=figures.by_task(episodes),
             by_version=figures.by_version(episodes),
             charts=_charts(metrics),
+            alarms=learning.latest_alarms(self._state),
             decisions=self._reader.decisions(),
             runtimes=self._reader.runtimes(),
             versions=[(manifest, _made_of(manifest)) for manifest in manifests],

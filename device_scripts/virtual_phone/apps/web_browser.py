@@ -16,9 +16,10 @@ from device_scripts.virtual_phone.sites.catalogue import offers
 from device_scripts.virtual_phone.sites.findwell import start_blocks, start_ground
 from device_scripts.virtual_phone.sites.theme import indented
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
+from device_scripts.virtual_phone.ui.material import Entry
 from device_scripts.virtual_phone.ui.theme import DARK, LIGHT
 from device_scripts.virtual_phone.ui.web import Across, Gap, Input, Look, Press, Words
-from device_scripts.virtual_phone.ui.widgets import Button, Entry, Label, Row, Screen, Web, Widget
+from device_scripts.virtual_phone.ui.widgets import Button, Label, Row, Screen, Web, Widget
 
 PRODUCTS = "com.android.browser/products"
 LISTING = "com.android.browser/listing"
@@ -62,8 +63,8 @@ class WebBrowser(App):
             tuple(Web(block) for block in web_page.blocks),
             web_page.popup,
             tuple(Web(block) for block in pinned),
-            header,
-            web_page.ground,
+            header=header,
+            ground=web_page.ground,
         )
 
     def tapped(self, host: Host, activity: Activity, id: str) -> None:

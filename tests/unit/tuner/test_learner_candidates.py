@@ -36,6 +36,7 @@ def _stored(
     params: dict[str, str] | None = None,
     task: str = "task",
     token: int = 2,
+    reward: float | None = None,
 ) -> StoredTrajectory:
     trajectory = Trajectory(
         trajectory_id=str(sequence),
@@ -48,7 +49,7 @@ def _stored(
         step_limit=8,
         verdict=Verdict.SUCCESS if succeeded else Verdict.FAILURE,
         void_reason="",
-        reward=1.0 if succeeded else 0.0,
+        reward=float(succeeded) if reward is None else reward,
         steps=tuple(_step(index, token) for index in range(steps)),
         started_at_unix_sec=0.0,
         device_serial="emulator-5554",
@@ -152,3 +153,39 @@ def test_recalling_gives_the_same_candidates_as_never_having_stopped() -> None:
     for experience in (undisturbed, resumed):
         experience.take([_stored(3), _stored(4, False)])
     assert resumed.candidates() == undisturbed.candidates()
+
+
+def _with_seen(seen: StoredTrajectory, graded: StoredTrajectory, objective: Objective = "awr") -> Experience:
+    """An experience that took one episode of the task after the other, so that the baseline knows both."""
+    experience = Experience(100, 0.9, objective=objective)
+    experience.take([seen])
+    experience.take([graded])
+    return experience
+
+
+def test_a_failure_better_than_its_task_so_far_carries_in_proportion() -> None:
+    experience = _with_seen(_stored(1, succeeded=False), _stored(2, succeeded=False, reward=0.6))
+    carrying, riding = experience.candidates()
+    assert [(step.sample.key[0], step.weight) for step in carrying] == [(2, pytest.approx(0.6 - 0.3))]
+    assert [step.sample.key[0] for step in riding] == [1]
+
+
+def test_a_failure_worse_than_its_task_so_far_rides_along() -> None:
+    experience = _with_seen(_stored(1, reward=1.0), _stored(2, succeeded=False, reward=0.2))
+    carrying, riding = experience.candidates()
+    assert [step.sample.key[0] for step in carrying] == [1]
+    assert [(step.sample.key[0], step.weight) for step in riding] == [(2, 0.0)]
+
+
+def test_ppo_takes_the_signed_advantage_of_a_graded_failure() -> None:
+    experience = Experience(100, 0.9, objective="ppo")
+    experience.take([_stored(1, succeeded=False, reward=0.8), _stored(2, succeeded=False, reward=0.2)])
+    carrying, _ = experience.candidates()
+    assert {step.sample.key[0]: step.weight for step in carrying} == {1: pytest.approx(0.3), 2: pytest.approx(-0.3)}
+
+
+def test_cloning_imitates_no_failure_whatever_its_reward() -> None:
+    experience = _with_seen(_stored(1, reward=0.4), _stored(2, succeeded=False, reward=0.9), "bc")
+    carrying, riding = experience.candidates()
+    assert [(step.sample.key[0], step.weight) for step in carrying] == [(1, 1.0)]
+    assert [step.sample.key[0] for step in riding] == [2]

@@ -1,7 +1,7 @@
 """Keeping the action model current: rehearsal, gaps, calibration, and the sources of weights behind one face."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -50,7 +50,7 @@ def _weights(source: str) -> CausalWeights:
 
 
 def _rows(source: str, utterances: Sequence[Utterance], entropies: torch.Tensor) -> torch.Tensor:
-    rows = _weights(source).rows(utterances, entropies, _logits(entropies))
+    rows = _weights(source).rows(utterances, entropies, _probabilities(utterances))
     assert rows is not None
     return rows
 
@@ -136,8 +136,8 @@ def _entropies(utterances: Sequence[Utterance], value: float) -> torch.Tensor:
     return torch.full((len(utterances), max(len(utterance.token_ids) for utterance in utterances)), value)
 
 
-def _logits(entropies: torch.Tensor) -> torch.Tensor:
-    return torch.zeros(*entropies.shape, VOCABULARY)
+def _probabilities(utterances: Sequence[Utterance]) -> Callable[[int], torch.Tensor]:
+    return lambda row: torch.full((len(utterances[row].token_ids), VOCABULARY), 1 / VOCABULARY)
 
 
 @pytest.mark.parametrize("source", ["scm", "parser", "released", "uniform"])
@@ -159,7 +159,7 @@ def test_no_weight_is_computed_where_the_policy_is_sure(source: str) -> None:
 
 def test_without_an_entropy_term_there_are_no_weights() -> None:
     entropies = _entropies(REAL[:2], 1.0)
-    assert _weights("none").rows(REAL[:2], entropies, _logits(entropies)) is None
+    assert _weights("none").rows(REAL[:2], entropies, _probabilities(REAL[:2])) is None
 
 
 def test_released_weights_are_zero_at_punctuation_and_shares_elsewhere() -> None:
@@ -173,7 +173,7 @@ def test_released_weights_are_zero_at_punctuation_and_shares_elsewhere() -> None
 def test_an_unknown_source_is_refused() -> None:
     entropies = _entropies(REAL[:1], 1.0)
     with pytest.raises(ValueError, match="naive"):
-        _weights("naive").rows(REAL[:1], entropies, _logits(entropies))
+        _weights("naive").rows(REAL[:1], entropies, _probabilities(REAL[:1]))
 
 
 def test_after_training_the_coordinates_weigh_and_the_thought_does_not() -> None:

@@ -56,6 +56,8 @@ def _steps(sequence: int, reward: float, count: int = 1, horizon: int = 4, name:
             behaviour_log_probs=(-0.5, -0.5),
             temperature=1.0,
             reward=reward,
+            succeeded=reward > 0,
+            version=0,
             steps=count,
             horizon=horizon,
         )

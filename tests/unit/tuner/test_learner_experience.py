@@ -82,9 +82,9 @@ def test_a_reward_that_is_no_share_leaves_the_trajectory_out(poison: float) -> N
     assert trainable_steps(_stored(1, replace(_trajectory(), reward=poison))) == []
 
 
-def test_the_reward_of_a_failure_counts_as_zero_whatever_it_says() -> None:
-    steps = trainable_steps(_stored(1, replace(_trajectory(Verdict.FAILURE), reward=0.7)))
-    assert {step.reward for step in steps} == {0.0}
+def test_a_failure_keeps_its_reward_and_stays_a_failure() -> None:
+    steps = trainable_steps(_stored(1, replace(_trajectory(Verdict.FAILURE), reward=0.75)))
+    assert {(step.reward, step.succeeded) for step in steps} == {(0.75, False)}
 
 
 def test_the_baseline_follows_new_outcomes_and_not_recalled_ones() -> None:

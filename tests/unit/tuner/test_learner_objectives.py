@@ -196,6 +196,8 @@ def _candidate(token_ids: tuple[int, ...], behaviour: Sequence[float], weight: f
         behaviour_log_probs=tuple(behaviour),
         temperature=1.0,
         reward=1.0,
+        succeeded=True,
+        version=0,
         steps=1,
         horizon=1,
     )

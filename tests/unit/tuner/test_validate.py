@@ -91,6 +91,7 @@ def test_a_void_episode_may_have_no_steps() -> None:
         (put("reward", math.inf), "Got the reward inf, expected a number from 0 to 1."),
         (put("reward", -0.5), "Got the reward -0.5, expected a number from 0 to 1."),
         (put("reward", 1.5), "Got the reward 1.5, expected a number from 0 to 1."),
+        (put("verdict", 3), "Got the reward 1.0 of a void episode, expected none."),
         (put("temperature", math.nan), "Got the temperature nan, expected 0 or more."),
         (put("temperature", math.inf), "Got the temperature inf, expected 0 or more."),
         (put("temperature", -1.0), "Got the temperature -1.0, expected 0 or more."),
