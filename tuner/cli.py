@@ -56,6 +56,16 @@ def serve(
             help="Share of the runtimes that try a new version before the others have it; by default all do at once.",
         ),
     ] = None,
+    keep_days: Annotated[
+        float | None, typer.Option(min=0.0, help="Empty records and remove versions that are older; none by default.")
+    ] = None,
+    keep_gb: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Empty the oldest records while the ledger is larger; none by default."),
+    ] = None,
+    least_free_gb: Annotated[
+        float, typer.Option(min=0.0, help="Take nothing in while less of the disk is free.")
+    ] = 1.0,
     model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
     quantization: Annotated[Quantization, typer.Option(help="How the base weights are held.")] = DEFAULT.quantization,
     grammar: Annotated[str, typer.Option(help="Action grammar the runtimes speak.")] = DEFAULT.action_grammar,
@@ -99,7 +109,8 @@ def serve(
 ) -> None:
     """Serve until SIGTERM: take trajectories in, learn, hand adapters out."""
     _keep_grpc_quiet()
-    from tuner.serve import Watching
+    from tuner.ingest.retention import Limits
+    from tuner.serve import Keeping, Watching
     from tuner.serve import serve as run_service
     from tuner.supervisor import learner_command
 
@@ -135,8 +146,13 @@ def serve(
         announce = partial(_announce, listen.rpartition(":")[0])
         watching = None if page is None else Watching(page, lambda url: typer.echo(f"page on {url}"))
         rate = submits_per_second if tls else None
+        keeping = Keeping(
+            Limits(keep_days, None if keep_gb is None else _bytes(keep_gb)),
+            config.replay_capacity,
+            _bytes(least_free_gb),
+        )
         command = learner_command(config)
-        asyncio.run(run_service(listen, state, identity, command, announce, watching, rate, canary_share))
+        asyncio.run(run_service(listen, state, identity, command, announce, watching, rate, canary_share, keeping))
     except (TunerServiceError, AgentRuntimeError) as error:
         fail(str(error))
     except ValueError as error:  # pydantic's ValidationError
@@ -244,6 +260,10 @@ def _no_answer(error: grpc.RpcError, address: str, tls: Path | None) -> str:
 
 def _announce(host: str, port: int) -> None:
     typer.echo(f"listening on {host}:{port}")
+
+
+def _bytes(gigabytes: float) -> int:
+    return round(1e9 * gigabytes)
 
 
 def _first_line(error: ValueError) -> str:
