@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import logging
 import os
 from functools import partial
@@ -20,8 +21,10 @@ from tuner.config import (
     NullToken,
     Objective,
     Quantization,
+    ReportTo,
     WeightSource,
 )
+from tuner.config_file import ConfigFile
 from tuner.errors import TunerServiceError
 from tuner.keys_commands import keys_app
 from tuner.train_command import train
@@ -38,6 +41,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Stores traje
 @app.command()
 def serve(
     state: Annotated[Path, typer.Option(help="Folder for the ledger, the adapters and the learner's checkpoint.")],
+    config_file: ConfigFile = None,
     listen: Annotated[str, typer.Option(help="host:port; port 0 takes a free one.")] = "127.0.0.1:50051",
     tls: Annotated[
         bool, typer.Option("--tls", help="Let in only those with a certificate of `tuner keys issue`.")
@@ -104,6 +108,10 @@ def serve(
     optimizer_steps_per_update: Annotated[
         int, typer.Option(help="Optimizer steps before a publish.")
     ] = DEFAULT.optimizer_steps_per_update,
+    report_to: Annotated[
+        ReportTo, typer.Option(help="Where figures go besides TensorBoard files in the state folder.")
+    ] = DEFAULT.report_to,
+    run_name: Annotated[str, typer.Option(help="Name of the run there; the state folder's by default.")] = "",
     num_threads: Annotated[int, typer.Option(help="CPU threads of the learner.")] = DEFAULT.num_threads,
     seed: Annotated[int, typer.Option(help="Seed of the adapter's start and of the replay's order.")] = DEFAULT.seed,
 ) -> None:
@@ -117,6 +125,8 @@ def serve(
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         folder, identity = named_checkpoint(model, quantization, grammar)
+        if report_to != "none" and importlib.util.find_spec(report_to) is None:
+            fail(f"Got --report-to {report_to}, expected its package: pip install 'coso-phone[{report_to}]'.")
         config = LearnerConfig(
             state=state,
             model=folder,
@@ -139,6 +149,8 @@ def serve(
             batch_size=batch_size,
             trajectories_per_update=trajectories_per_update,
             optimizer_steps_per_update=optimizer_steps_per_update,
+            report_to=report_to,
+            run_name=run_name,
             publish_start=canary_share is not None,
             num_threads=num_threads,
             seed=seed,
