@@ -124,7 +124,7 @@ def serve(
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        folder, identity = named_checkpoint(model, quantization, grammar)
+        folder, identity, spoken = named_checkpoint(model, quantization, grammar)
         if report_to != "none" and importlib.util.find_spec(report_to) is None:
             fail(f"Got --report-to {report_to}, expected its package: pip install 'coso-phone[{report_to}]'.")
         config = LearnerConfig(
@@ -164,7 +164,9 @@ def serve(
             _bytes(least_free_gb),
         )
         command = learner_command(config)
-        asyncio.run(run_service(listen, state, identity, command, announce, watching, rate, canary_share, keeping))
+        asyncio.run(
+            run_service(listen, state, identity, command, announce, watching, rate, canary_share, keeping, spoken)
+        )
     except (TunerServiceError, AgentRuntimeError) as error:
         fail(str(error))
     except ValueError as error:  # pydantic's ValidationError

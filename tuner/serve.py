@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
+from agent_runtime.actions import Grammar
 from tuner import __version__
 from tuner.adapters.keys import load_signer
 from tuner.adapters.store import AdapterStore
 from tuner.canary.rule import Rule
 from tuner.errors import ConfigError
 from tuner.folder_lock import folder_locked
+from tuner.ingest.forgery import Recomputation
 from tuner.ingest.free_space import FreeSpace
 from tuner.ingest.housekeeping import Housekeeping
 from tuner.ingest.identity import Identity
@@ -114,12 +116,14 @@ async def serve(
     tls_submits_per_second: float | None = None,
     canary_share: float | None = None,
     keeping: Keeping = KEEP_ALL,
+    grammar: Grammar | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; ``on_ready`` is told the port once calls are answered.
 
     With ``tls_submits_per_second`` only callers with a certificate of the state folder's CA are let in; with
     ``canary_share`` a new version is on trial with that share of the runtimes before the others have it; ``keeping``
-    bounds what stays on the disk.
+    bounds what stays on the disk; with ``grammar`` trajectories whose actions it does not read in their utterances, or
+    that claim otherwise what does not follow, are refused.
 
     Raises:
         ConfigError: an address, the state folder, a key or a certificate in it cannot be used, or another tuner has it.
@@ -137,7 +141,10 @@ async def serve(
         trials = None if canary_share is None else VersionTrials(ledger, store, Rule())
         rollout = Rollout(store) if canary_share is None else Rollout(store, trials, canary_share)
         free_space = FreeSpace(state, keeping.least_free_bytes)
-        service = TunerService(ledger, store, identity, supervisor.view, executor, signing(state), rollout, free_space)
+        recomputation = None if grammar is None else Recomputation(grammar, store)
+        service = TunerService(
+            ledger, store, identity, supervisor.view, executor, signing(state), rollout, free_space, recomputation
+        )
         front = _front(service, state, tls_submits_per_second)
         await loop.run_in_executor(executor, ledger.open)
         if trials is not None:

@@ -14,6 +14,7 @@ from google.rpc import code_pb2
 from tuner import __version__
 from tuner.adapters.store import AdapterStore
 from tuner.errors import LedgerError, RollbackError
+from tuner.ingest.forgery import Recomputation
 from tuner.ingest.free_space import FreeSpace
 from tuner.ingest.identity import Identity
 from tuner.ingest.learner_view import LearnerView
@@ -50,11 +51,13 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
         sign: Sign | None = None,
         rollout: Rollout | None = None,
         free_space: FreeSpace | None = None,
+        recomputation: Recomputation | None = None,
     ) -> None:
         self._ledger = ledger
         self._store = store
         self._rollout = rollout or Rollout(store)
         self._free_space = free_space
+        self._recomputation = recomputation
         self._identity = identity
         self._learner = learner
         self._executor = executor
@@ -96,6 +99,8 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
                 await _refuse(context, code_pb2.RESOURCE_EXHAUSTED, full, "DISK_FULL", _ROOM_SEC)
             trajectory = request.trajectory
             reason = broken_bound(trajectory, self._identity)
+            if reason is None and self._recomputation is not None:
+                reason = self._recomputation.forged(trajectory)
             if reason is None:
                 outcome, reason = await self._store_one(trajectory, context)
             else:
