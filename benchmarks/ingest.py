@@ -23,7 +23,7 @@ import grpc
 from coso.v1 import trajectory_pb2, tuner_pb2, tuner_pb2_grpc
 from PIL import Image
 
-from agent_runtime.actions import Tap, grammar_named
+from agent_runtime.actions import Action, Finish, Tap, grammar_named
 from agent_runtime.trajectory import (
     NO_ADAPTER_DIGEST,
     Decision,
@@ -68,9 +68,14 @@ def picture_png() -> bytes:
 def trajectory(identity: PolicyIdentity) -> trajectory_pb2.Trajectory:
     """Return an episode of eight steps."""
     shot = Screenshot(picture_png(), *PICTURE_PX, 1080, 2400)
-    action = Tap(0.5, 0.25)
-    utterance = grammar_named(identity.action_grammar).render(action)
-    decision = Decision(utterance, tuple(range(24)), (-0.5,) * 24, 0, NO_ADAPTER_DIGEST)
+    actions: list[Action] = [*[Tap(0.5, 0.25)] * (STEPS - 1), Finish(True)]
+    grammar = grammar_named(identity.action_grammar)
+
+    def step(index: int, action: Action) -> Step:
+        utterance = grammar.render(action)
+        decision = Decision(utterance, tuple(range(24)), (-0.5,) * 24, 0, NO_ADAPTER_DIGEST)
+        return Step(index, "Goal: go", shot, decision, grammar.parse(utterance), Timings())
+
     return trajectory_to_message(
         Trajectory(
             trajectory_id="",
@@ -84,7 +89,7 @@ def trajectory(identity: PolicyIdentity) -> trajectory_pb2.Trajectory:
             verdict=Verdict.SUCCESS,
             void_reason="",
             reward=1.0,
-            steps=tuple(Step(index, "Goal: go", shot, decision, action, Timings()) for index in range(STEPS)),
+            steps=tuple(step(index, action) for index, action in enumerate(actions)),
             started_at_unix_sec=0.0,
             device_serial="benchmark",
             temperature=1.0,

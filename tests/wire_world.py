@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from coso.v1 import policy_pb2, trajectory_pb2
 from PIL import Image
 
-from agent_runtime.actions import Tap
+from agent_runtime.actions import Action, Finish, Tap, grammar_named
 from agent_runtime.trajectory import (
     NO_ADAPTER_DIGEST,
     Decision,
@@ -39,6 +39,8 @@ SIZE_PX = (4, 8)
 BASE, TOKENIZER = "b" * 64, "7" * 64
 IDENTITY = Identity(BASE, TOKENIZER, "none", "json")
 RUNTIME_IDENTITY = PolicyIdentity(BASE, TOKENIZER, "none", "json")
+TAP = Tap(0.5, 0.25)
+JSON = grammar_named("json")
 Result = TypeVar("Result")
 
 
@@ -59,16 +61,20 @@ def png(size_px: tuple[int, int] = SIZE_PX) -> bytes:
     return content.getvalue()
 
 
-def step(index: int = 0) -> Step:
-    """Return a step the tuner takes: two tokens, a tap."""
-    decision = Decision("text", (5, 6), (-0.5, -0.25), 0, NO_ADAPTER_DIGEST)
-    return Step(index, "Goal: go", Screenshot(png(), *SIZE_PX, 40, 80), decision, Tap(0.5, 0.25), Timings(1, 2, 3, 4))
+def step(index: int = 0, action: Action = TAP) -> Step:
+    """Return a step the tuner takes, of two tokens."""
+    utterance = JSON.render(action)
+    decision = Decision(utterance, (5, 6), (-0.5, -0.25), 0, NO_ADAPTER_DIGEST)
+    screenshot = Screenshot(png(), *SIZE_PX, 40, 80)
+    return Step(index, "Goal: go", screenshot, decision, JSON.parse(utterance), Timings(1, 2, 3, 4))
 
 
 def trajectory(
     trajectory_id: str = "t", verdict: Verdict = Verdict.SUCCESS, purpose: Purpose = Purpose.EXPLORE, steps: int = 1
 ) -> Trajectory:
-    """Return an episode that a tuner of ``IDENTITY`` takes."""
+    """Return an episode that a tuner of ``IDENTITY`` takes: taps, and the announcement where it succeeded."""
+    last = Finish(True) if verdict is Verdict.SUCCESS else TAP
+    actions = [*[TAP] * (steps - 1), last][:steps]
     return Trajectory(
         trajectory_id=trajectory_id,
         runtime_id="runtime",
@@ -81,7 +87,7 @@ def trajectory(
         verdict=verdict,
         void_reason="DeviceError: the cable is out" if verdict is Verdict.VOID else "",
         reward=1.0 if verdict is Verdict.SUCCESS else 0.0,
-        steps=tuple(step(index) for index in range(steps)),
+        steps=tuple(step(index, action) for index, action in enumerate(actions)),
         started_at_unix_sec=1_700_000_000.0,
         device_serial="fake-1",
         temperature=1.0,

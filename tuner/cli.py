@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import logging
 import os
 from functools import partial
@@ -20,8 +21,10 @@ from tuner.config import (
     NullToken,
     Objective,
     Quantization,
+    ReportTo,
     WeightSource,
 )
+from tuner.config_file import ConfigFile
 from tuner.errors import TunerServiceError
 from tuner.keys_commands import keys_app
 from tuner.train_command import train
@@ -38,6 +41,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Stores traje
 @app.command()
 def serve(
     state: Annotated[Path, typer.Option(help="Folder for the ledger, the adapters and the learner's checkpoint.")],
+    config_file: ConfigFile = None,
     listen: Annotated[str, typer.Option(help="host:port; port 0 takes a free one.")] = "127.0.0.1:50051",
     tls: Annotated[
         bool, typer.Option("--tls", help="Let in only those with a certificate of `tuner keys issue`.")
@@ -56,6 +60,16 @@ def serve(
             help="Share of the runtimes that try a new version before the others have it; by default all do at once.",
         ),
     ] = None,
+    keep_days: Annotated[
+        float | None, typer.Option(min=0.0, help="Empty records and remove versions that are older; none by default.")
+    ] = None,
+    keep_gb: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Empty the oldest records while the ledger is larger; none by default."),
+    ] = None,
+    least_free_gb: Annotated[
+        float, typer.Option(min=0.0, help="Take nothing in while less of the disk is free.")
+    ] = 1.0,
     model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
     quantization: Annotated[Quantization, typer.Option(help="How the base weights are held.")] = DEFAULT.quantization,
     grammar: Annotated[str, typer.Option(help="Action grammar the runtimes speak.")] = DEFAULT.action_grammar,
@@ -94,18 +108,25 @@ def serve(
     optimizer_steps_per_update: Annotated[
         int, typer.Option(help="Optimizer steps before a publish.")
     ] = DEFAULT.optimizer_steps_per_update,
+    report_to: Annotated[
+        ReportTo, typer.Option(help="Where figures go besides TensorBoard files in the state folder.")
+    ] = DEFAULT.report_to,
+    run_name: Annotated[str, typer.Option(help="Name of the run there; the state folder's by default.")] = "",
     num_threads: Annotated[int, typer.Option(help="CPU threads of the learner.")] = DEFAULT.num_threads,
     seed: Annotated[int, typer.Option(help="Seed of the adapter's start and of the replay's order.")] = DEFAULT.seed,
 ) -> None:
     """Serve until SIGTERM: take trajectories in, learn, hand adapters out."""
     _keep_grpc_quiet()
-    from tuner.serve import Watching
+    from tuner.ingest.retention import Limits
+    from tuner.serve import Keeping, Watching
     from tuner.serve import serve as run_service
     from tuner.supervisor import learner_command
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        folder, identity = named_checkpoint(model, quantization, grammar)
+        folder, identity, spoken = named_checkpoint(model, quantization, grammar)
+        if report_to != "none" and importlib.util.find_spec(report_to) is None:
+            fail(f"Got --report-to {report_to}, expected its package: pip install 'coso-phone[{report_to}]'.")
         config = LearnerConfig(
             state=state,
             model=folder,
@@ -128,6 +149,8 @@ def serve(
             batch_size=batch_size,
             trajectories_per_update=trajectories_per_update,
             optimizer_steps_per_update=optimizer_steps_per_update,
+            report_to=report_to,
+            run_name=run_name,
             publish_start=canary_share is not None,
             num_threads=num_threads,
             seed=seed,
@@ -135,8 +158,15 @@ def serve(
         announce = partial(_announce, listen.rpartition(":")[0])
         watching = None if page is None else Watching(page, lambda url: typer.echo(f"page on {url}"))
         rate = submits_per_second if tls else None
+        keeping = Keeping(
+            Limits(keep_days, None if keep_gb is None else _bytes(keep_gb)),
+            config.replay_capacity,
+            _bytes(least_free_gb),
+        )
         command = learner_command(config)
-        asyncio.run(run_service(listen, state, identity, command, announce, watching, rate, canary_share))
+        asyncio.run(
+            run_service(listen, state, identity, command, announce, watching, rate, canary_share, keeping, spoken)
+        )
     except (TunerServiceError, AgentRuntimeError) as error:
         fail(str(error))
     except ValueError as error:  # pydantic's ValidationError
@@ -244,6 +274,10 @@ def _no_answer(error: grpc.RpcError, address: str, tls: Path | None) -> str:
 
 def _announce(host: str, port: int) -> None:
     typer.echo(f"listening on {host}:{port}")
+
+
+def _bytes(gigabytes: float) -> int:
+    return round(1e9 * gigabytes)
 
 
 def _first_line(error: ValueError) -> str:

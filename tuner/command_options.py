@@ -11,6 +11,7 @@ import typer
 from tuner.config import LearnerConfig
 
 if TYPE_CHECKING:
+    from agent_runtime.actions import Grammar
     from tuner.ingest.identity import Identity
 
 BAD_INPUT_EXIT_CODE = 2
@@ -24,8 +25,8 @@ def fail(sentence: str) -> NoReturn:
     raise typer.Exit(BAD_INPUT_EXIT_CODE)
 
 
-def named_checkpoint(model: str, quantization: str, grammar: str) -> tuple[Path, Identity]:
-    """Return the folder that ``--model`` names and what runtimes must agree with.
+def named_checkpoint(model: str, quantization: str, grammar: str) -> tuple[Path, Identity, Grammar]:
+    """Return the folder that ``--model`` names, what runtimes must agree with, and the grammar they speak.
 
     Raises:
         AgentRuntimeError: there is no such checkpoint or grammar.
@@ -36,4 +37,4 @@ def named_checkpoint(model: str, quantization: str, grammar: str) -> tuple[Path,
 
     folder = resolve_checkpoint(model)
     spoken = grammar_named(grammar, agent_defaults(folder).image_size_px)
-    return folder, Identity(base_model_digest(folder), tokenizer_digest(folder), quantization, spoken.name)
+    return folder, Identity(base_model_digest(folder), tokenizer_digest(folder), quantization, spoken.name), spoken

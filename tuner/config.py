@@ -10,6 +10,7 @@ AdvantageKind = Literal["baseline", "group", "critic"]
 EntropyTerm = Literal["causal", "uniform", "none"]
 WeightSource = Literal["scm", "parser", "released", "uniform"]
 NullToken = Literal["mask", "unk", "pad", "neighbour"]
+ReportTo = Literal["none", "wandb", "trackio"]
 Quantization = Literal["nf4", "int8", "none"]
 
 
@@ -72,6 +73,8 @@ class LearnerConfig(BaseModel):
     )
     scm_null: NullToken = Field("mask", description="What stands in for a token taken away; mask is the model's own.")
     scm_epochs: int = Field(2, ge=1, description="Passes over the replayed utterances for each update.")
+    report_to: ReportTo = Field("none", description="Where figures go besides TensorBoard files; needs that package.")
+    run_name: str = Field("", description="Name of the run there; the state folder's by default.")
     publish_start: bool = Field(
         False, description="Publish the adapter before anything is learned, so that there is one to return to."
     )

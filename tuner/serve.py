@@ -9,18 +9,23 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
+from agent_runtime.actions import Grammar
 from tuner import __version__
 from tuner.adapters.keys import load_signer
 from tuner.adapters.store import AdapterStore
 from tuner.canary.rule import Rule
 from tuner.errors import ConfigError
 from tuner.folder_lock import folder_locked
+from tuner.ingest.forgery import Recomputation
+from tuner.ingest.free_space import FreeSpace
+from tuner.ingest.housekeeping import Housekeeping
 from tuner.ingest.identity import Identity
 from tuner.ingest.ledger import Ledger
+from tuner.ingest.retention import Limits, Retention
 from tuner.ingest.rollout import Rollout
 from tuner.ingest.server import Front
 from tuner.ingest.service import Sign, TunerService
@@ -90,6 +95,18 @@ class Watching:
     on_ready: Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What stays on the disk; ``replay`` is the number of used records that the learner needs."""
+
+    limits: Limits = field(default_factory=Limits)
+    replay: int = 0
+    least_free_bytes: int = 0
+
+
+KEEP_ALL = Keeping()
+
+
 async def serve(
     listen: str,
     state: Path,
@@ -99,11 +116,15 @@ async def serve(
     page: Watching | None = None,
     tls_submits_per_second: float | None = None,
     canary_share: float | None = None,
+    keeping: Keeping = KEEP_ALL,
+    grammar: Grammar | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; ``on_ready`` is told the port once calls are answered.
 
     With ``tls_submits_per_second`` only callers with a certificate of the state folder's CA are let in; with
-    ``canary_share`` a new version is on trial with that share of the runtimes before the others have it.
+    ``canary_share`` a new version is on trial with that share of the runtimes before the others have it; ``keeping``
+    bounds what stays on the disk; with ``grammar`` trajectories whose actions it does not read in their utterances, or
+    that claim otherwise what does not follow, are refused.
 
     Raises:
         ConfigError: `tuner train` was broken off there, an address, the state folder, a key or a certificate in it
@@ -122,7 +143,11 @@ async def serve(
         store = AdapterStore(state / "adapters")
         trials = None if canary_share is None else VersionTrials(ledger, store, Rule())
         rollout = Rollout(store) if canary_share is None else Rollout(store, trials, canary_share)
-        service = TunerService(ledger, store, identity, supervisor.view, executor, signing(state), rollout)
+        free_space = FreeSpace(state, keeping.least_free_bytes)
+        recomputation = None if grammar is None else Recomputation(grammar, store)
+        service = TunerService(
+            ledger, store, identity, supervisor.view, executor, signing(state), rollout, free_space, recomputation
+        )
         front = _front(service, state, tls_submits_per_second)
         await loop.run_in_executor(executor, ledger.open)
         if trials is not None:
@@ -131,15 +156,18 @@ async def serve(
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_number, stopped.set)
         learning = asyncio.create_task(supervisor.run())
-        steward = None if trials is None else asyncio.create_task(Steward(trials, supervisor.view, executor).run())
+        beside = [] if trials is None else [asyncio.create_task(Steward(trials, supervisor.view, executor).run())]
+        if keeping.limits.are_set:
+            retention = Retention(ledger, store, keeping.limits, keeping.replay)
+            beside.append(asyncio.create_task(Housekeeping(retention, rollout, executor).run()))
         on_ready(port)
         async with _page(
             page, page_socket, state, Watched(__version__, identity, supervisor.view, service.submissions)
         ):
             await stopped.wait()
         await front.stop()
-        if steward is not None:
-            steward.cancel()
+        for task in beside:
+            task.cancel()
         await supervisor.stop()
         await learning
         await loop.run_in_executor(executor, ledger.close)

@@ -49,7 +49,7 @@ def train(
 ) -> None:
     """Learn offline from recorded sessions and the ledger, publish a version; `tuner serve` goes on from it."""
     try:
-        folder, identity = named_checkpoint(model, quantization, grammar)
+        folder, identity, _ = named_checkpoint(model, quantization, grammar)
         config = LearnerConfig(
             state=state,
             model=folder,

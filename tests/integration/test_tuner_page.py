@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import re
 import signal
@@ -122,10 +123,11 @@ def full(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
         append_metrics(state, {"update": version + 0.5, "batch_success_rate": 0.5})
     weighed = WeightRecord("hostile", 0, 2, (HOSTILE, "tail\ud800"), (0.5, 0.25))
     append_weight_records(state, [weighed])
-    hostile = episode(model, "hostile", steps=2)
+    hostile = episode(model, "hostile", steps=3)
     hostile.goal = hostile.task_name = hostile.runtime_id = hostile.device_serial = HOSTILE
-    hostile.steps[1].utterance = HOSTILE
-    hostile.steps[1].adapter_version = 2
+    hostile.steps[1].utterance = hostile.steps[1].action.malformed.reason = HOSTILE
+    hostile.steps[2].adapter_version = 2
+    hostile.steps[2].adapter_digest = hashlib.sha256(b"payload2").hexdigest()
     hostile.started_at.seconds = -(10**11)
     with ExitStack() as stack:
         serving = start(stack, model, state)
@@ -163,7 +165,7 @@ def test_hostile_text_is_text(full: Serving, path: str) -> None:
 
 def test_an_episode_shows_screens_utterances_and_weights(full: Serving) -> None:
     text = full.ask("/episodes/2").text
-    assert text.count('<article class="step">') == 2
+    assert text.count('<article class="step">') == 3
     assert f'<span class="w9" title="0.5">{ESCAPED}</span><span class="w4" title="0.25">tail?</span>' in text
     assert f"<bdi>{ESCAPED}</bdi></p>" in text
     screen = full.ask("/episodes/2/screens/1.png")
@@ -196,7 +198,7 @@ def test_every_answer_has_the_safe_headers(full: Serving, path: str, status: int
         "/episodes/%C2%B2",
         "/episodes/" + "9" * 18,
         "/episodes/" + "9" * 5000,
-        "/episodes/2/screens/2.png",
+        "/episodes/2/screens/3.png",
         "/episodes/3/screens/0.png",
         "/episodes/2/screens/..png",
         "/..%2f..%2fetc/passwd",

@@ -11,6 +11,7 @@ A version whose payload does not have the manifest's sha256 is set aside under `
 import hashlib
 import logging
 import os
+import shutil
 from pathlib import Path
 
 from coso.v1 import policy_pb2
@@ -118,6 +119,17 @@ class AdapterStore:
             raise StoreError(f"Got version {version}, expected one of {self.versions()}.") from error
         except DecodeError as error:
             raise self._set_aside(version, "its manifest cannot be read") from error
+
+    def remove(self, version: int) -> None:
+        """Remove a version for good; the manifest goes first, so that what is left after a crash is no version.
+
+        Raises:
+            OSError: the disk refused.
+        """
+        folder = self._version_folder(version)
+        (folder / MANIFEST_NAME).unlink(missing_ok=True)
+        fsync_folder(folder)
+        shutil.rmtree(folder)
 
     def delta(self, manifest: policy_pb2.AdapterManifest, parent_sha256: str) -> bytes | None:
         """Return a version's delta against exactly this parent, None where there is none that is whole."""

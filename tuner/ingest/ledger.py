@@ -133,8 +133,8 @@ class Ledger:
         return list(self._read(f"WHERE {where} ORDER BY sequence LIMIT ?", (limit,)))
 
     def recent(self, limit: int) -> list[StoredTrajectory]:
-        """Return the latest trajectories that updates have used, the oldest first: the replay."""
-        where = f"consumed_by_version IS NOT NULL AND {_TRAINABLE}"
+        """Return the latest trajectories that updates have used, the oldest first: the replay. Not emptied ones."""
+        where = f"consumed_by_version IS NOT NULL AND length(message) > 0 AND {_TRAINABLE}"
         return list(self._read(f"WHERE {where} ORDER BY sequence DESC LIMIT ?", (limit,)))[::-1]
 
     def mark_consumed(self, sequences: Iterable[int], version: int) -> None:
@@ -157,6 +157,14 @@ class Ledger:
         with self.sql() as sql:
             rows = sql.execute("SELECT id FROM runtimes ORDER BY registered_at_unix_sec DESC").fetchall()
         return [row[0] for row in rows]
+
+    def size_bytes(self) -> int:
+        """Return how many bytes of the file hold something; what was emptied is written over before the file grows."""
+        with self.sql() as sql:
+            pages, unused, page_bytes = (
+                sql.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+            )
+        return int((pages - unused) * page_bytes)
 
     def counts(self) -> LedgerCounts:
         """Count what there is."""

@@ -14,6 +14,8 @@ from google.rpc import code_pb2
 from tuner import __version__
 from tuner.adapters.store import AdapterStore
 from tuner.errors import LedgerError, RollbackError
+from tuner.ingest.forgery import Recomputation
+from tuner.ingest.free_space import FreeSpace
 from tuner.ingest.identity import Identity
 from tuner.ingest.learner_view import LearnerView
 from tuner.ingest.ledger import Ledger, StoreOutcome
@@ -23,6 +25,8 @@ from tuner.ingest.rollout import Rollout
 from tuner.ingest.validate import broken_bound, broken_runtime_id
 
 CHUNK_BYTES = 256 << 10
+_ROOM_SEC = 5.0
+"""When to ask again whether there is room."""
 _Outcome = tuner_pb2.SubmitOutcome
 _WORDS = {
     _Outcome.SUBMIT_OUTCOME_STORED: "stored",
@@ -46,10 +50,14 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
         executor: ThreadPoolExecutor,
         sign: Sign | None = None,
         rollout: Rollout | None = None,
+        free_space: FreeSpace | None = None,
+        recomputation: Recomputation | None = None,
     ) -> None:
         self._ledger = ledger
         self._store = store
         self._rollout = rollout or Rollout(store)
+        self._free_space = free_space
+        self._recomputation = recomputation
         self._identity = identity
         self._learner = learner
         self._executor = executor
@@ -86,8 +94,13 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
     ) -> AsyncIterator[tuner_pb2.SubmitTrajectoriesResponse]:
         """Store each trajectory and answer once it is durable."""
         async for request in request_iterator:
+            full = self._free_space.refusal() if self._free_space is not None else None
+            if full is not None:
+                await _refuse(context, code_pb2.RESOURCE_EXHAUSTED, full, "DISK_FULL", _ROOM_SEC)
             trajectory = request.trajectory
             reason = broken_bound(trajectory, self._identity)
+            if reason is None and self._recomputation is not None:
+                reason = self._recomputation.forged(trajectory)
             if reason is None:
                 outcome, reason = await self._store_one(trajectory, context)
             else:

@@ -27,6 +27,7 @@ from tuner.learner.mailbox import Mailbox, RollbackWish
 from tuner.learner.policy_update import StepFigures
 from tuner.learner.progress import Progress, manifest_of
 from tuner.learner.records import WeightRecord, append_metrics, append_weight_records
+from tuner.learner.reporting import Reports
 from tuner.learner.rollback import payload_to_return_to
 from tuner.learner.samples import can_be_shown
 from tuner.learner.student import Student
@@ -70,6 +71,7 @@ class Learner:
         )
         self._watch = EntropyWatch(config.entropy_collapse_share, config.entropy_blowup_factor)
         self._progress = Progress.first(config)
+        self._reports = Reports(config)
 
     @property
     def progress(self) -> Progress:
@@ -78,6 +80,12 @@ class Learner:
 
     def run(self) -> None:
         """Learn until the mailbox asks to stop."""
+        try:
+            self._run()
+        finally:
+            self._reports.close()
+
+    def _run(self) -> None:
         self.resume()
         while not self._mailbox.stop_requested:
             wish = self._mailbox.next_rollback()
@@ -246,6 +254,7 @@ class Learner:
             "update_seconds": seconds,
         }
         append_metrics(self._config.state, figures)
+        self._reports.add(self._progress.update, figures)
         append_weight_records(self._config.state, self._weight_records(batch))
         self._mailbox.metrics(figures)
 

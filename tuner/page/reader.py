@@ -134,7 +134,7 @@ class LedgerReader:
         self._opened = None  # two large ones at once are what the front's memory need not hold
         with self._sql() as sql:
             row = sql.execute(
-                "SELECT message FROM trajectories WHERE sequence = ? AND length(message) <= ?",
+                "SELECT message FROM trajectories WHERE sequence = ? AND length(message) BETWEEN 1 AND ?",
                 (sequence, MAX_MESSAGE_BYTES),
             ).fetchone()
             if row is None:
@@ -174,8 +174,10 @@ def _read_facts(sql: sqlite3.Connection, sequence: int) -> tuple[EpisodeFacts, i
         (MAX_MESSAGE_BYTES, sequence),
     ).fetchone()
     message = trajectory_pb2.Trajectory(goal="too large to open")
-    if blob is not None:
+    if blob:
         message = trajectory_pb2.Trajectory.FromString(blob)
+    elif blob is not None:
+        message = trajectory_pb2.Trajectory(goal="emptied, as it is old")
     facts = EpisodeFacts(
         sequence=sequence,
         stored_at_unix_sec=stored_at,
