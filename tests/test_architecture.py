@@ -101,6 +101,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "coso",
         "agent_runtime.actions",
         "agent_runtime.errors",
+        "agent_runtime.trajectory",
+        "agent_runtime.uplink.codec",
         "agent_runtime.uplink.tls",
     ),
     "tuner.page": (
