@@ -9,11 +9,14 @@ from device_scripts.virtual_phone.apps.contacts import Contacts
 from device_scripts.virtual_phone.apps.launcher import LAUNCHER_PACKAGE, Launcher
 from device_scripts.virtual_phone.apps.messages import Messages
 from device_scripts.virtual_phone.apps.more import MORE_APPS
+from device_scripts.virtual_phone.apps.notebook import Notebook
 from device_scripts.virtual_phone.apps.notes import Notes
 from device_scripts.virtual_phone.apps.paged_launcher import PagedLauncher
 from device_scripts.virtual_phone.apps.settings import Settings
 
 BASIC: tuple[App, ...] = (Settings(), Clock(), Notes(), Browser())
+FIRST: tuple[App, ...] = (Settings(), Clock(), Notebook(), Browser())
+"""The same four in the full set; its Notes can do more."""
 MORE: tuple[App, ...] = (
     Contacts(),
     Messages(),
@@ -23,7 +26,7 @@ APP_SETS = {
     app_set.name: app_set
     for app_set in (
         AppSet("basic", Launcher(BASIC), BASIC),
-        AppSet("full", PagedLauncher(BASIC, MORE, CARD_APPS, MORE_APPS), (*BASIC, *MORE, *CARD_APPS, *MORE_APPS)),
+        AppSet("full", PagedLauncher(FIRST, MORE, CARD_APPS, MORE_APPS), (*FIRST, *MORE, *CARD_APPS, *MORE_APPS)),
     )
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import posixpath
 import random
 import zlib
@@ -13,12 +14,14 @@ from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Grid,
 
 FILES = "media/external/file"
 SHOWN = "com.android.documentsui/shown"
+ORDER = "com.android.documentsui/order"
 ROOT = "/storage/emulated/0"
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 _LETTERS = ("letter", "list", "poem", "speech")
 _LINES = ("Dear all,", "the train was late,", "so we walked home", "in the rain.", "See you soon.")
 _MAX_SHOWN_BYTES = 4000
 _MAX_SHOWN_LINES = 40
+_CHANGES = (Button("rename", "Rename"), Button("delete", "Delete"))
 
 
 class Files(App):
@@ -28,11 +31,12 @@ class Files(App):
     label = "Files"
     glyph = "folder"
     colour = (196, 120, 40)
-    activities = (".FilesActivity", ".FolderActivity", ".ViewActivity", ".NameActivity")
-    tables = (FILES, SHOWN)
+    activities = (".FilesActivity", ".FolderActivity", ".ViewActivity", ".NameActivity", ".PickActivity")
+    tables = (FILES, SHOWN, ORDER)
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
         """Put some files on a new phone; they are the user's own and outlive the app's data."""
+        state.tables[ORDER] = [{"_id": 1, "by": "name"}]
         if "files" in state.orders:
             return
         state.orders["files"] = rng.sample(_LETTERS, 2)
@@ -46,16 +50,22 @@ class Files(App):
         match activity.component.partition("/")[2]:
             case ".ViewActivity":
                 asked = Dialog("Delete it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
-                acts = Grid(2, (Button("rename", "Rename"), Button("delete", "Delete")))
+                acts = Grid(2, (*_CHANGES, Button("move", "Move"), Button("copy", "Copy")))
                 return Screen(name, (acts, *_content(state, path)), asked if "asked" in activity.data else None)
             case ".NameActivity":
                 problem = (Label(activity.data["problem"]),) if "problem" in activity.data else ()
                 field = Field("name", "New name", field_text(activity, "name"))
                 folder = "folder" in activity.data
                 return Screen("New folder" if folder else f"Rename {name}", (field, *problem, Button("save", "Save")))
+            case ".PickActivity":
+                problem = (Label(activity.data["problem"]),) if "problem" in activity.data else ()
+                folders = tuple(row for row in _rows(state, path) if isinstance(row, Row) and row.detail == ">")
+                verb = activity.data.get("verb", "move").capitalize()
+                return Screen(
+                    f"{verb} to {'Files' if path == ROOT else name}", (Button("here", "Here"), *problem, *folders)
+                )
             case _:
-                top = path == ROOT
-                return Screen("Files" if top else name, (Button("new", "New folder"), *_rows(state, path)))
+                return _folder_page(state, activity)
 
     def initial_focus(self, activity: Activity) -> str | None:
         return "name" if activity.component.endswith(".NameActivity") else None
@@ -66,10 +76,19 @@ class Files(App):
         match kind:
             case "new":
                 host.open(self.component(".NameActivity"), {"path": path, "folder": "1"})
+            case "folder" if activity.component.endswith(".PickActivity"):
+                activity.data["path"] = posixpath.join(path, name)
             case "folder":
                 host.open(self.component(".FolderActivity"), {"path": posixpath.join(path, name)})
             case "file":
                 host.open(self.component(".ViewActivity"), {"path": posixpath.join(path, name)})
+            case "move" | "copy":
+                host.open(self.component(".PickActivity"), {"source": path, "verb": kind})
+            case "here":
+                self._put(host, activity)
+            case "order":
+                row = host.state.tables[ORDER][0]
+                row["by"] = "name" if row["by"] == "size" else "size"
             case "rename":
                 host.open(self.component(".NameActivity"), {"path": path})
             case "name":
@@ -92,11 +111,34 @@ class Files(App):
         return activity.data.pop("asked", None) is not None
 
     def query(self, state: PhoneState, path: str) -> Table:
+        if path == ORDER:
+            return state.tables[ORDER]
         if path == SHOWN:
             activity = front_activity(state, self.package)
             return [{"_id": 1, "_data": _path(activity)}] if activity is not None else []
         found = ((name, node) for name, node in state.files.nodes.items() if name.startswith(ROOT + "/"))
         return [media_row(name, node.size_bytes) for name, node in sorted(found) if not node.is_dir]
+
+    def _put(self, host: Host, activity: Activity) -> None:
+        """Move or copy a file into the folder that is shown."""
+        files, source = host.state.files, activity.data["source"]
+        target = posixpath.join(_path(activity), posixpath.basename(source))
+        node = files.find(source)
+        try:
+            if node is None:
+                raise DeviceFileError(errno.ENOENT, source)
+            if files.find(target) is not None:
+                raise DeviceFileError(errno.EEXIST, target)
+            if activity.data["verb"] == "move":
+                files.rename(source, target)
+            else:
+                files.write(target, node.data, now_sec=host.state.clock_ms // 1000)
+        except DeviceFileError as error:
+            activity.data["problem"] = error.reason
+            return
+        host.leave()
+        if activity.data["verb"] == "move":
+            host.leave()
 
     def _save(self, host: Host, activity: Activity) -> None:
         """Make the folder, or rename the file; a name without an ending keeps the old one's."""
@@ -134,11 +176,25 @@ def _path(activity: Activity) -> str:
     return activity.data.get("path", ROOT)
 
 
+def _folder_page(state: PhoneState, activity: Activity) -> Screen:
+    """A folder: what can be done, then what is in it. Only folders below the top can be renamed and deleted."""
+    path = _path(activity)
+    asked = Dialog("Delete it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
+    by_size = state.tables[ORDER][0]["by"] == "size"
+    sort = Button("order", "Sort by name" if by_size else "Sort by size", quiet=True)
+    top = path == ROOT
+    acts = (Button("new", "New folder"),) if top else (Grid(2, _CHANGES), Button("new", "New folder"))
+    body = (*acts, *_rows(state, path), sort)
+    return Screen("Files" if top else posixpath.basename(path), body, asked if "asked" in activity.data else None)
+
+
 def _rows(state: PhoneState, path: str) -> tuple[Widget, ...]:
     node = state.files.find(path)
     if node is None or not node.is_dir:
         return (Label("No longer there"),)
-    inside = sorted(state.files.children(path), key=lambda child: (not child[1].is_dir, child[0].lower()))
+    by_size = state.tables[ORDER][0]["by"] == "size"
+    inside = sorted(state.files.children(path), key=lambda child: child[0].lower())
+    inside.sort(key=lambda child: (not child[1].is_dir, -child[1].size_bytes if by_size else 0))
     rows = tuple(
         Row(f"folder:{name}", name, ">") if node.is_dir else Row(f"file:{name}", name, _size(node.size_bytes))
         for name, node in inside

@@ -16,6 +16,7 @@ from device_scripts.virtual_phone.ui.widgets import Button, Field, Grid, Label, 
 SAVED = "org.example.maps/saved"
 SHOWN = "org.example.maps/shown"
 NAVIGATION = "org.example.maps/navigation"
+LABELS = "org.example.maps/labels"
 TOWN = "Town"
 
 
@@ -53,6 +54,7 @@ PLACES = tuple(
 _METRES_A_MINUTE = {"Car": 500, "Bus": 300, "Walk": 80}
 _WAITING_MINUTES = {"Car": 2, "Bus": 6, "Walk": 0}
 _BY_NAME = {place.name: place for place in PLACES}
+_SET = (Button("label:home", "Set home"), Button("label:work", "Set work"))
 
 
 class Maps(App):
@@ -63,12 +65,17 @@ class Maps(App):
     glyph = "pin"
     colour = (40, 150, 110)
     activities = (".MapsActivity", ".PlaceActivity", ".DirectionsActivity")
-    tables = (SAVED, SHOWN, NAVIGATION)
-    insertable: ClassVar[Mapping[str, TableShape]] = {SAVED: TableShape({"place": str})}
+    tables = (SAVED, SHOWN, NAVIGATION, LABELS)
+    insertable: ClassVar[Mapping[str, TableShape]] = {
+        SAVED: TableShape({"place": str}),
+        LABELS: TableShape({"label": str, "place": str}),
+        NAVIGATION: TableShape({"place": str, "mode": str}),
+    }
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
         state.tables[SAVED] = [{"_id": 1, "place": rng.choice(PLACES).name}]
         state.tables[NAVIGATION] = []
+        state.tables[LABELS] = []
 
     def screen(self, state: PhoneState, activity: Activity) -> Screen:
         place = _BY_NAME.get(activity.data.get("place", ""))
@@ -82,7 +89,7 @@ class Maps(App):
             Picture("", "Map", street_map(place.name)),
             Label(place.name, large=True),
             Label(f"{place.kind}, {place.street}"),
-            Grid(2, (Button("directions", "Route"), keep)),
+            Grid(2, (Button("directions", "Route"), keep, *_SET)),
         )
         return Screen("Place", body)
 
@@ -101,6 +108,12 @@ class Maps(App):
                 self.insert(state, SAVED, {"place": place})
             case "unsave":
                 state.tables[SAVED] = [row for row in state.tables[SAVED] if row["place"] != place]
+            case "label":
+                state.tables[LABELS] = [row for row in state.tables[LABELS] if row["label"] != name]
+                super().insert(state, LABELS, {"label": name, "place": place})
+            case "go":
+                named = next(str(row["place"]) for row in state.tables[LABELS] if row["label"] == name)
+                host.open(self.component(".DirectionsActivity"), {"place": named})
             case "mode":
                 activity.data["mode"] = name
             case "start":
@@ -136,7 +149,9 @@ class Maps(App):
             return (field, *(rows or (Label("Nothing found"),)))
         saved = tuple(Row(f"place:{row['place']}", str(row["place"]), "saved") for row in state.tables[SAVED])
         going = tuple(Label(f"On the way to {row['place']}") for row in state.tables[NAVIGATION])
-        return (field, *going, Picture("", "Map", street_map(TOWN)), *saved)
+        labels = tuple(Button(f"go:{row['label']}", str(row["label"]).capitalize()) for row in state.tables[LABELS])
+        ways = (Grid(2, labels),) if labels else ()
+        return (field, *going, *ways, Picture("", "Map", street_map(TOWN)), *saved)
 
 
 def matching(typed: str) -> list[Place]:
