@@ -121,6 +121,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "device_scripts.small_vlm": ("device_scripts", "agent_runtime"),
     "device_scripts.demo": ("device_scripts", "coso"),
+    "device_scripts.oracle": ("device_scripts", "agent_runtime"),
     "coso": ("coso",),
 }
 
@@ -163,6 +164,7 @@ TORCH_FREE = (
     "tuner.page.server",
     "tuner.serve",
     "device_scripts.in_process",
+    "device_scripts.oracle.policy",
     "device_scripts.virtual_phone.cli",
 )
 
