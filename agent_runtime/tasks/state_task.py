@@ -13,13 +13,16 @@ SetUp = Callable[[Device, Params], Sequence[Command]]
 Check = Callable[[Device, Params], bool]
 """Says whether one thing is so on the device."""
 Derived = Callable[[Params], Params]
+_LEAST_VALUES = 4
+"""A parameter of fewer values is not split: too little would be left to train on."""
 
 
 class StateTask(TaskTemplate):
     """Starts at the launcher with ``apps`` as they were when new, then ``set_up``; reached when every check holds.
 
     ``others`` maps a new word to a parameter: it stands for the value after the parameter's own, on the same side of
-    the split, so that no training task names an unseen value. ``derived`` adds further words.
+    the split, so that no training task names an unseen value. ``derived`` adds further words. Without a
+    ``split_param`` the first parameter of at least four values is split, or none.
 
     Raises:
         UsageError: there are no checks, or a word of ``others`` has no second value on its side of the split.
@@ -87,6 +90,3 @@ class StateTask(TaskTemplate):
         if any(len(values) == 1 for values in sides):
             raise UsageError(f"Got one value of {key} on a side of {self.name}, expected two or more: add values.")
         return {value: values[(at + 1) % len(values)] for values in sides for at, value in enumerate(values)}
-
-
-_LEAST_VALUES = 4
