@@ -5,7 +5,11 @@ Another module's templates join by one line here.
 
 from agent_runtime.tasks.base import TaskTemplate
 from agent_runtime.tasks.calculator import CALCULATOR_TEMPLATES
+from agent_runtime.tasks.calendar import CALENDAR_TEMPLATES
+from agent_runtime.tasks.calls import PHONE_APP_TEMPLATES
+from agent_runtime.tasks.clock import CLOCK_TEMPLATES
 from agent_runtime.tasks.contacts import CONTACTS_TEMPLATES
+from agent_runtime.tasks.finding import FINDING_TEMPLATES
 from agent_runtime.tasks.maps import MAPS_TEMPLATES
 from agent_runtime.tasks.messages import MESSAGES_TEMPLATES
 from agent_runtime.tasks.music import MUSIC_TEMPLATES
@@ -29,4 +33,8 @@ GENERAL_TEMPLATES: tuple[TaskTemplate, ...] = (
     *MUSIC_TEMPLATES,
     *WEATHER_TEMPLATES,
     *STORE_TEMPLATES,
+    *FINDING_TEMPLATES,
+    *PHONE_APP_TEMPLATES,
+    *CALENDAR_TEMPLATES,
+    *CLOCK_TEMPLATES,
 )

@@ -2,6 +2,7 @@
 
 from agent_runtime.tasks.apps import NOTE_WORDS, NOTES_URI
 from agent_runtime.tasks.checks import column_is, file_gone, file_there, has, installed
+from agent_runtime.tasks.clock import alarm, alarm_is, times_of
 from agent_runtime.tasks.contacts import NAMES, PHONES_URI
 from agent_runtime.tasks.contacts import NUMBERS as CONTACT_NUMBERS
 from agent_runtime.tasks.maps import PLACES, SAVED_URI
@@ -9,8 +10,7 @@ from agent_runtime.tasks.maps import SHOWN_URI as SHOWN_PLACE_URI
 from agent_runtime.tasks.messages import NUMBERS, WORDS
 from agent_runtime.tasks.multi_app_parts import message, sent
 from agent_runtime.tasks.music import PLAYBACK_URI, PLAYING, SONGS
-from agent_runtime.tasks.phone import alarm, times_of
-from agent_runtime.tasks.setups import contact, file, no_row, not_installed, row
+from agent_runtime.tasks.setups import contact, file, no_row, not_installed
 from agent_runtime.tasks.state_task import StateTask
 from agent_runtime.tasks.store import STORE_APPS, packages_of
 from agent_runtime.tasks.stored_files import DOWNLOAD, FILE_NAMES
@@ -82,13 +82,13 @@ FROM_PEOPLE_TEMPLATES = (
         others={"other": "time"},
         derived=times_of,
         set_up=[
-            *(no_row(ALARMS_URI), row(ALARMS_URI, **alarm("time", 0)), row(ALARMS_URI, **alarm("other", 0))),
+            *(no_row(ALARMS_URI), alarm("time", 0), alarm("other", 0)),
             message("wake up at {time}"),
         ],
         level=2,
         checks=[
-            has(ALARMS_URI, hour="{time_hour}", minutes="{time_minutes}", enabled="1"),
-            has(ALARMS_URI, hour="{other_hour}", minutes="{other_minutes}", enabled="0"),
+            alarm_is("time", 1),
+            alarm_is("other", 0),
         ],
     ),
     StateTask(

@@ -1,35 +1,18 @@
-"""Tasks of the phone as a whole: several alarms or switches, starting any app, the shop's cart. Draws none."""
+"""Tasks of the phone as a whole: several switches, starting any app, the small shop's cart. Draws none."""
 
 from agent_runtime.tasks.apps import CART_URI, PRODUCTS, TABS_URI
 from agent_runtime.tasks.base import Params
-from agent_runtime.tasks.checks import column_is, counts, has, in_front, setting_is
+from agent_runtime.tasks.checks import column_is, has, in_front, setting_is
 from agent_runtime.tasks.phone_apps import PHONE_APPS
-from agent_runtime.tasks.setups import no_row, row, setting
+from agent_runtime.tasks.setups import row, setting
 from agent_runtime.tasks.state_task import StateTask
-from agent_runtime.tasks.system import ALARM_TIMES, ALARMS_URI, STOPWATCH_URI, SWITCHES
+from agent_runtime.tasks.system import SWITCHES
 
-TIMERS_URI = "content://com.android.deskclock/timers"
 _STEADY = ("Dark theme", "Large text")
 """Left out: they change how every screen looks."""
 _SWITCHES = tuple(label for label in SWITCHES if label not in _STEADY)
-_TIME = {"time": ALARM_TIMES}
 _PRODUCT = {"product": PRODUCTS}
-_IN_CART = row(CART_URI, sku="{sku}", name="{product}", count=1)
-
-
-def times_of(words: Params) -> Params:
-    """Return hour and minutes of both times as whole numbers."""
-    found: Params = {}
-    for key in ("time", "other"):
-        if key in words:
-            hour, minutes = words[key].split(":")
-            found |= {f"{key}_hour": str(int(hour)), f"{key}_minutes": str(int(minutes))}
-    return found
-
-
-def alarm(key: str, enabled: int) -> dict[str, str | int]:
-    """Return the cells of an alarm at the time of that word."""
-    return {"hour": f"{{{key}_hour}}", "minutes": f"{{{key}_minutes}}", "enabled": enabled}
+_IN_CART = row(CART_URI, site="shop.example", sku="{sku}", name="{product}", count=1)
 
 
 def _settings(words: Params) -> Params:
@@ -47,8 +30,6 @@ def _skus(words: Params) -> Params:
 
 
 _SWITCH, _OTHER_SWITCH = ("{namespace_switch}", "{key_switch}"), ("{namespace_other}", "{key_other}")
-_ALARM = {"hour": "{time_hour}", "minutes": "{time_minutes}"}
-_OTHER_ALARM = {"hour": "{other_hour}", "minutes": "{other_minutes}"}
 
 PHONE_TEMPLATES = (
     StateTask(
@@ -56,46 +37,6 @@ PHONE_TEMPLATES = (
         params={"app": tuple(PHONE_APPS)},
         derived=lambda words: {"package": PHONE_APPS[words["app"]].package},
         checks=[in_front("{package}")],
-    ),
-    StateTask(
-        *("clock/timer", "Start a timer of {minutes} minutes", ["Clock"], 4),
-        params={"minutes": ("5", "10")},
-        checks=[has(TIMERS_URI, minutes="{minutes}", running="1")],
-    ),
-    StateTask(
-        *("clock/two-alarms", "Turn on the {time} alarm and the {other} alarm", ["Clock"], 4),
-        params=_TIME,
-        others={"other": "time"},
-        derived=times_of,
-        set_up=[no_row(ALARMS_URI), row(ALARMS_URI, **alarm("time", 0)), row(ALARMS_URI, **alarm("other", 0))],
-        level=2,
-        checks=[counts(ALARMS_URI, "2", enabled="1")],
-    ),
-    StateTask(
-        *("clock/change-alarm", "Turn on the {other} alarm instead of the {time} one", ["Clock"], 4),
-        params=_TIME,
-        others={"other": "time"},
-        derived=times_of,
-        set_up=[no_row(ALARMS_URI), row(ALARMS_URI, **alarm("time", 1)), row(ALARMS_URI, **alarm("other", 0))],
-        level=2,
-        checks=[has(ALARMS_URI, **_ALARM, enabled="0"), has(ALARMS_URI, **_OTHER_ALARM, enabled="1")],
-    ),
-    StateTask(
-        *("clock/no-alarms", "Turn off both alarms", ["Clock"], 4),
-        params=_TIME,
-        others={"other": "time"},
-        derived=times_of,
-        set_up=[no_row(ALARMS_URI), row(ALARMS_URI, **alarm("time", 1)), row(ALARMS_URI, **alarm("other", 1))],
-        level=2,
-        checks=[counts(ALARMS_URI, "2", enabled="0")],
-    ),
-    StateTask(
-        *("clock/stop", "Start the stopwatch and stop it again", ["Clock"], 5),
-        level=2,
-        checks=[
-            has(STOPWATCH_URI, running="0"),
-            lambda device, words: not has(STOPWATCH_URI, elapsed_ms="0")(device, words),
-        ],
     ),
     StateTask(
         *("settings/two", "Turn on {switch} and {other}", ["Settings"], 7),
@@ -138,7 +79,7 @@ PHONE_TEMPLATES = (
         params=_PRODUCT,
         others={"other": "product"},
         derived=_skus,
-        set_up=[_IN_CART, row(CART_URI, sku="{other_sku}", name="{other}", count=1)],
+        set_up=[_IN_CART, row(CART_URI, site="shop.example", sku="{other_sku}", name="{other}", count=1)],
         checks=[column_is(CART_URI, "name", "{other}")],
     ),
     StateTask(

@@ -22,6 +22,7 @@ def _own(package: str) -> PhoneApp:
 
 PHONE_APPS = {
     "Browser": _own("com.android.browser"),
+    "Calendar": PhoneApp("com.android.calendar", "com.android.providers.calendar"),
     "Calculator": _own("com.android.calculator2"),
     "Camera": _own("com.android.camera2"),
     "Clock": _own("com.android.deskclock"),
@@ -32,6 +33,7 @@ PHONE_APPS = {
     "Messages": PhoneApp("com.android.messaging", "com.android.providers.telephony"),
     "Music": _own("org.example.music"),
     "Notes": _own("org.example.notes"),
+    "Phone": PhoneApp("com.android.dialer", "com.android.providers.contacts"),
     "Settings": PhoneApp("com.android.settings", None),
     "Store": _own("com.android.vending"),
     "Weather": _own("org.example.weather"),

@@ -1,4 +1,4 @@
-"""The phone's switches as a run found them, put back before each episode. Knows no task and no verdict.
+"""The phone's switches and looks as a run found them, put back before each episode. Knows no task and no verdict.
 
 What a wrong tap leaves behind would otherwise be every later episode's start: one "Dark theme" in passing and all
 screens are strange to a policy that has never seen them dark, which looks just like a policy that unlearns.
@@ -12,7 +12,14 @@ from agent_runtime.tasks import probes
 from agent_runtime.tasks.system import SWITCHES
 
 _LOG = logging.getLogger(__name__)
-_KEYS = {label: (namespace, key) for label, (namespace, key, _, _) in SWITCHES.items()}
+_LOOKS = {
+    "Language": ("system", "system_locales"),
+    "Display size": ("secure", "display_density_forced"),
+    "24-hour clock": ("system", "time_12_24"),
+    "Battery percentage": ("system", "status_bar_show_battery_percent"),
+}
+"""Further settings that change how every screen looks."""
+_KEYS = {**{label: (namespace, key) for label, (namespace, key, _, _) in SWITCHES.items()}, **_LOOKS}
 _NAMESPACES = sorted({namespace for namespace, _ in _KEYS.values()})
 
 

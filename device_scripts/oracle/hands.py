@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from agent_runtime.actions import Action, Key, PressKey, Swipe, Tap, TypeText
@@ -16,18 +16,28 @@ _DUMP = "/sdcard/oracle.xml"
 UP = Swipe(0.5, 0.85, 0.5, 0.2)
 DOWN = Swipe(0.5, 0.2, 0.5, 0.85)
 NEXT_PAGE = Swipe(0.8, 0.5, 0.2, 0.5)
-SECOND_PAGE = ("Contacts", "Messages")
+SECOND_PAGE = ("Calendar", "Contacts", "Messages", "Phone")
 """Apps that are nearer by turning the page than by the drawer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """Something on the screen: what it says and its middle in pixels."""
+    """Something on the screen: its words, its kind as in EditText, its sides (left, top, right, bottom) in pixels."""
 
     label: str
-    is_field: bool
-    x_px: float
-    y_px: float
+    kind: str
+    is_pressable: bool
+    bounds: tuple[int, int, int, int]
+
+    @property
+    def is_field(self) -> bool:
+        """Whether text can be typed there."""
+        return self.kind == "EditText"
+
+    def holds(self, other: Element) -> bool:
+        """Whether another element is within this one."""
+        (left, top, right, bottom), (left2, top2, right2, bottom2) = self.bounds, other.bounds
+        return left <= left2 and top <= top2 and right2 <= right and bottom2 <= bottom
 
 
 class Hands:
@@ -49,8 +59,8 @@ class Hands:
                 continue
             left, top, right, bottom = (int(number) for number in bounds.groups())
             label = node.get("text") or node.get("content-desc") or ""
-            is_field = node.get("class", "").endswith("EditText")
-            found.append(Element(label, is_field, (left + right) / 2, (top + bottom) / 2))
+            kind = node.get("class", "").rpartition(".")[2]
+            found.append(Element(label, kind, node.get("clickable") == "true", (left, top, right, bottom)))
         return found
 
     def labels(self) -> list[str]:
@@ -63,15 +73,28 @@ class Hands:
         Raises:
             PolicyError: there is none.
         """
+        if label is None:
+            return self.touch(self.found("text field", lambda element: element.is_field)[-1])
+        return self.touch(self.found(label, lambda element: element.label == label)[-1])
+
+    def found(self, name: str, is_it: Callable[[Element], bool]) -> list[Element]:
+        """Return the elements that are it, one at least.
+
+        Raises:
+            PolicyError: there is none; ``name`` is what the sentence calls it.
+        """
         shown = self.elements()
-        found = [element for element in shown if (element.is_field if label is None else element.label == label)]
+        found = [element for element in shown if is_it(element)]
         if not found:
-            raise PolicyError(
-                f"Got no {label or 'text field'} among {[element.label for element in shown]}, expected one: "
-                "correct the plan."
-            )
+            said = [element.label for element in shown]
+            raise PolicyError(f"Got no {name} among {said}, expected one: correct the plan.")
+        return found
+
+    def touch(self, element: Element) -> Tap:
+        """Return a tap on the middle of an element."""
         width_px, height_px = self._device.screen_size_px()
-        return Tap(found[-1].x_px / width_px, found[-1].y_px / height_px)
+        left, top, right, bottom = element.bounds
+        return Tap((left + right) / 2 / width_px, (top + bottom) / 2 / height_px)
 
     def taps(self, *labels: str) -> Iterator[Action]:
         """Yield a tap on each of these, one screen after another."""

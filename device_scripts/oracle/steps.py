@@ -39,9 +39,30 @@ def times(step: str, number: str) -> Step:
     return lambda hands, words: hands.taps(*[step.format(**words)] * int(number.format(**words)))
 
 
-def reached(label_of: Callable[[Params], str]) -> Step:
+def label_of(word: Callable[[Params], str]) -> Step:
     """Tap a label that is worked out from the words."""
-    return lambda hands, words: hands.reach(label_of(words))
+    return lambda hands, words: hands.reach(word(words))
+
+
+def first(label: str) -> Step:
+    """Tap the first of several elements that say this, instead of the last."""
+
+    def find(hands: Hands, words: Params) -> Iterator[Action]:
+        wanted = label.format(**words)
+        yield hands.touch(hands.found(wanted, lambda element: element.label == wanted)[0])
+
+    return find
+
+
+def starting(start: str) -> Step:
+    """Tap what begins like this and is no text field."""
+
+    def find(hands: Hands, words: Params) -> Iterator[Action]:
+        wanted = start.format(**words)
+        found = hands.found(wanted, lambda element: element.label.startswith(wanted) and not element.is_field)
+        yield hands.touch(found[-1])
+
+    return find
 
 
 def tapped_until(step: str, shown: str) -> Step:

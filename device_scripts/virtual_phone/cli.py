@@ -32,8 +32,8 @@ from device_scripts.virtual_phone.server import (
 )
 
 _SIZE: Final = re.compile(r"(\d{1,5})x(\d{1,5})")
-_SIDE_RANGE_PX: Final = (64, 4320)
 _DENSITY_RANGE_DPI: Final = (72, 960)
+_SIDE_RANGE_PX: Final = (64, 4320)
 _MAX_PHONES: Final = 64
 _MAX_PORT: Final = 65535
 _USAGE_STATUS: Final = 2

@@ -7,11 +7,13 @@ from datetime import datetime, timezone
 from typing import Any, Final, TypeVar
 
 from device_scripts.virtual_phone.apps import LAUNCHER_PACKAGE
+from device_scripts.virtual_phone.apps.phone_app import CALLS, INCOMING_TYPE, REJECTED_TYPE
 from device_scripts.virtual_phone.phone import Node, Phone
 from device_scripts.virtual_phone.ui.boxes import Box
 from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Screen
 
 _SYSTEM_ID: Final = "system"
+_CALLER: Final = "555 0100"
 _FaultyPhone = TypeVar("_FaultyPhone", bound="FaultyPhone")
 
 
@@ -51,7 +53,7 @@ DIALOGS: Final = {
         "com.android.updater/com.android.updater.UpdatePopup",
     ),
     "incoming_call": SystemDialog(
-        "Call: 555 0100",
+        f"Call: {_CALLER}",
         (("Answer", "com.android.dialer:id/answer"), ("Decline", "com.android.dialer:id/decline")),
         "com.android.dialer",
         "com.android.dialer/com.android.incallui.InCallActivity",
@@ -146,5 +148,8 @@ class FaultyPhone(Phone):
             return
         self.taken.append(label)
         dialog, self.dialog = self.dialog, None
+        if dialog is DIALOGS["incoming_call"] and CALLS in self.state.tables:
+            call_type = INCOMING_TYPE if label == "Answer" else REJECTED_TYPE
+            self.content_insert(f"content://{CALLS}", {"number": _CALLER, "type": str(call_type)})
         if dialog is DIALOGS["anr_dialog"] and label == "Close app":
             self.kill_front_app()

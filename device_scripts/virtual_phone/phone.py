@@ -161,6 +161,10 @@ class Phone(PhoneServices):
         elif not self._app(self.state.tasks[-1].package).back(self, self.state.activity):
             self.leave()
 
+    def _up(self) -> None:
+        self.state.focused_field = None
+        self._back()
+
     def _enter(self) -> None:
         field, activity = self.state.focused_field, self.state.activity
         if field is not None:
@@ -174,7 +178,7 @@ class Phone(PhoneServices):
     def _dispatch(self, box: Box) -> None:
         kind, _, name = box.id.partition(":")
         if kind == "nav":
-            {"back": self._back, "home": self._home, "recents": self._previous_task}[name]()
+            {"up": self._up, "back": self._back, "home": self._home, "recents": self._previous_task}[name]()
         elif kind == "key" and name == "enter":
             self._enter()
         elif kind == "key" and name == "del":

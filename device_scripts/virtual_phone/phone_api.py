@@ -53,7 +53,10 @@ class StateLike(Protocol):
     screen_on: bool
     width_px: int
     height_px: int
+    density_dpi: int
 
+    @property
+    def density_range_dpi(self) -> tuple[int, int]: ...
     @property
     def battery(self) -> BatteryLike: ...
 

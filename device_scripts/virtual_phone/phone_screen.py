@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from PIL import Image
 
 from device_scripts.virtual_phone.apps import APP_SETS, LAUNCHER_PACKAGE, App, AppSet
+from device_scripts.virtual_phone.apps.dates import clock_words
 from device_scripts.virtual_phone.errors import PhoneError
 from device_scripts.virtual_phone.filesystem import DeviceFiles
+from device_scripts.virtual_phone.language import translated
 from device_scripts.virtual_phone.state import Battery, PhoneState
 from device_scripts.virtual_phone.transition import TRANSITION_FRAMES, transition_frame
 from device_scripts.virtual_phone.ui.boxes import Box, Frame
@@ -23,7 +25,6 @@ from device_scripts.virtual_phone.ui.theme import DARK, LIGHT, Metrics, Palette,
 from device_scripts.virtual_phone.ui.widgets import Screen
 
 FRAME_MS = 16
-LARGE_FONT_SCALE = "1.3"
 _CACHED_FRAMES = 64
 _Shown = tuple[tuple[Box, ...], tuple[int, int], Metrics, Palette, bool]
 
@@ -67,8 +68,8 @@ class PhoneScreen:
 
     @property
     def density_dpi(self) -> int:
-        """Dots per inch."""
-        return self.state.density_dpi
+        """Dots per inch, as everything is drawn."""
+        return self.state.shown_density_dpi
 
     @property
     def clock_ms(self) -> int:
@@ -149,7 +150,7 @@ class PhoneScreen:
                 clickable=box.clickable and not self._under_dialog(box),
                 checked=box.checked,
                 focused=box.focused,
-                scrollable=scrollable and box.role in ("row", "switch", "entry", "bubble"),
+                scrollable=scrollable and box.role in ("row", "switch", "entry", "choice", "bubble", "page"),
                 resource_id=f"{package}:id/{box.id.partition(':')[0]}" if box.id else "",
                 package="com.android.systemui" if box.role in ("status", "navigation") else package,
             )
@@ -187,25 +188,26 @@ class PhoneScreen:
         return bool(dialogs) and box.role != "navigation" and boxes.index(box) < dialogs[0]
 
     def _metrics(self) -> Metrics:
-        large = self.state.settings["system"].get("font_scale") == LARGE_FONT_SCALE
-        scale = float(LARGE_FONT_SCALE) if large else 1.0
-        return metrics_for(min(self.state.width_px, self.state.height_px), self.state.density_dpi, scale)
+        scale = float(self.state.settings["system"].get("font_scale", "1.0"))
+        return metrics_for(min(self.state.width_px, self.state.height_px), self.density_dpi, scale)
 
     def _palette(self) -> Palette:
         return DARK if self.state.settings["secure"].get("ui_night_mode") == "2" else LIGHT
 
     def _screen(self) -> Screen:
-        return self._app(self.state.tasks[-1].package).screen(self.state, self.state.activity)
+        app = self._app(self.state.tasks[-1].package)
+        screen = app.screen(self.state, self.state.activity)
+        return translated(screen, self.state) if app.in_the_phones_words else screen
 
     def _frame(self) -> Frame:
-        minutes = self.state.clock_ms // 60_000
+        percent_shown = self.state.settings["system"].get("status_bar_show_battery_percent") != "0"
         return Frame(
             *self.size,
             metrics=self._metrics(),
             focused_field=self.state.focused_field,
             scroll_px=self.state.activity.scroll_px,
-            clock=f"{minutes // 60 % 24:02d}:{minutes % 60:02d}",
-            battery_percent=self.state.battery.level,
+            clock=clock_words(self.state, self.state.clock_ms // 60_000),
+            battery_percent=self.state.battery.level if percent_shown else None,
             launcher=self.state.tasks[-1].package == LAUNCHER_PACKAGE,
         )
 

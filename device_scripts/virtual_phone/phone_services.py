@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 from device_scripts.virtual_phone.apps import App, TableShape
 from device_scripts.virtual_phone.errors import PhoneError
 from device_scripts.virtual_phone.phone_tasks import PhoneTasks
@@ -28,16 +26,6 @@ class PhoneServices(PhoneTasks):
         self._keyboards = keyboards
 
     # --- packages
-
-    def clear_package(self, package: str) -> None:
-        """End an app and put its data back to how the phone came."""
-        for app in self.app_set:
-            if package == (app.provider_package or app.package):
-                if app.provider_package:  # who uses a provider ends with it
-                    self.force_stop(app.package)
-                app.defaults(self.state, random.Random(f"{app.package}/{self.state.seed}"))
-        self.force_stop(package)
-        self._boxes = None
 
     def packages(self) -> list[str]:
         """Return every installed package."""

@@ -23,7 +23,7 @@ class PhoneTasks(PhoneScreen):
         """
         leaving, before = self._current_picture(), self._place()
         if data_uri is not None:
-            self._view(data_uri)
+            self.view(data_uri)
         else:
             package, _, short = component_or_package.partition("/")
             app = self._app(package)
@@ -42,6 +42,16 @@ class PhoneTasks(PhoneScreen):
         self.state.tasks = [task for task in self.state.tasks if task.package != package or package == LAUNCHER_PACKAGE]
         self._focus_front()
         self._changed(leaving, before)
+
+    def clear_package(self, package: str) -> None:
+        """End an app and put its data back to how the phone came."""
+        for app in self.app_set:
+            if package == (app.provider_package or app.package):
+                if app.provider_package:  # who uses a provider ends with it
+                    self.force_stop(app.package)
+                app.defaults(self.state, random.Random(f"{app.package}/{self.state.seed}"))
+        self.force_stop(package)
+        self._boxes = None
 
     def launcher_activities(self) -> dict[str, str]:
         """Return the component that starts each package that has one."""
@@ -84,6 +94,17 @@ class PhoneTasks(PhoneScreen):
         """Bring an app to the front."""
         self._to_front(package)
 
+    def view(self, uri: str) -> None:
+        """Open a link.
+
+        Raises:
+            PhoneError: no app has a use for it.
+        """
+        if not any(app.view(self, uri) for app in self.app_set.there(self._installed())):
+            raise PhoneError(
+                f"Activity not started, unable to resolve Intent {{ act=android.intent.action.VIEW dat={uri} }}"
+            )
+
     def install(self, package: str) -> None:
         """Add an app that another one offers, new; it does nothing where it is installed already.
 
@@ -120,12 +141,6 @@ class PhoneTasks(PhoneScreen):
         if app is None:
             raise PhoneError(f"Got {package}, expected an app that can be installed: none of that name is.")
         return app
-
-    def _view(self, uri: str) -> None:
-        if not any(app.view(self, uri) for app in self.app_set.there(self._installed())):
-            raise PhoneError(
-                f"Activity not started, unable to resolve Intent {{ act=android.intent.action.VIEW dat={uri} }}"
-            )
 
     def _to_front(self, package: str) -> None:
         tasks = self.state.tasks

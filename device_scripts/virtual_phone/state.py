@@ -10,6 +10,8 @@ from device_scripts.virtual_phone.filesystem import DeviceFiles
 EPOCH_MS = 1_767_258_000_000
 """2026-01-01 09:00 UTC: when every virtual phone is switched on."""
 
+DENSITY_KEY = "display_density_forced"
+"""The secure setting that holds another density than the display's own, as on Android."""
 Table = list[dict[str, object]]
 """Rows by column; a value is one number or text, so that a copied row shares nothing."""
 
@@ -102,3 +104,15 @@ class PhoneState:
     def activity(self) -> Activity:
         """The visible activity."""
         return self.tasks[-1].activities[-1]
+
+    @property
+    def density_range_dpi(self) -> tuple[int, int]:
+        """The densities the settings may force: half to 1.5 times the display's own, so that everything has room."""
+        return self.density_dpi // 2, self.density_dpi * 3 // 2
+
+    @property
+    def shown_density_dpi(self) -> int:
+        """The density everything is drawn at: the display's own unless the settings force another."""
+        forced = self.settings.get("secure", {}).get(DENSITY_KEY, "")
+        low, high = self.density_range_dpi
+        return int(forced) if forced.isdecimal() and low <= int(forced) <= high else self.density_dpi

@@ -1,7 +1,7 @@
 """Plans for the suite ``basics``, on either set of apps."""
 
 from agent_runtime.tasks.system import SWITCHES
-from device_scripts.oracle.steps import ENTER, FIELD, Plan, Step, app, reached, text
+from device_scripts.oracle.steps import ENTER, FIELD, Plan, Step, app, label_of, text
 
 _PAGES = ("Network", "Display", "Sound", "System")
 _PAGE_OF = dict(zip(SWITCHES, [_PAGES[0]] * 4 + [_PAGES[1]] * 4 + [_PAGES[2]] * 3 + [_PAGES[3]] * 3, strict=True))
@@ -9,7 +9,7 @@ _PAGE_OF = dict(zip(SWITCHES, [_PAGES[0]] * 4 + [_PAGES[1]] * 4 + [_PAGES[2]] * 
 
 def page_of(word: str) -> Step:
     """Tap the page of the settings that has the switch of that word."""
-    return reached(lambda words: _PAGE_OF[words[word]])
+    return label_of(lambda words: _PAGE_OF[words[word]])
 
 
 def search(product: str) -> Plan:

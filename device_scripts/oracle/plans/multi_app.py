@@ -3,7 +3,7 @@
 from device_scripts.oracle.plans.basics import search
 from device_scripts.oracle.plans.people import add, send
 from device_scripts.oracle.plans.things import city, place
-from device_scripts.oracle.steps import BACK, ENTER, FIELD, Plan, app, digits, noted, reached, text
+from device_scripts.oracle.steps import BACK, ENTER, FIELD, Plan, app, digits, label_of, noted, text
 
 
 def _note(pattern: str) -> Plan:
@@ -31,7 +31,7 @@ def _write(words: str) -> Plan:
     return (app("Notes"), "New", text(words), "Save")
 
 
-_IT = reached(lambda words: words["it"])
+_IT = label_of(lambda words: words["it"])
 _PRICES: Plan = (
     *(*search("{product}"), "{product}", noted("it", r"^\$(\d+)$")),
     *(BACK, BACK, FIELD, text("{other}"), ENTER, "{other}", noted("other_it", r"^\$(\d+)$")),

@@ -1,15 +1,10 @@
-"""Plans for tasks of the phone as a whole: starting apps, alarms, switches, the shop's cart."""
+"""Plans for tasks of the phone as a whole: starting apps, switches, the shop's cart."""
 
 from device_scripts.oracle.plans.basics import page_of, search
 from device_scripts.oracle.steps import BACK, ENTER, FIELD, Plan, app, text
 
 PHONE_PLANS: dict[str, Plan] = {
     "home/open": [app("{app}")],
-    "clock/timer": [app("Clock"), "Timer", "{minutes} min"],
-    "clock/two-alarms": [app("Clock"), "{time}", "{other}"],
-    "clock/change-alarm": [app("Clock"), "{time}", "{other}"],
-    "clock/no-alarms": [app("Clock"), "{time}", "{other}"],
-    "clock/stop": [app("Clock"), "Stopwatch", "Start", "Stop"],
     "settings/two": [app("Settings"), page_of("switch"), "{switch}", BACK, page_of("other"), "{other}"],
     "settings/change": [app("Settings"), page_of("switch"), "{switch}", BACK, page_of("other"), "{other}"],
     "settings/offline": [app("Settings"), "Network", "Wi-Fi", "Bluetooth", "Airplane mode"],

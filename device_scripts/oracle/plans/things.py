@@ -29,7 +29,7 @@ THINGS_PLANS: dict[str, Plan] = {
     "maps/unsave": [app("Maps"), "{place}", "Unsave"],
     "maps/stop": [app("Maps"), *place("{place}"), "Route", "Stop"],
     "maps/label": [app("Maps"), *place("{place}"), "Set {label}"],
-    "maps/go-home": [app("Maps"), "Home", _MODE, "Start"],
+    "maps/go-home": [app("Maps"), "To home", _MODE, "Start"],
     "maps/nearest": [app("Maps"), FIELD, text("{kind}"), "{place}", "Save"],
     "maps/save-two": [app("Maps"), *place("{place}"), "Save", BACK, *place("{other}"), "Save"],
     "maps/exchange": [app("Maps"), "{place}", "Unsave", BACK, *place("{other}"), "Save"],

@@ -3,25 +3,39 @@
 from device_scripts.virtual_phone.apps.app_set import AppSet
 from device_scripts.virtual_phone.apps.base import App, Host, TableShape
 from device_scripts.virtual_phone.apps.browser import Browser
+from device_scripts.virtual_phone.apps.calendar_app import CalendarApp
 from device_scripts.virtual_phone.apps.card_apps import CARD_APPS
 from device_scripts.virtual_phone.apps.clock import Clock
 from device_scripts.virtual_phone.apps.contacts import Contacts
+from device_scripts.virtual_phone.apps.full_clock import FullClock
+from device_scripts.virtual_phone.apps.full_settings import FullSettings
 from device_scripts.virtual_phone.apps.launcher import LAUNCHER_PACKAGE, Launcher
 from device_scripts.virtual_phone.apps.messages import Messages
 from device_scripts.virtual_phone.apps.more import MORE_APPS
 from device_scripts.virtual_phone.apps.notebook import Notebook
 from device_scripts.virtual_phone.apps.notes import Notes
 from device_scripts.virtual_phone.apps.paged_launcher import PagedLauncher
+from device_scripts.virtual_phone.apps.phone_app import PhoneApp
 from device_scripts.virtual_phone.apps.settings import Settings
+from device_scripts.virtual_phone.apps.web_browser import WebBrowser
 
 BASIC: tuple[App, ...] = (Settings(), Clock(), Notes(), Browser())
-FIRST: tuple[App, ...] = (Settings(), Clock(), Notebook(), Browser())
-"""The same four in the full set; its Notes can do more."""
 MORE: tuple[App, ...] = (
     Contacts(),
     Messages(),
+    PhoneApp(),
+    CalendarApp(),
 )
 """What the full set has besides; a new app is one line here."""
+_CLOCK = FullClock()
+_NOTES, _BROWSER = Notebook(), WebBrowser()
+FIRST: tuple[App, ...] = (
+    FullSettings((_CLOCK, _NOTES, _BROWSER, *MORE, *CARD_APPS, *MORE_APPS)),
+    _CLOCK,
+    _NOTES,
+    _BROWSER,
+)
+"""The basic four in the full set, where all of them can do more."""
 APP_SETS = {
     app_set.name: app_set
     for app_set in (

@@ -33,6 +33,15 @@ class Host(Protocol):
     def launch(self, package: str) -> None:
         """Bring another app to the front."""
 
+    def view(self, uri: str) -> None:
+        """Open a link in the app that has a use for it; PhoneError when none does."""
+
+    def force_stop(self, package: str) -> None:
+        """End an app: its tasks are gone, its data stays."""
+
+    def clear_package(self, package: str) -> None:
+        """End an app and put its data back to how the phone came."""
+
     def install(self, package: str) -> None:
         """Add an app that another one offers; PhoneError when none does."""
 
@@ -69,6 +78,9 @@ class App:
 
     provider_package: str = ""
     """The package that keeps the app's data where it is not the app itself: clearing it resets the tables."""
+
+    in_the_phones_words: ClassVar[bool] = True
+    """Whether its words follow the phone's language; pages of the web and games have their own."""
 
     offers: tuple[App, ...] = ()
     """Apps that are on the phone only once they are installed."""

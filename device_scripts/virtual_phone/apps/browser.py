@@ -59,6 +59,7 @@ class Browser(App):
     """One tab with a history."""
 
     package = "com.android.browser"
+    in_the_phones_words = False
     label = "Browser"
     glyph = "globe"
     colour = (40, 130, 70)
@@ -72,28 +73,12 @@ class Browser(App):
 
     def screen(self, state: PhoneState, activity: Activity) -> Screen:
         address = urlsplit(_url(state))
-        in_cart = {row["sku"] for row in state.tables[CART]}
         if address.scheme == "about":
             typed = field_text(activity, "address")
             return Screen("Browser", (Field("address", "Web address", typed), Row("go:" + SHOP, "Shop")))
         if address.netloc != "shop.example":
             return Screen("Not found", (Label("No such page"),))
-        match address.path.strip("/").split("/"):
-            case [""]:
-                body: tuple[Widget, ...] = (
-                    Field("search", "Search shop", field_text(activity, "search")),
-                    _CART_BUTTON,
-                )
-                return Screen("Shop", body)
-            case ["search"]:
-                query = parse_qs(address.query).get("q", [""])[0]
-                return Screen(f"Find: {query}", (*_results(query), _CART_BUTTON))
-            case ["item", sku] if sku in _BY_SKU:
-                return Screen("Item", _item(_BY_SKU[sku], sku in in_cart))
-            case ["cart"]:
-                return Screen("Cart", _cart(state.tables[CART]))
-            case _:
-                return Screen("Not found", (Label("No such page"),))
+        return shop_screen(_url(state), state.tables[CART], field_text(activity, "search"))
 
     def tapped(self, host: Host, activity: Activity, id: str) -> None:
         kind, _, name = id.partition(":")
@@ -114,7 +99,7 @@ class Browser(App):
         text = field_text(activity, field_id).strip()
         host.focus(None)
         if text and field_id == "search":
-            _visit(host.state, activity, f"{SHOP}search?q={quote(text)}")
+            _visit(host.state, activity, search_address(text))
         elif text:
             _visit(host.state, activity, SHOP if "shop" in text else f"https://{quote(text)}/")
 
@@ -142,6 +127,28 @@ class Browser(App):
 
 _BY_SKU = {product.sku: product for product in PRODUCTS}
 _CART_BUTTON = Button(f"go:{SHOP}cart", "Cart")
+
+
+def search_address(text: str) -> str:
+    """Return the address of the shop's results."""
+    return f"{SHOP}search?q={quote(text)}"
+
+
+def shop_screen(url: str, cart: Table, typed: str) -> Screen:
+    """Return the shop's page at an address; ``typed`` stands in its search field."""
+    address = urlsplit(url)
+    match address.path.strip("/").split("/"):
+        case [""]:
+            return Screen("Shop", (Field("search", "Search shop", typed), _CART_BUTTON))
+        case ["search"]:
+            query = parse_qs(address.query).get("q", [""])[0]
+            return Screen(f"Find: {query}", (*_results(query), _CART_BUTTON))
+        case ["item", sku] if sku in _BY_SKU:
+            return Screen("Item", _item(_BY_SKU[sku], any(row["sku"] == sku for row in cart)))
+        case ["cart"]:
+            return Screen("Cart", _cart(cart))
+        case _:
+            return Screen("Not found", (Label("No such page"),))
 
 
 def matching(query: str) -> list[Product]:

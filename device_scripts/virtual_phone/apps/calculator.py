@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import ClassVar
 
 from device_scripts.virtual_phone.apps.base import App, Host, TableShape
+from device_scripts.virtual_phone.language import Own
 from device_scripts.virtual_phone.state import Activity, PhoneState
 from device_scripts.virtual_phone.ui.widgets import Button, Grid, Label, Screen, Widget
 
@@ -38,11 +39,14 @@ class Calculator(App):
 
     def screen(self, state: PhoneState, activity: Activity) -> Screen:
         if activity.component.endswith(".HistoryActivity"):
-            done = [Label(f"{row['expression']} = {row['result']}") for row in reversed(state.tables[HISTORY][-_KEPT:])]
+            done = [
+                Label(Own(f"{row['expression']} = {row['result']}")) for row in reversed(state.tables[HISTORY][-_KEPT:])
+            ]
             body: tuple[Widget, ...] = (Button("clear", "Clear log"), *done) if done else (Label("Nothing yet"),)
-            return Screen("Log", body)
+            return Screen("Log", body, up=True)
         keys = tuple(Button(f"press:{sign}", sign, quiet=sign.isdigit() or sign in ".%") for sign in _LAYOUT)
-        return Screen("Calculator", (Label(activity.data.get("shown") or "0", large=True), Grid(4, keys)))
+        shown = Label(activity.data.get("shown") or "0", large=True)
+        return Screen("Calculator", (shown,), footer=(Grid(4, keys, tall=True),))
 
     def tapped(self, host: Host, activity: Activity, id: str) -> None:
         kind, _, sign = id.partition(":")

@@ -7,6 +7,7 @@ import random
 from device_scripts.virtual_phone.apps.base import App, Host
 from device_scripts.virtual_phone.apps.files import ROOT
 from device_scripts.virtual_phone.errors import DeviceFileError
+from device_scripts.virtual_phone.language import Own
 from device_scripts.virtual_phone.state import Activity, PhoneState
 from device_scripts.virtual_phone.ui.pictures import PERSON, SUBJECTS, photograph
 from device_scripts.virtual_phone.ui.widgets import Button, Grid, Label, Picture, Screen
@@ -34,7 +35,7 @@ class Camera(App):
         row = state.tables[CAMERA][0]
         acts = Grid(3, (Button("flip", "Flip"), Button("take", "Take"), Button("photos", "View")))
         ways = Grid(2, tuple(Button(f"set:{key}", f"{key} {row[key]}".capitalize(), quiet=True) for key in _CHOICES))
-        said = activity.data.get("said") or ("Selfie" if row["lens"] == "front" else "Photo")
+        said = Own(activity.data.get("said", "")) or ("Selfie" if row["lens"] == "front" else "Photo")
         return Screen("Camera", (Picture("", "Viewfinder", seen(state)), acts, ways, Label(said)))
 
     def tapped(self, host: Host, activity: Activity, id: str) -> None:

@@ -29,6 +29,7 @@ class CardGame(App, Generic[_Game]):
     """One game at a time. A new game is offered when it is over, and has the next number."""
 
     activities = (".MainActivity",)
+    in_the_phones_words = False
     table: ClassVar[str]
 
     @abstractmethod

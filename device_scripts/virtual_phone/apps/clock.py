@@ -24,10 +24,10 @@ class Clock(App):
     label = "Clock"
     glyph = "clock"
     colour = (30, 120, 130)
-    activities = (".DeskClock",)
-    tables = (ALARMS, STOPWATCH, TIMERS)
+    activities: tuple[str, ...] = (".DeskClock",)
+    tables: tuple[str, ...] = (ALARMS, STOPWATCH, TIMERS)
     insertable: ClassVar[Mapping[str, TableShape]] = {ALARMS: TableShape({"hour": int, "minutes": int, "enabled": int})}
-    clearable = (TIMERS,)
+    clearable: tuple[str, ...] = (TIMERS,)
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
         half_hours = rng.sample(range(12, 20), 4)

@@ -6,17 +6,22 @@ import random
 from collections.abc import Mapping
 from typing import ClassVar
 
-from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_text
+from device_scripts.virtual_phone.apps.avatars import avatar_colour
+from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_text, front_activity
+from device_scripts.virtual_phone.language import Own
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
-from device_scripts.virtual_phone.ui.widgets import Beside, Button, Dialog, Entry, Field, Label, Screen
+from device_scripts.virtual_phone.ui.material import Action, Actions, Entry, Headline
+from device_scripts.virtual_phone.ui.widgets import Beside, Button, Dialog, Field, Label, Screen, Widget
 
 AUTHORITY = "com.android.contacts"
 RAW = f"{AUTHORITY}/raw_contacts"
 DATA = f"{AUTHORITY}/data"
 CONTACTS = f"{AUTHORITY}/contacts"
 PHONES = f"{AUTHORITY}/data/phones"
+SHOWN = f"{AUTHORITY}/shown"
 NAME_TYPE = "vnd.android.cursor.item/name"
 PHONE_TYPE = "vnd.android.cursor.item/phone_v2"
+PROVIDER_PACKAGE = "com.android.providers.contacts"
 SEED_NAMES = ("Abel", "Dora", "Felix", "Gwen", "Hugo", "Ines", "Karl", "Lena")
 
 
@@ -24,12 +29,12 @@ class Contacts(App):
     """A contact has a name, a number and a star; raw contacts and contacts share their ids."""
 
     package = "com.android.contacts"
-    provider_package = "com.android.providers.contacts"
+    provider_package = PROVIDER_PACKAGE
     label = "Contacts"
     glyph = "person"
     colour = (60, 110, 190)
     activities = (".PeopleActivity", ".EditorActivity", ".DetailActivity")
-    tables = (RAW, DATA, CONTACTS, PHONES)
+    tables = (RAW, DATA, CONTACTS, PHONES, SHOWN)
     insertable: ClassVar[Mapping[str, TableShape]] = {
         RAW: TableShape({}, {"account_name": str, "account_type": str, "starred": int}),
         DATA: TableShape({"raw_contact_id": int, "mimetype": str, "data1": str}, {"data2": int}),
@@ -43,32 +48,32 @@ class Contacts(App):
     def screen(self, state: PhoneState, activity: Activity) -> Screen:
         match activity.component.partition("/")[2]:
             case ".EditorActivity":
-                name = Field("name", "Name", field_text(activity, "name"))
-                number = Field("number", "Number", field_text(activity, "number"))
-                clear = Button("clear", "x")
+                name, number = (
+                    Beside((Field(key, hint, field_text(activity, key)), Button(f"clear:{key}", "x")), (4, 1))
+                    for key, hint in (("name", "Name"), ("number", "Number"))
+                )
                 title = "Edit contact" if "id" in activity.data else "New contact"
-                return Screen(title, (name, Beside((number, clear), (4, 1)), Button("save", "Save")))
+                return Screen(title, (name, number, Button("save", "Save")), up=True)
             case ".DetailActivity":
-                row = self._contact(state, _shown(activity))
-                star = "Remove star" if row["starred"] else "Add star"
-                asked = Dialog("Delete it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
-                buttons = (Button("star", star), Button("edit", "Edit"), Button("delete", "Delete"))
-                body = (
-                    Label(str(row["display_name"]), large=True),
-                    Label(_number(state, row) or "No number"),
-                    *buttons,
-                )
-                return Screen("Contact", body, asked if "asked" in activity.data else None)
+                return self._details(state, activity)
             case _:
-                search = Field("search", "Search", field_text(activity, "search"))
-                wanted = field_text(activity, "search").strip().lower()
+                typed = field_text(activity, "search")
                 rows = sorted(self.query(state, CONTACTS), key=lambda row: str(row["display_name"]).lower())
-                found = tuple(
-                    Entry(f"contact:{row['_id']}", str(row["display_name"]), detail="*" if row["starred"] else "")
-                    for row in rows
-                    if wanted in str(row["display_name"]).lower()
+                found: tuple[Widget, ...] = tuple(
+                    _line(row) for row in rows if typed.strip().lower() in str(row["display_name"]).lower()
                 )
-                return Screen("Contacts", (Beside((search, Button("new", "Add")), (2, 1)), *found))
+                body = (Field("search", "Search contacts", typed), *(found or (Label("No contacts"),)))
+                return Screen("Contacts", body, floating=Action("new", "Add", "plus"))
+
+    def _details(self, state: PhoneState, activity: Activity) -> Screen:
+        row = self._contact(state, _shown(activity))
+        number = _number(state, row)
+        star = Action("star", "Remove star", "star-filled") if row["starred"] else Action("star", "Add star", "star")
+        asked = Dialog("Delete it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
+        call = (Actions((Action("call", "Call", "handset"), Action("text", "Text", "bubble"))),) if number else ()
+        body = (Headline(Own(str(row["display_name"]))), Label(Own(number) or "No number"), *call)
+        actions = (star, Action("edit", "Edit", "pencil"), Action("delete", "Delete", "bin"))
+        return Screen("Contact", body, asked if "asked" in activity.data else None, up=True, actions=actions)
 
     def initial_focus(self, activity: Activity) -> str | None:
         return "name" if activity.component.endswith(".EditorActivity") and "id" not in activity.data else None
@@ -79,8 +84,11 @@ class Contacts(App):
             case "search" | "name" | "number":
                 host.focus(kind)
             case "clear":
-                activity.data["field:number"] = ""
-                host.focus("number")
+                activity.data[f"field:{name}"] = ""
+                host.focus(name)
+            case "call" | "text":
+                scheme = {"call": "tel", "text": "sms"}[kind]
+                host.view(f"{scheme}:{_number(host.state, self._contact(host.state, _shown(activity)))}")
             case "new":
                 host.open(self.component(".EditorActivity"))
             case "contact":
@@ -117,6 +125,10 @@ class Contacts(App):
             return [{**row, "display_name": names.get(row["raw_contact_id"])} for row in phones]
         if path == DATA:
             return state.tables[DATA]
+        if path == SHOWN:
+            activity = front_activity(state, self.package)
+            shown = _shown(activity) if activity is not None else 0
+            return [{"_id": shown, "display_name": names[shown]}] if shown in names else []
         owners = {row["raw_contact_id"] for row in phones}
         return [
             {
@@ -156,6 +168,25 @@ class Contacts(App):
             row_id = _shown(activity) if "id" in activity.data else _new(host.state)
             _write(host.state, row_id, name, number)
         host.leave()
+
+
+def _line(row: dict[str, object]) -> Entry:
+    name = str(row["display_name"])
+    star = "star-filled" if row["starred"] else ""
+    return Entry(f"contact:{row['_id']}", Own(name), colour=avatar_colour(name), glyph=star)
+
+
+def phone_book(state: PhoneState) -> list[tuple[str, str]]:
+    """Return the name and the number of every contact that has both; nothing on a phone without contacts."""
+    rows = state.tables.get(DATA, [])
+    names = {row["raw_contact_id"]: str(row["data1"]) for row in rows if row["mimetype"] == NAME_TYPE}
+    numbers = [(row["raw_contact_id"], str(row["data1"])) for row in rows if row["mimetype"] == PHONE_TYPE]
+    return [(names[owner], number) for owner, number in numbers if owner in names]
+
+
+def name_of(state: PhoneState, number: str) -> str:
+    """Return the name of the contact with that number, empty where there is none."""
+    return next((name for name, theirs in phone_book(state) if theirs == number), "")
 
 
 def _shown(activity: Activity) -> int:

@@ -9,14 +9,17 @@ import zlib
 
 from device_scripts.virtual_phone.apps.base import App, Host, field_text, front_activity
 from device_scripts.virtual_phone.errors import DeviceFileError
+from device_scripts.virtual_phone.language import Own, say
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
-from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Grid, Label, Picture, Row, Screen, Widget
+from device_scripts.virtual_phone.ui.material import Action, Entry
+from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Grid, Label, Picture, Screen, Widget
 
 FILES = "media/external/file"
 SHOWN = "com.android.documentsui/shown"
 ORDER = "com.android.documentsui/order"
 ROOT = "/storage/emulated/0"
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+_FOLDER, _FILE = (196, 120, 40), (96, 108, 128)
 _LETTERS = ("letter", "list", "poem", "speech")
 _LINES = ("Dear all,", "the train was late,", "so we walked home", "in the rain.", "See you soon.")
 _MAX_SHOWN_BYTES = 4000
@@ -46,23 +49,31 @@ class Files(App):
 
     def screen(self, state: PhoneState, activity: Activity) -> Screen:
         path = _path(activity)
-        name = posixpath.basename(path)
+        name = Own(posixpath.basename(path))
         match activity.component.partition("/")[2]:
             case ".ViewActivity":
                 asked = Dialog("Delete it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
                 acts = Grid(2, (*_CHANGES, Button("move", "Move"), Button("copy", "Copy")))
-                return Screen(name, (acts, *_content(state, path)), asked if "asked" in activity.data else None)
+                return Screen(
+                    name, (acts, *_content(state, path)), asked if "asked" in activity.data else None, up=True
+                )
             case ".NameActivity":
                 problem = (Label(activity.data["problem"]),) if "problem" in activity.data else ()
                 field = Field("name", "New name", field_text(activity, "name"))
                 folder = "folder" in activity.data
-                return Screen("New folder" if folder else f"Rename {name}", (field, *problem, Button("save", "Save")))
+                return Screen(
+                    "New folder" if folder else say(state, "Rename {name}", name=name),
+                    (field, *problem, Button("save", "Save")),
+                )
             case ".PickActivity":
                 problem = (Label(activity.data["problem"]),) if "problem" in activity.data else ()
-                folders = tuple(row for row in _rows(state, path) if isinstance(row, Row) and row.detail == ">")
-                verb = activity.data.get("verb", "move").capitalize()
+                folders = tuple(
+                    row for row in _rows(state, path) if isinstance(row, Entry) and row.id.startswith("folder:")
+                )
+                verb = "Move" if activity.data.get("verb") == "move" else "Copy"
                 return Screen(
-                    f"{verb} to {'Files' if path == ROOT else name}", (Button("here", "Here"), *problem, *folders)
+                    say(state, verb + " to {name}", name=say(state, "Files") if path == ROOT else name),
+                    (Button("here", "Here"), *problem, *folders),
                 )
             case _:
                 return _folder_page(state, activity)
@@ -100,7 +111,7 @@ class Files(App):
             case "cancel":
                 del activity.data["asked"]
             case "confirm":
-                if host.state.files.find(path) is not None:
+                if host.state.files.find(path) is not None and path != ROOT:
                     host.state.files.remove(path, recursive=True)
                 host.leave()
 
@@ -121,15 +132,15 @@ class Files(App):
 
     def _put(self, host: Host, activity: Activity) -> None:
         """Move or copy a file into the folder that is shown."""
-        files, source = host.state.files, activity.data["source"]
+        files, source = host.state.files, activity.data.get("source", "")
         target = posixpath.join(_path(activity), posixpath.basename(source))
         node = files.find(source)
         try:
-            if node is None:
+            if node is None or node.is_dir:
                 raise DeviceFileError(errno.ENOENT, source)
             if files.find(target) is not None:
                 raise DeviceFileError(errno.EEXIST, target)
-            if activity.data["verb"] == "move":
+            if activity.data.get("verb") == "move":
                 files.rename(source, target)
             else:
                 files.write(target, node.data, now_sec=host.state.clock_ms // 1000)
@@ -137,7 +148,7 @@ class Files(App):
             activity.data["problem"] = error.reason
             return
         host.leave()
-        if activity.data["verb"] == "move":
+        if activity.data.get("verb") == "move":
             host.leave()
 
     def _save(self, host: Host, activity: Activity) -> None:
@@ -183,9 +194,10 @@ def _folder_page(state: PhoneState, activity: Activity) -> Screen:
     by_size = state.tables[ORDER][0]["by"] == "size"
     sort = Button("order", "Sort by name" if by_size else "Sort by size", quiet=True)
     top = path == ROOT
-    acts = (Button("new", "New folder"),) if top else (Grid(2, _CHANGES), Button("new", "New folder"))
-    body = (*acts, *_rows(state, path), sort)
-    return Screen("Files" if top else posixpath.basename(path), body, asked if "asked" in activity.data else None)
+    body = (*(() if top else (Grid(2, _CHANGES),)), *_rows(state, path), sort)
+    title = "Files" if top else Own(posixpath.basename(path))
+    new = Action("new", "New folder", "plus")
+    return Screen(title, body, asked if "asked" in activity.data else None, up=not top, floating=new)
 
 
 def _rows(state: PhoneState, path: str) -> tuple[Widget, ...]:
@@ -196,14 +208,20 @@ def _rows(state: PhoneState, path: str) -> tuple[Widget, ...]:
     inside = sorted(state.files.children(path), key=lambda child: child[0].lower())
     inside.sort(key=lambda child: (not child[1].is_dir, -child[1].size_bytes if by_size else 0))
     rows = tuple(
-        Row(f"folder:{name}", name, ">") if node.is_dir else Row(f"file:{name}", name, _size(node.size_bytes))
+        Entry(f"folder:{name}", Own(name), glyph="folder", colour=_FOLDER)
+        if node.is_dir
+        else Entry(f"file:{name}", Own(name), detail=_size(node.size_bytes), glyph=_kind(name), colour=_FILE)
         for name, node in inside
     )
     return rows or (Label("Empty folder"),)
 
 
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes} B" if size_bytes < 1000 else f"{round(size_bytes / 1000)} kB"
+def _kind(name: str) -> str:
+    return "picture" if name.lower().endswith(PICTURE_ENDINGS) else "note"
+
+
+def _size(size_bytes: int) -> Own:
+    return Own(f"{size_bytes} B" if size_bytes < 1000 else f"{round(size_bytes / 1000)} kB")
 
 
 def _content(state: PhoneState, path: str) -> tuple[Widget, ...]:
@@ -211,6 +229,6 @@ def _content(state: PhoneState, path: str) -> tuple[Widget, ...]:
     if node is None or node.is_dir:
         return (Label("No longer there"),)
     if path.lower().endswith(PICTURE_ENDINGS):
-        return (Picture("", posixpath.basename(path), node.data),)
+        return (Picture("", Own(posixpath.basename(path)), node.data),)
     lines = node.data[:_MAX_SHOWN_BYTES].decode("utf-8", "replace").splitlines()[:_MAX_SHOWN_LINES]
-    return tuple(Label(line) for line in lines) or (Label("Empty file"),)
+    return tuple(Label(Own(line)) for line in lines) or (Label("Empty file"),)

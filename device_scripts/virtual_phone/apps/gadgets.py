@@ -16,6 +16,7 @@ class Gadget(App):
 
     glyph = "cube"
     activities = (".MainActivity",)
+    in_the_phones_words = False
 
     def __init__(
         self, label: str, about: str, colour: Colour, action: str, values: tuple[str, ...], *, shuffled: bool = True

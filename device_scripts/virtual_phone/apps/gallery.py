@@ -10,6 +10,7 @@ from typing import ClassVar
 from device_scripts.virtual_phone.apps.base import App, Host, TableShape, front_activity
 from device_scripts.virtual_phone.apps.files import PICTURE_ENDINGS, ROOT, media_row
 from device_scripts.virtual_phone.filesystem import FileNode
+from device_scripts.virtual_phone.language import Own
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
 from device_scripts.virtual_phone.ui.pictures import SUBJECTS, photograph
 from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Grid, Label, Picture, Screen, Tab, Tabs, Widget
@@ -52,7 +53,7 @@ class Gallery(App):
         selected = activity.data.get("tab", _TABS[0])
         tabs = Tabs(tuple(Tab(f"tab:{name}", name, name == selected) for name in _TABS))
         shown = [
-            Picture(f"open:{path}", posixpath.basename(path), node.data)
+            Picture(f"open:{path}", Own(posixpath.basename(path)), node.data)
             for path, node in pictures(state)
             if selected == _TABS[0] or _is_favourite(state, path)
         ]
@@ -123,12 +124,12 @@ def _is_favourite(state: PhoneState, path: str) -> bool:
 
 
 def _viewer(state: PhoneState, activity: Activity) -> Screen:
-    path = activity.data["path"]
+    path = activity.data.get("path", "")
     node = state.files.find(path)
-    if node is None:
+    if node is None or node.is_dir:
         return Screen("Picture", (Label("No longer there"),))
-    name = posixpath.basename(path)
+    name = Own(posixpath.basename(path))
     mark = Button("plain", "Unmark") if _is_favourite(state, path) else Button("favourite", "Favourite")
     asked = Dialog("Delete it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
     body = (Picture("", name, node.data), Label(name), Grid(2, (mark, Button("delete", "Delete"), *_MORE)))
-    return Screen("Picture", body, asked if "asked" in activity.data else None)
+    return Screen("Picture", body, asked if "asked" in activity.data else None, up=True)

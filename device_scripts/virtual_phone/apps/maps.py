@@ -9,9 +9,11 @@ from typing import ClassVar
 
 from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_text, front_activity
 from device_scripts.virtual_phone.errors import PhoneError
+from device_scripts.virtual_phone.language import Own, say
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
+from device_scripts.virtual_phone.ui.material import Entry
 from device_scripts.virtual_phone.ui.pictures import street_map
-from device_scripts.virtual_phone.ui.widgets import Button, Field, Grid, Label, Picture, Row, Screen, Tab, Tabs, Widget
+from device_scripts.virtual_phone.ui.widgets import Button, Field, Grid, Label, Picture, Screen, Tab, Tabs, Widget
 
 SAVED = "org.example.maps/saved"
 SHOWN = "org.example.maps/shown"
@@ -82,16 +84,17 @@ class Maps(App):
         if place is None:
             return Screen("Maps", self._home(state, activity))
         if activity.component.endswith(".DirectionsActivity"):
-            return Screen(f"To {place.name}", _directions(state, place, activity.data.get("mode", "Car")))
+            way = _directions(state, place, activity.data.get("mode", "Car"))
+            return Screen(say(state, "To {place}", place=place.name), way, up=True)
         saved = any(row["place"] == place.name for row in state.tables[SAVED])
         keep = Button("unsave", "Unsave") if saved else Button("save", "Save")
         body = (
             Picture("", "Map", street_map(place.name)),
-            Label(place.name, large=True),
-            Label(f"{place.kind}, {place.street}"),
+            Label(Own(place.name), large=True),
+            Label(Own(f"{say(state, place.kind)}, {place.street}")),
             Grid(2, (Button("directions", "Route"), keep, *_SET)),
         )
-        return Screen("Place", body)
+        return Screen("Place", body, up=True)
 
     def tapped(self, host: Host, activity: Activity, id: str) -> None:
         kind, _, name = id.partition(":")
@@ -145,13 +148,19 @@ class Maps(App):
         field = Field("search", "Search maps", typed)
         if typed.strip():
             found = matching(typed)
-            rows = tuple(Row(f"place:{place.name}", place.name, _distance(place.metres)) for place in found)
+            rows = tuple(_line(place.name, _distance(place.metres)) for place in found)
             return (field, *(rows or (Label("Nothing found"),)))
-        saved = tuple(Row(f"place:{row['place']}", str(row["place"]), "saved") for row in state.tables[SAVED])
-        going = tuple(Label(f"On the way to {row['place']}") for row in state.tables[NAVIGATION])
-        labels = tuple(Button(f"go:{row['label']}", str(row["label"]).capitalize()) for row in state.tables[LABELS])
+        saved = tuple(_line(str(row["place"]), "saved") for row in state.tables[SAVED])
+        going = tuple(
+            Label(say(state, "On the way to {place}", place=row["place"])) for row in state.tables[NAVIGATION]
+        )
+        labels = tuple(Button(f"go:{row['label']}", f"To {row['label']}") for row in state.tables[LABELS])
         ways = (Grid(2, labels),) if labels else ()
         return (field, *going, *ways, Picture("", "Map", street_map(TOWN)), *saved)
+
+
+def _line(name: str, detail: str) -> Entry:
+    return Entry(f"place:{name}", Own(name), detail=detail, glyph="pin", colour=Maps.colour)
 
 
 def matching(typed: str) -> list[Place]:
@@ -165,8 +174,8 @@ def matching(typed: str) -> list[Place]:
     return sorted(found, key=lambda place: place.metres)
 
 
-def _distance(metres: int) -> str:
-    return f"{metres} m" if metres < 1000 else f"{metres / 1000:.1f} km"
+def _distance(metres: int) -> Own:
+    return Own(f"{metres} m" if metres < 1000 else f"{metres / 1000:.1f} km")
 
 
 def _directions(state: PhoneState, place: Place, mode: str) -> tuple[Widget, ...]:
@@ -174,5 +183,11 @@ def _directions(state: PhoneState, place: Place, mode: str) -> tuple[Widget, ...
     minutes = _WAITING_MINUTES[mode] + -(-place.metres // _METRES_A_MINUTE[mode])
     going = any(row["place"] == place.name and row["mode"] == mode.lower() for row in state.tables[NAVIGATION])
     act = Button("stop", "Stop") if going else Button("start", "Start")
-    how_long = Label(f"{minutes} min, {_distance(place.metres)}", large=True)
-    return tabs, how_long, act, Picture("", "Map", street_map(place.name, route=True)), Label(f"by {place.street}")
+    how_long = Label(Own(f"{minutes} min, {_distance(place.metres)}"), large=True)
+    return (
+        tabs,
+        how_long,
+        act,
+        Picture("", "Map", street_map(place.name, route=True)),
+        Label(say(state, "by {street}", street=place.street)),
+    )

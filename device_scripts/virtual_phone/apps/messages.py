@@ -6,11 +6,16 @@ import random
 from collections.abc import Mapping
 from typing import ClassVar
 
-from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_text
+from device_scripts.virtual_phone.apps.avatars import avatar_colour
+from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_text, front_activity
+from device_scripts.virtual_phone.apps.contacts import name_of
+from device_scripts.virtual_phone.language import Own
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
-from device_scripts.virtual_phone.ui.widgets import Beside, Bubble, Button, Dialog, Entry, Field, Screen
+from device_scripts.virtual_phone.ui.material import Action, Entry
+from device_scripts.virtual_phone.ui.widgets import Beside, Bubble, Button, Dialog, Field, Label, Screen, Widget
 
 SMS, INBOX, SENT = "sms", "sms/inbox", "sms/sent"
+SHOWN = "com.android.messaging/shown"
 RECEIVED_TYPE, SENT_TYPE = 1, 2
 SEED_TEXTS = ("see you", "call me", "thanks", "on my way")
 _END_PX = 1_000_000
@@ -26,7 +31,7 @@ class Messages(App):
     glyph = "bubble"
     colour = (70, 140, 90)
     activities = (".ConversationListActivity", ".ConversationActivity", ".NewMessageActivity")
-    tables = (SMS, INBOX, SENT)
+    tables = (SMS, INBOX, SENT, SHOWN)
     insertable: ClassVar[Mapping[str, TableShape]] = {SMS: _SHAPE, INBOX: _SHAPE, SENT: _SHAPE}
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
@@ -37,25 +42,15 @@ class Messages(App):
     def screen(self, state: PhoneState, activity: Activity) -> Screen:
         match activity.component.partition("/")[2]:
             case ".ConversationActivity":
-                address = activity.data.get("address", "")
-                rows = [row for row in state.tables[SMS] if row["address"] == address]
-                bubbles = tuple(Bubble(str(row["body"]), row["type"] == SENT_TYPE) for row in rows)
-                field = Field("text", "Message", field_text(activity, "text"))
-                asked = Dialog("Delete it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
-                footer = (Beside((field, Button("send", "Send")), (2, 1)),)
-                dialog = asked if "asked" in activity.data else None
-                return Screen(address, (*bubbles, Button("delete", "Delete all")), dialog, footer)
+                return _conversation(state, activity)
             case ".NewMessageActivity":
                 to, text = (field_text(activity, key) for key in ("to", "text"))
-                return Screen("New message", (Field("to", "To", to), Field("text", "Message", text), _SEND))
+                return Screen("New message", (Field("to", "To", to), Field("text", "Message", text), _SEND), up=True)
             case _:
-                latest = {str(row["address"]): row for row in state.tables[SMS]}
-                rows = sorted(latest.values(), key=lambda row: int(str(row["_id"])), reverse=True)
-                shown = (
-                    Entry(f"open:{row['address']}", str(row["address"]), str(row["body"]), "" if row["read"] else "new")
-                    for row in rows
-                )
-                return Screen("Messages", (Button("new", "New message"), *shown))
+                typed = field_text(activity, "search")
+                found: tuple[Widget, ...] = tuple(_line(state, row) for row in _found(state, typed))
+                body = (Field("search", "Search messages", typed), *(found or (Label("No messages"),)))
+                return Screen("Messages", body, floating=Action("new", "New message", "pencil"))
 
     def initial_focus(self, activity: Activity) -> str | None:
         return "to" if activity.component.endswith(".NewMessageActivity") else None
@@ -63,7 +58,7 @@ class Messages(App):
     def tapped(self, host: Host, activity: Activity, id: str) -> None:
         kind, _, address = id.partition(":")
         match kind:
-            case "to" | "text":
+            case "search" | "to" | "text":
                 host.focus(kind)
             case "new":
                 host.open(self.component(".NewMessageActivity"))
@@ -80,10 +75,25 @@ class Messages(App):
                 rows[:] = [row for row in rows if row["address"] != activity.data.get("address")]
                 host.leave()
 
+    def submitted(self, host: Host, activity: Activity, field_id: str) -> None:
+        host.focus(None)
+
     def back(self, host: Host, activity: Activity) -> bool:
         return activity.data.pop("asked", None) is not None
 
+    def view(self, host: Host, uri: str) -> bool:
+        """Show the conversation with an ``sms:`` link's number."""
+        if not uri.startswith("sms:"):
+            return False
+        host.launch(self.package)
+        self._show(host, uri.removeprefix("sms:"))
+        return True
+
     def query(self, state: PhoneState, path: str) -> Table:
+        if path == SHOWN:
+            activity = front_activity(state, self.package)
+            address = activity.data.get("address") if activity is not None else None
+            return [{"_id": 1, "address": address}] if address else []
         kind = {INBOX: RECEIVED_TYPE, SENT: SENT_TYPE}.get(path)
         return [row for row in state.tables[SMS] if kind is None or row["type"] == kind]
 
@@ -118,6 +128,39 @@ class Messages(App):
 
 
 _SEND = Button("send", "Send")
+
+
+def _conversation(state: PhoneState, activity: Activity) -> Screen:
+    address = activity.data.get("address", "")
+    rows = [row for row in state.tables[SMS] if row["address"] == address]
+    bubbles = tuple(Bubble(Own(str(row["body"])), row["type"] == SENT_TYPE) for row in rows)
+    field = Field("text", "Message", field_text(activity, "text"))
+    asked = Dialog("Delete it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
+    title, wipe = Own(name_of(state, address) or address), (Action("delete", "Delete all", "bin"),)
+    footer = (Beside((field, _SEND), (2, 1)),)
+    return Screen(title, bubbles, asked if "asked" in activity.data else None, footer, up=True, actions=wipe)
+
+
+def _found(state: PhoneState, typed: str) -> Table:
+    """Return the last message of each number, or the last that has what was typed in it; the newest first."""
+    wanted = typed.strip().lower()
+    latest = {
+        str(row["address"]): row
+        for row in state.tables[SMS]
+        if any(wanted in part.lower() for part in (*map(str, (row["address"], row["body"])), _named(state, row)))
+    }
+    return sorted(latest.values(), key=lambda row: int(str(row["_id"])), reverse=True)
+
+
+def _named(state: PhoneState, row: dict[str, object]) -> str:
+    return name_of(state, str(row["address"])) or str(row["address"])
+
+
+def _line(state: PhoneState, row: dict[str, object]) -> Entry:
+    name, new = _named(state, row), "" if row["read"] else "new"
+    colour = avatar_colour(name)
+    glyph = "person" if name == row["address"] else ""
+    return Entry(f"open:{row['address']}", Own(name), Own(str(row["body"])), new, glyph, colour)
 
 
 def _add(state: PhoneState, address: str, body: str, kind: int, read: int) -> None:

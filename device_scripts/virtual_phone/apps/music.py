@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from device_scripts.virtual_phone.apps.avatars import avatar_colour
 from device_scripts.virtual_phone.apps.base import App, Host, TableShape
 from device_scripts.virtual_phone.errors import PhoneError
+from device_scripts.virtual_phone.language import Own, say
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
-from device_scripts.virtual_phone.ui.widgets import Button, Grid, Label, Row, Screen, SwitchRow, Tab, Tabs, Widget
+from device_scripts.virtual_phone.ui.material import Entry
+from device_scripts.virtual_phone.ui.widgets import Button, Grid, Label, Screen, SwitchRow, Tab, Tabs, Widget
 
 LIBRARY = "media/external/audio/media"
 PLAYBACK = "org.example.music/playback"
@@ -75,12 +78,19 @@ class Music(App):
     def screen(self, state: PhoneState, activity: Activity) -> Screen:
         track, playing, position_ms = now(state)
         if activity.component.endswith(".PlayerActivity") and track is not None:
-            return Screen("Player", self._player(state, track, playing, position_ms))
+            return Screen("Player", self._player(state, track, playing, position_ms), up=True)
         selected = activity.data.get("tab", _TABS[0])
         tabs = Tabs(tuple(Tab(f"tab:{name}", name, name == selected) for name in _TABS))
         numbers = _library(state) if selected == _TABS[0] else _playlist(state)
         rows: tuple[Widget, ...] = tuple(
-            Row(f"play:{number}", TRACKS[number].title, _clock(TRACKS[number].seconds)) for number in numbers
+            Entry(
+                f"play:{number}",
+                Own(TRACKS[number].title),
+                detail=_clock(TRACKS[number].seconds),
+                glyph="melody",
+                colour=avatar_colour(TRACKS[number].artist),
+            )
+            for number in numbers
         )
         on: tuple[Widget, ...] = (Button("player", "Now playing"),) if track is not None and playing else ()
         acts = (Grid(2, (Button("play_all", "Play all"), Button("empty", "Empty"))),)
@@ -156,9 +166,11 @@ class Music(App):
         listed = track.id in _playlist(state)
         toggle = Button("pause", "Pause") if playing else Button("resume", "Play")
         return (
-            Label(track.title, large=True),
-            Label(track.artist),
-            Label(f"{_clock(position_ms // 1000)} of {_clock(track.seconds)}"),
+            Label(Own(track.title), large=True),
+            Label(Own(track.artist)),
+            Label(
+                say(state, "{position} of {length}", position=_clock(position_ms // 1000), length=_clock(track.seconds))
+            ),
             Grid(3, (Button("previous", "Prev", quiet=True), toggle, Button("next", "Next", quiet=True))),
             Button("drop", "Off playlist") if listed else Button("keep", "Add to playlist"),
             *(SwitchRow(mode, mode.capitalize(), bool(state.tables[MODES][0][mode])) for mode in ("shuffle", "repeat")),

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from device_scripts.virtual_phone.apps.base import Host, TableShape, field_text, front_activity
 from device_scripts.virtual_phone.apps.notes import NOTES, Notes
+from device_scripts.virtual_phone.language import Own
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
 from device_scripts.virtual_phone.ui.widgets import Beside, Button, Dialog, Field, Grid, Label, Row, Screen, Tab, Tabs
 
@@ -38,7 +39,8 @@ class Notebook(Notes):
                 return Screen(title, (field, Beside((Button("save", "Save"), Button("erase", "Clear")), (1, 1))))
             case ".ViewActivity":
                 asked = Dialog("Delete it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
-                return Screen("Note", _page(_note(state, activity)), asked if "asked" in activity.data else None)
+                asked_now = asked if "asked" in activity.data else None
+                return Screen("Note", _page(_note(state, activity)), asked_now, up=True)
             case _:
                 return Screen("Notes", (*_head(state, activity), *_rows(state, activity)))
 
@@ -53,7 +55,7 @@ class Notebook(Notes):
             case "order":
                 host.state.orders[_ORDER] = [] if _by_name(host.state) else ["name"]
             case "edit":
-                data = {"id": activity.data["id"], "field:note": str(row["text"])}
+                data = {"id": str(row["_id"]), "field:note": str(row["text"])}
                 host.open(self.component(".EditActivity"), data)
             case "erase":
                 activity.data["field:note"] = ""
@@ -63,7 +65,7 @@ class Notebook(Notes):
                 host.leave()
             case "pinned" | "archived":
                 row[kind] = 0 if row.get(kind) else 1
-            case "copy":
+            case "copy" if row["text"]:
                 self.insert(host.state, NOTES, {"text": str(row["text"])})
                 host.leave()
             case _:
@@ -116,11 +118,11 @@ def _rows(state: PhoneState, activity: Activity) -> tuple[Row, ...]:
     if _by_name(state):
         rows.sort(key=lambda row: str(row["text"]).lower())
     rows.sort(key=lambda row: not row.get("pinned"))
-    return tuple(Row(f"note:{row['_id']}", str(row["text"]), "pinned" if row.get("pinned") else "") for row in rows)
+    return tuple(Row(f"note:{row['_id']}", Own(row["text"]), "pinned" if row.get("pinned") else "") for row in rows)
 
 
 def _page(row: _Row) -> tuple[Label | Grid, ...]:
     pin = "Unpin" if row.get("pinned") else "Pin"
     put_away = "Restore" if row.get("archived") else "Archive"
     acts = (("edit", "Edit"), ("delete", "Delete"), ("pinned", pin), ("archived", put_away), ("copy", "Copy"))
-    return Label(str(row["text"]), large=True), Grid(2, tuple(Button(id, label) for id, label in acts))
+    return Label(Own(row["text"]), large=True), Grid(2, tuple(Button(id, label) for id, label in acts))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_text
+from device_scripts.virtual_phone.language import Own
 from device_scripts.virtual_phone.state import Activity, PhoneState
 from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Label, Row, Screen
 
@@ -36,10 +37,10 @@ class Notes(App):
                 return Screen("New note", body)
             case ".ViewActivity":
                 asked = Dialog("Delete it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
-                body_view = (Label(activity.data["text"], large=True), Button("delete", "Delete"))
+                body_view = (Label(Own(activity.data.get("text", "")), large=True), Button("delete", "Delete"))
                 return Screen("Note", body_view, asked if "asked" in activity.data else None)
             case _:
-                notes = tuple(Row(f"note:{row['_id']}", str(row["text"])) for row in state.tables[NOTES])
+                notes = tuple(Row(f"note:{row['_id']}", Own(row["text"])) for row in state.tables[NOTES])
                 return Screen("Notes", (Button("new", "New"), *notes))
 
     def initial_focus(self, activity: Activity) -> str | None:
@@ -62,7 +63,7 @@ class Notes(App):
             case "cancel":
                 del activity.data["asked"]
             case "confirm":
-                self.delete(host.state, NOTES, int(activity.data["id"]))
+                self.delete(host.state, NOTES, int(activity.data.get("id", "0")))
                 host.leave()
 
     def back(self, host: Host, activity: Activity) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from device_scripts.virtual_phone.apps.base import App, Host, field_text
 from device_scripts.virtual_phone.apps.launcher import Launcher
+from device_scripts.virtual_phone.language import say
 from device_scripts.virtual_phone.state import Activity, PhoneState
 from device_scripts.virtual_phone.ui.theme import metrics_for
 from device_scripts.virtual_phone.ui.widgets import Field, Icon, IconGrid, Label, PageDots, Screen, Widget
@@ -77,7 +78,7 @@ class PagedLauncher(Launcher):
         return True
 
     def _pages(self, state: PhoneState) -> list[list[str]]:
-        columns = metrics_for(min(state.width_px, state.height_px), state.density_dpi, 1.0).columns
+        columns = metrics_for(min(state.width_px, state.height_px), state.shown_density_dpi, 1.0).columns
         size = columns * (_ROWS_COMPACT if columns == 2 else _ROWS_REGULAR)
         groups = [*(state.orders[name] for name in self._orders), state.orders.get("installed", [])]
         return [icons[at : at + size] for icons in groups for at in range(0, len(icons), size)]
@@ -93,8 +94,9 @@ class PagedLauncher(Launcher):
         """Return the apps with a word that begins as the search does, by name."""
         wanted = field_text(activity, SEARCH).strip().lower()
         there = {*self._built_in, *state.orders.get("installed", [])}
-        every = sorted((app for package, app in self._apps.items() if package in there), key=lambda app: app.label)
-        return [app for app in every if any(word.startswith(wanted) for word in app.label.lower().split())]
+        named = sorted((str(say(state, app.label)), package) for package, app in self._apps.items() if package in there)
+        found = [package for name, package in named if any(word.startswith(wanted) for word in name.lower().split())]
+        return [self._apps[package] for package in found]
 
     def _icon(self, package: str) -> Icon:
         app = self._apps[package]

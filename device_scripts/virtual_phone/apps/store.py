@@ -8,8 +8,10 @@ from typing import ClassVar
 
 from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_text
 from device_scripts.virtual_phone.apps.gadgets import GADGETS
+from device_scripts.virtual_phone.language import Own, say
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
-from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Grid, Label, Row, Screen, Widget
+from device_scripts.virtual_phone.ui.material import Entry
+from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Grid, Label, Screen, Widget
 
 APPS_TABLE = "com.android.vending/apps"
 RATINGS = "com.android.vending/ratings"
@@ -40,7 +42,13 @@ class Store(App):
         apps = [_BY_PACKAGE[package] for package in state.orders["store"]]
         found = [app for app in apps if typed.strip().lower() in app.label.lower()]
         rows: tuple[Widget, ...] = tuple(
-            Row(f"app:{app.package}", app.label, "installed" if _is_installed(state, app.package) else "free")
+            Entry(
+                f"app:{app.package}",
+                Own(app.label),
+                detail="installed" if _is_installed(state, app.package) else "free",
+                glyph=app.glyph,
+                colour=app.colour,
+            )
             for app in found
         )
         return Screen("Store", (Field("search", "Search apps", typed), *(rows or (Label("Nothing found"),))))
@@ -102,7 +110,9 @@ def _is_installed(state: PhoneState, package: str) -> bool:
 
 
 def _details(state: PhoneState, activity: Activity) -> Screen:
-    app = _BY_PACKAGE[activity.data["package"]]
+    app = _BY_PACKAGE.get(activity.data.get("package", ""))
+    if app is None:
+        return Screen("App", (Label("No longer there"),), up=True)
     wished = any(row["package"] == app.package for row in state.tables[WISHES])
     wish = Button("unwish", "Off wishes") if wished else Button("wish", "Wish")
     acts: tuple[Widget, ...] = (Grid(2, (Button("install", "Install"), wish)),)
@@ -110,8 +120,8 @@ def _details(state: PhoneState, activity: Activity) -> Screen:
     if _is_installed(state, app.package):
         stars = Grid(5, tuple(Button(f"rate:{number}", number, quiet=True) for number in _STARS))
         given = next((row["stars"] for row in state.tables[RATINGS] if row["package"] == app.package), None)
-        said = Label("Rate it" if given is None else f"Your rating: {given}")
+        said = Label("Rate it" if given is None else say(state, "Your rating: {stars}", stars=given))
         acts = (Grid(2, (Button("open", "Open"), Button("uninstall", "Uninstall"))), said, stars)
         if "asked" in activity.data:
             asked = Dialog("Uninstall it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
-    return Screen("App", (Label(app.label, large=True), Label(app.about), *acts), asked)
+    return Screen("App", (Label(Own(app.label), large=True), Label(Own(app.about)), *acts), asked, up=True)

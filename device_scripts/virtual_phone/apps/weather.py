@@ -8,8 +8,11 @@ from datetime import datetime, timedelta, timezone
 from typing import ClassVar
 
 from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_text, front_activity
+from device_scripts.virtual_phone.apps.dates import WEEKDAYS
+from device_scripts.virtual_phone.language import Own, say
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
-from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Label, Row, Screen, SwitchRow, Widget
+from device_scripts.virtual_phone.ui.material import Action, Entry
+from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Label, Row, Screen, Widget
 
 CITIES = "org.example.weather/cities"
 SHOWN = "org.example.weather/shown"
@@ -46,17 +49,23 @@ class Weather(App):
         match activity.component.partition("/")[2]:
             case ".AddActivity":
                 typed = field_text(activity, "city")
-                rows: tuple[Widget, ...] = tuple(Row(f"add:{name}", name) for name in _addable(state, typed))
-                return Screen("Add city", (Field("city", "City", typed), *(rows or (Label("No such city"),))))
+                rows: tuple[Widget, ...] = tuple(Row(f"add:{name}", Own(name)) for name in _addable(state, typed))
+                return Screen("Add city", (Field("city", "City", typed), *(rows or (Label("No such city"),))), up=True)
             case ".CityActivity":
                 asked = Dialog("Remove it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
-                return Screen(city, _page(state, city), asked if "asked" in activity.data else None)
+                return Screen(Own(city), _page(state, city), asked if "asked" in activity.data else None, up=True)
             case _:
                 cities = tuple(
-                    Row(f"city:{row['name']}", str(row["name"]), _now(state, str(row["name"])))
+                    Entry(
+                        f"city:{row['name']}",
+                        Own(row["name"]),
+                        detail=_now(state, str(row["name"])),
+                        glyph="sun",
+                        colour=self.colour,
+                    )
                     for row in state.tables[CITIES]
                 )
-                return Screen("Weather", (*cities, Button("new", "Add city"), _switch(state)))
+                return Screen("Weather", (*cities, _switch(state)), floating=Action("new", "Add city", "plus"))
 
     def initial_focus(self, activity: Activity) -> str | None:
         return "city" if activity.component.endswith(".AddActivity") else None
@@ -77,16 +86,16 @@ class Weather(App):
             case "unit":
                 state.settings[UNIT[0]][UNIT[1]] = "celsius" if _is_fahrenheit(state) else "fahrenheit"
             case "first":
-                state.tables[CITIES].sort(key=lambda row: row["name"] != activity.data["city"])
+                state.tables[CITIES].sort(key=lambda row: row["name"] != activity.data.get("city"))
             case "alert":
-                row = _city(state, activity.data["city"])
+                row = _city(state, activity.data.get("city", ""))
                 row["alert"] = 0 if row.get("alert") else 1
             case "remove":
                 activity.data["asked"] = "1"
             case "cancel":
                 del activity.data["asked"]
             case "confirm":
-                city = activity.data["city"]
+                city = activity.data.get("city", "")
                 state.tables[CITIES] = [row for row in state.tables[CITIES] if row["name"] != city]
                 host.leave()
 
@@ -115,8 +124,8 @@ def _city(state: PhoneState, name: str) -> dict[str, object]:
     return next((row for row in state.tables[CITIES] if row["name"] == name), {})
 
 
-def _switch(state: PhoneState) -> SwitchRow:
-    return SwitchRow("unit", "Fahrenheit", _is_fahrenheit(state))
+def _switch(state: PhoneState) -> Entry:
+    return Entry("unit", "Fahrenheit", checked=_is_fahrenheit(state))
 
 
 def _is_fahrenheit(state: PhoneState) -> bool:
@@ -149,13 +158,16 @@ def _now(state: PhoneState, city: str) -> str:
     return _degrees(state, _day(city, _today(state))["high_c"])
 
 
+def _line(state: PhoneState, day: datetime, about: dict[str, object]) -> Own:
+    """Return a day's weather in a line."""
+    warm, cold = (_degrees(state, about[key]) for key in ("high_c", "low_c"))
+    return Own(f"{say(state, WEEKDAYS[day.weekday()])} {say(state, str(about['sky']))} {warm} {cold}")
+
+
 def _page(state: PhoneState, city: str) -> tuple[Widget, ...]:
     days = [(day := _today(state) + timedelta(ahead), _day(city, day)) for ahead in range(_DAYS)]
     today = days[0][1]
-    lines = tuple(
-        Label(f"{day:%a} {about['sky']} {_degrees(state, about['high_c'])} {_degrees(state, about['low_c'])}")
-        for day, about in days
-    )
-    head = Label(f"{today['sky']}, {_degrees(state, today['high_c'])}", large=True)
-    alert = SwitchRow("alert", "Rain alert", bool(_city(state, city).get("alert")))
+    lines = tuple(Label(_line(state, day, about)) for day, about in days)
+    head = Label(Own(f"{say(state, str(today['sky']))}, {_degrees(state, today['high_c'])}"), large=True)
+    alert = Entry("alert", "Rain alert", checked=bool(_city(state, city).get("alert")))
     return (head, *lines, Button("remove", "Remove city"), alert, Button("first", "Make first"))

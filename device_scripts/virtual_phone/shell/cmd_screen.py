@@ -12,6 +12,7 @@ from PIL import Image
 from device_scripts.virtual_phone.errors import DeviceFileError
 from device_scripts.virtual_phone.shell.hierarchy import hierarchy_xml
 from device_scripts.virtual_phone.shell.interpreter import CommandFunction, Context, encode
+from device_scripts.virtual_phone.state import DENSITY_KEY
 
 RAW_HEADER: Final = struct.Struct("<4I")
 RGBA_8888: Final = 1
@@ -82,23 +83,39 @@ def _save(ctx: Context, path: str, pixels: bytes, *, as_png: bool) -> int:
 
 
 def wm(ctx: Context) -> int:
-    """Print size and density; this display has one of each."""
+    """Print size and density, or have everything drawn at another density; the size is the display's own."""
     command, *rest = ctx.args or [""]
     phone = ctx.device.phone
-    if command in ("size", "density") and rest and rest != ["reset"]:
-        return ctx.fail(f"Error: this display has one {command} and cannot be given another", 255)
+    if command == "size" and rest and rest != ["reset"]:
+        return ctx.fail("Error: this display has one size and cannot be given another", 255)
     if command == "size":
         if not rest:
             ctx.print(f"Physical size: {phone.state.width_px}x{phone.state.height_px}")
         return 0
     if command == "density":
-        if not rest:
-            ctx.print(f"Physical density: {phone.density_dpi}")
-        return 0
+        return _density(ctx, rest)
     if command in ("dismiss-keyguard", "reset"):
         return 0
     problem = f"Unknown command: {command}\n" if command else ""
     return ctx.fail(f"{problem}Window manager (window) commands: size, density", 255)
+
+
+def _density(ctx: Context, args: list[str]) -> int:
+    phone = ctx.device.phone
+    low, high = phone.state.density_range_dpi
+    forced = phone.settings_get("secure", DENSITY_KEY)
+    match args:
+        case []:
+            ctx.print(f"Physical density: {phone.state.density_dpi}")
+            if forced is not None:
+                ctx.print(f"Override density: {phone.density_dpi}")
+        case ["reset"]:
+            phone.settings_delete("secure", DENSITY_KEY)
+        case [number] if number.isdecimal() and low <= int(number) <= high:
+            phone.settings_put("secure", DENSITY_KEY, number)
+        case _:
+            return ctx.fail(f"Error: density must be {low} to {high} on this display", 255)
+    return 0
 
 
 def uiautomator(ctx: Context) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from device_scripts.virtual_phone.errors import PhoneError
+from device_scripts.virtual_phone.language import DEFAULT_LOCALE, LOCALE_KEY
 from device_scripts.virtual_phone.phone_api import PhoneLike
 from device_scripts.virtual_phone.shell.interpreter import CommandFunction, Context
 
@@ -17,6 +18,7 @@ _SETTINGS_USAGE: Final = """Settings provider (settings) commands:
   list [--user <USER_ID> | current] NAMESPACE
   NAMESPACE is one of {system, secure, global}, case-insensitive"""
 _FONT_SCALES: Final = (0.5, 2.0)
+_LOCALE_PROPERTY: Final = "persist.sys.locale"
 _RADIOS: Final = {"wifi": "wifi_on", "bluetooth": "bluetooth_on", "nfc": "nfc_on"}
 _WANTED_COUNT: Final = {"get": 2, "put": 3, "delete": 2, "list": 1}
 
@@ -80,7 +82,7 @@ def _apply_rotation(phone: PhoneLike, namespace: str) -> None:
 
 def getprop(ctx: Context) -> int:
     """Print a property (or its given default), or all of them as `[name]: [value]`."""
-    properties = ctx.device.properties
+    properties = {**ctx.device.properties, _LOCALE_PROPERTY: _locale(ctx)}
     if ctx.args:
         default = ctx.args[1] if len(ctx.args) > 1 else ""
         ctx.print(properties.get(ctx.args[0], default))
@@ -90,14 +92,22 @@ def getprop(ctx: Context) -> int:
     return 0
 
 
+def _locale(ctx: Context) -> str:
+    """Return the first of the locales that the settings list, which is what the phone speaks."""
+    return (ctx.device.phone.settings_get("system", LOCALE_KEY) or DEFAULT_LOCALE).partition(",")[0]
+
+
 def setprop(ctx: Context) -> int:
-    """Set a property; `ro.` ones cannot be."""
+    """Set a property; `ro.` ones cannot be. The locale's is the settings', so that there is one language."""
     if len(ctx.args) != 2:
         return ctx.fail("usage: setprop NAME VALUE")
     name, value = ctx.args
     if name.startswith("ro."):
         return ctx.fail(f"Failed to set property '{name}' to '{value}'.\nSee dmesg for error reason.")
-    ctx.device.properties[name] = value
+    if name == _LOCALE_PROPERTY:
+        ctx.device.phone.settings_put("system", LOCALE_KEY, value)
+    else:
+        ctx.device.properties[name] = value
     return 0
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from device_scripts.virtual_phone.apps.storage import DISK_KIB, SYSTEM_KIB
 from device_scripts.virtual_phone.shell.interpreter import CommandFunction, Context
-
-_DISK_KIB: Final = 6_082_144
-_USED_KIB: Final = 2_381_760
 
 
 def reboot(ctx: Context) -> int:
@@ -31,9 +29,9 @@ def df(ctx: Context) -> int:
     for path in [word for word in ctx.args if not word.startswith("-")]:
         if ctx.device.files.find(ctx.shell.absolute(path)) is None:
             return ctx.fail(f"df: {path}: No such file or directory")
-    share = 100 * _USED_KIB // _DISK_KIB
+    share = 100 * SYSTEM_KIB // DISK_KIB
     ctx.print("Filesystem     1K-blocks    Used Available Use% Mounted on")
-    ctx.print(f"/dev/block/dm-5  {_DISK_KIB} {_USED_KIB}   {_DISK_KIB - _USED_KIB}  {share}% /data")
+    ctx.print(f"/dev/block/dm-5  {DISK_KIB} {SYSTEM_KIB}   {DISK_KIB - SYSTEM_KIB}  {share}% /data")
     return 0
 
 

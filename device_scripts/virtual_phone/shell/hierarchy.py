@@ -9,24 +9,34 @@ from xml.sax.saxutils import quoteattr
 from device_scripts.virtual_phone.phone_api import NodeLike, PhoneLike
 
 _CLASS_BY_ROLE: Final = {
+    "action": "android.widget.ImageButton",
     "bubble": "android.widget.TextView",
     "button": "android.widget.Button",
     "card": "android.widget.ImageView",
     "cell": "android.widget.Button",
+    "choice": "android.widget.RadioButton",
     "dialog": "android.widget.FrameLayout",
     "entry": "android.widget.LinearLayout",
+    "fab": "android.widget.ImageButton",
     "field": "android.widget.EditText",
+    "headline": "android.widget.TextView",
     "icon": "android.widget.TextView",
     "image": "android.widget.ImageView",
     "key": "android.widget.Button",
+    "level": "android.widget.SeekBar",
     "link": "android.widget.TextView",
+    "page": "android.webkit.WebView",
     "pad": "android.widget.Button",
     "paragraph": "android.widget.TextView",
+    "place": "android.widget.FrameLayout",
+    "round": "android.widget.Button",
     "row": "android.widget.LinearLayout",
     "list": "android.widget.ScrollView",
+    "section": "android.widget.TextView",
     "switch": "android.widget.Switch",
     "tab": "android.widget.TextView",
     "text": "android.widget.TextView",
+    "toggle": "android.widget.Switch",
 }
 _NOT_IN_XML: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DEFAULT_CLASS: Final = "android.view.View"

@@ -47,7 +47,7 @@ class IncompleteLineError(ShellSyntaxError):
 _SPACE = re.compile(r"(?:[ \t\r]|\\\n)+")
 _REDIRECT = re.compile(r"(\d?)(>>|>&|<&|>\||>|<)|(&>)")
 _CONTROL = re.compile(r"&&|\|\||[;|&\n]")
-_BARE = re.compile(r"[^\s'\"\\$`;&|<>()]+")
+_BARE = re.compile(r"[^ \t\r\n'\"\\$`;&|<>()]+")
 _SINGLE = re.compile(r"'([^']*)'")
 _DOUBLE_TEXT = re.compile(r"[^\"\\$`]+")
 _NAME = re.compile(r"\$(?:\{(\w+|\?)\}|([A-Za-z_]\w*|[?$#!0-9]))")

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from device_scripts.virtual_phone.ui.theme import Metrics
+from device_scripts.virtual_phone.ui.web import Look
 
 Rect = tuple[int, int, int, int]
+
+PLAIN = "plain"
+"""The glyph of a cell that has no tile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,11 @@ class Box:
     below: str = ""
     whole: bool = False
     picture: bytes = b""
+    look: Look | None = None
+    """How it is drawn, where it is part of a web page."""
+    marked: bool = False
+    full: Rect | None = None
+    """Where all of it would lie, for one of which ``rect`` is the part that shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +50,6 @@ class Frame:
     focused_field: str | None
     scroll_px: int
     clock: str
-    battery_percent: int
+    battery_percent: int | None
+    """None where the status bar does not show it."""
     launcher: bool

@@ -9,6 +9,7 @@ from functools import partial
 from PIL import ImageDraw
 
 from device_scripts.virtual_phone.ui.suits import SUITS, draw_suit
+from device_scripts.virtual_phone.ui.symbols import SYMBOLS, draw_symbol
 
 Colour = tuple[int, int, int]
 Square = tuple[float, float, float, float]
@@ -78,6 +79,10 @@ def _scale(draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
 
 def _suit(suit: str, draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
     draw_suit(draw, suit, square, colour)
+
+
+def _symbol(name: str, draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
+    draw_symbol(draw, name, square, colour)
 
 
 def _back(draw: ImageDraw.ImageDraw, square: Square, colour: Colour) -> None:
@@ -170,4 +175,5 @@ _GLYPHS: dict[str, Callable[[ImageDraw.ImageDraw, Square, Colour], None]] = {
     "recents": _recents,
     "scale": _scale,
     **{suit: partial(_suit, suit) for suit in SUITS},
+    **{name: partial(_symbol, name) for name in SYMBOLS},
 }

@@ -6,8 +6,11 @@ from dataclasses import replace
 
 from device_scripts.virtual_phone.ui.boxes import Box, Frame
 from device_scripts.virtual_phone.ui.keyboard import keyboard_boxes
+from device_scripts.virtual_phone.ui.material_placing import app_bar, floating, floating_px
 from device_scripts.virtual_phone.ui.placing import place_widget
-from device_scripts.virtual_phone.ui.widgets import Dialog, Screen, Widget
+from device_scripts.virtual_phone.ui.web import Look
+from device_scripts.virtual_phone.ui.web_placing import place_block
+from device_scripts.virtual_phone.ui.widgets import Dialog, Popup, Screen, Widget
 
 
 def place(screen: Screen, frame: Frame) -> tuple[Box, ...]:
@@ -21,29 +24,38 @@ def place(screen: Screen, frame: Frame) -> tuple[Box, ...]:
             for name, rect in keyboard_boxes(frame.width_px, bottom, sizes.keyboard_row)
         )
         bottom = keys[0].rect[1]
-    top = sizes.status_bar
-    boxes = [] if frame.launcher else [Box("title", "title", screen.title, (0, top, frame.width_px, top + sizes.title))]
-    top += 0 if frame.launcher else sizes.title
+    boxes, top = _header(screen, frame)
     footer, bottom = _footer(screen, frame, bottom)
+    if screen.ground is not None:
+        boxes.append(Box("page", "page", "", (0, top, frame.width_px, bottom), look=Look(screen.ground)))
     body = _body(screen.body, frame, top)
-    body = [_shift(box, _scroll_within(body, frame.scroll_px, top, bottom)) for box in body]
+    end = bottom - _floating_room(screen, frame)
+    body = [_shift(box, _scroll_within(body, frame.scroll_px, top, end)) for box in body]
     visible = [_clip(box, top, bottom) for box in body if _shows(box, top, bottom)]
-    boxes += [box for box in visible if box.rect[3] - box.rect[1] >= sizes.font or box.role == "list"]
+    boxes += [box for box in visible if box.rect[3] - box.rect[1] >= sizes.font or box.role == "list" or _is_whole(box)]
+    if screen.floating is not None and not keys:
+        boxes.append(floating(screen.floating, frame, bottom))
     boxes += footer
     boxes += keys
     boxes += _furniture(frame)
     if screen.dialog is not None:
-        boxes += _dialog(screen.dialog, frame)
+        boxes += _popup(screen.dialog, frame) if isinstance(screen.dialog, Popup) else _dialog(screen.dialog, frame)
     return tuple(boxes)
 
 
 def content_height(screen: Screen, frame: Frame) -> int:
     """Pixels by which the body is taller than the room there is; 0 when it fits."""
     sizes = frame.metrics
-    top = sizes.status_bar + (0 if frame.launcher else sizes.title)
+    _, top = _header(screen, frame)
     _, bottom = _footer(screen, frame, frame.height_px - sizes.navigation_bar)
+    bottom -= _floating_room(screen, frame)
     body = _body(screen.body, frame, top)
     return max(0, max((box.rect[3] for box in body), default=top) - bottom)
+
+
+def _floating_room(screen: Screen, frame: Frame) -> int:
+    """Return the pixels below the body in which the floating button covers none of it."""
+    return floating_px(frame.metrics) + frame.metrics.margin if screen.floating is not None else 0
 
 
 def _shows(box: Box, top: int, bottom: int) -> bool:
@@ -51,6 +63,25 @@ def _shows(box: Box, top: int, bottom: int) -> bool:
     if box.whole:
         return box.rect[1] >= top and box.rect[3] <= bottom
     return box.rect[3] > top and box.rect[1] < bottom
+
+
+def _is_whole(box: Box) -> bool:
+    """Say whether a web page's box is to be drawn however little of it shows: a ground, or what is not cut off."""
+    return box.look is not None and (box.full is None or (box.role == "panel" and not box.id))
+
+
+def _header(screen: Screen, frame: Frame) -> tuple[list[Box], int]:
+    """Return the boxes above the body, the title if there is no header, and where they end."""
+    top = frame.metrics.status_bar
+    if frame.launcher:
+        return [], top
+    if not screen.header:
+        return app_bar(screen.title, screen.up, screen.actions, frame), top + frame.metrics.title
+    boxes: list[Box] = []
+    for widget in screen.header:
+        placed, top = place_widget(widget, frame, top)
+        boxes += placed
+    return boxes, top
 
 
 def _footer(screen: Screen, frame: Frame, bottom: int) -> tuple[list[Box], int]:
@@ -79,9 +110,8 @@ def _body(widgets: tuple[Widget, ...], frame: Frame, top: int) -> list[Box]:
 
 def _furniture(frame: Frame) -> list[Box]:
     width, height, bar = frame.width_px, frame.height_px, frame.metrics.navigation_bar
-    status = Box(
-        "status", "status", frame.clock, (0, 0, width, frame.metrics.status_bar), text=str(frame.battery_percent)
-    )
+    percent = "" if frame.battery_percent is None else str(frame.battery_percent)
+    status = Box("status", "status", frame.clock, (0, 0, width, frame.metrics.status_bar), text=percent)
     thirds = [round(width * index / 3) for index in range(4)]
     names = ("back", "home", "recents")
     buttons = [
@@ -106,6 +136,17 @@ def _dialog(dialog: Dialog, frame: Frame) -> list[Box]:
     return boxes
 
 
+def _popup(popup: Popup, frame: Frame) -> list[Box]:
+    """Place a pop-up in the middle of the screen, as high as it needs to be."""
+    sizes, inset = frame.metrics, frame.metrics.margin
+    left, right = inset, frame.width_px - inset
+    placed, height = place_block(popup.block, frame, left + inset, right - inset, 0)
+    top = max(sizes.status_bar, (frame.height_px - height) // 2 - inset)
+    rect = (left, top, right, top + height + 2 * inset)
+    panel = Box("dialog", "dialog", popup.title, rect, look=popup.look)
+    return [panel, *(_shift(box, -top - inset) for box in placed)]
+
+
 def _shift(box: Box, up_px: int) -> Box:
     if up_px == 0:
         return box
@@ -117,4 +158,4 @@ def _clip(box: Box, top: int, bottom: int) -> Box:
     left, upper, right, lower = box.rect
     if upper >= top and lower <= bottom:
         return box
-    return replace(box, rect=(left, max(upper, top), right, min(lower, bottom)))
+    return replace(box, rect=(left, max(upper, top), right, min(lower, bottom)), full=box.rect)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from device_scripts.virtual_phone.ui.boxes import Box, Frame, Rect
+from device_scripts.virtual_phone.ui.boxes import PLAIN, Box, Frame, Rect
 from device_scripts.virtual_phone.ui.cards import card_rects
+from device_scripts.virtual_phone.ui.material_placing import place_material
 from device_scripts.virtual_phone.ui.text import text_width, wrap
+from device_scripts.virtual_phone.ui.web_placing import place_block
 from device_scripts.virtual_phone.ui.widgets import (
     Beside,
     Bubble,
     Button,
     CardRow,
     CellGrid,
-    Entry,
     Field,
     Grid,
     IconGrid,
@@ -25,9 +26,11 @@ from device_scripts.virtual_phone.ui.widgets import (
     Row,
     SwitchRow,
     Tabs,
+    Web,
     Widget,
 )
 
+_TALL = 1.6
 _PICTURE_SHAPE = 3 / 4
 _PICTURE_SHARE = 0.45
 """Height of a picture by its width, and at most of the screen's height."""
@@ -42,9 +45,9 @@ def place_widget(widget: Widget, frame: Frame, top: int) -> tuple[list[Box], int
             return [Box("row", id, label, (0, top, width, top + sizes.row), True, detail=detail)], top + sizes.row
         case SwitchRow(id, label, checked):
             return [Box("switch", id, label, (0, top, width, top + sizes.row), True, checked)], top + sizes.row
-        case Button(id, label):
+        case Button(id, label, quiet):
             rect = (inset, top + inset // 2, width - inset, top + inset // 2 + sizes.button)
-            return [Box("button", id, label, rect, True)], rect[3] + inset // 2
+            return [Box("pad" if quiet else "button", id, label, rect, True)], rect[3] + inset // 2
         case Field(id, hint, text):
             rect = (inset, top + inset // 2, width - inset, top + inset // 2 + sizes.button)
             focused = frame.focused_field == id
@@ -66,10 +69,6 @@ def place_widget(widget: Widget, frame: Frame, top: int) -> tuple[list[Box], int
             return [_picture(widget, (0, top, width, top + height))], top + height
         case Grid():
             return _grid(widget, frame, top)
-        case Entry(id, label, below, detail):
-            two_lines = round(sizes.font * 1.3 + sizes.small_font * 1.5) if below else 0
-            rect = (0, top, width, top + max(sizes.row, two_lines))
-            return [Box("entry", id, label, rect, True, detail=detail, below=below)], rect[3]
         case CellGrid():
             return _cells(widget, frame, top)
         case Bubble(text, own):
@@ -84,8 +83,12 @@ def place_widget(widget: Widget, frame: Frame, top: int) -> tuple[list[Box], int
             broken = wrap(text, sizes.font, width - 2 * inset)
             rect = (0, top, width, top + round(sizes.font * 1.3) * max(lines, len(broken)))
             return [Box("paragraph", "", text, rect, below="\n".join(broken))], rect[3]
+        case Web(block):
+            return place_block(block, frame, 0, width, top)
         case CardRow(cards):
             return _card_row(cards, frame, top)
+        case _:
+            return place_material(widget, frame, top)
 
 
 def _picture(picture: Picture, rect: Rect) -> Box:
@@ -93,13 +96,13 @@ def _picture(picture: Picture, rect: Rect) -> Box:
 
 
 def _grid(grid: Grid, frame: Frame, top: int) -> tuple[list[Box], int]:
-    sizes, gap = frame.metrics, max(1, frame.metrics.margin // 4)
+    gap = max(1, frame.metrics.margin // 4)
     edges = [gap + round((frame.width_px - gap) * column / grid.columns) for column in range(grid.columns + 1)]
     boxes: list[Box] = []
     for start in range(0, len(grid.cells), grid.columns):
         line = grid.cells[start : start + grid.columns]
         shows = any(isinstance(cell, Picture) for cell in line)
-        height = round((edges[1] - edges[0]) * _PICTURE_SHAPE) if shows else sizes.button
+        height = round((edges[1] - edges[0]) * _PICTURE_SHAPE) if shows else _key_height(grid.tall, frame)
         for cell, left, right in zip(line, edges, edges[1:], strict=False):
             rect = (left, top + gap, right - gap, top + height)
             if isinstance(cell, Picture):
@@ -126,15 +129,27 @@ def _icons(grid: IconGrid, frame: Frame, top: int) -> tuple[list[Box], int]:
     return boxes, top + cell_height * -(-len(grid.icons) // sizes.columns)
 
 
+def _key_height(tall: bool, frame: Frame) -> int:
+    return round(frame.metrics.button * _TALL) if tall and not frame.metrics.compact else frame.metrics.button
+
+
 def _cells(grid: CellGrid, frame: Frame, top: int) -> tuple[list[Box], int]:
-    sizes = frame.metrics
-    height = sizes.button
+    height = _key_height(grid.tall, frame)
     edges = [round(frame.width_px * index / grid.columns) for index in range(grid.columns + 1)]
     boxes = []
     for index, cell in enumerate(grid.cells):
         row, column = divmod(index, grid.columns)
         rect = (edges[column], top + row * height, edges[column + 1], top + (row + 1) * height)
-        box = Box("cell", cell.id, cell.label, rect, bool(cell.id), selected=cell.selected)
+        box = Box(
+            "cell",
+            cell.id,
+            cell.label,
+            rect,
+            bool(cell.id),
+            selected=cell.selected,
+            marked=cell.marked,
+            glyph=PLAIN if grid.plain else "",
+        )
         boxes.append(box)
     return boxes, top + height * -(-len(grid.cells) // grid.columns)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from PIL import Image, ImageDraw
 
-from device_scripts.virtual_phone.ui.boxes import Box, Rect
+from device_scripts.virtual_phone.ui.boxes import PLAIN, Box, Rect
 from device_scripts.virtual_phone.ui.cards import draw_card
 from device_scripts.virtual_phone.ui.glyphs import draw_glyph
+from device_scripts.virtual_phone.ui.material_drawing import DRAWINGS, draw_switch
 from device_scripts.virtual_phone.ui.pictures import fit_picture
-from device_scripts.virtual_phone.ui.text import cut
-from device_scripts.virtual_phone.ui.theme import Colour, Metrics, Palette, font
+from device_scripts.virtual_phone.ui.text import cut, fitted, tail
+from device_scripts.virtual_phone.ui.theme import Colour, Metrics, Palette
+from device_scripts.virtual_phone.ui.web_paint import paint_web
 from device_scripts.virtual_phone.ui.writing import write
 
 WALLPAPER_TOP = (38, 58, 104)
@@ -47,7 +50,18 @@ class _Painter:
         self._draw = ImageDraw.Draw(image)
 
     def paint(self, box: Box) -> None:
-        getattr(self, f"_{box.role}")(box)
+        if box.look is not None:
+            paint_web(self.image, box, self._metrics, self._palette)
+            return
+        drawing = DRAWINGS.get(box.role)
+        if drawing is None:
+            getattr(self, f"_{box.role}")(box)
+        elif box.full is None:
+            drawing(self._draw, box, self._metrics, self._palette)
+        else:
+            layer = self.image.copy()
+            drawing(ImageDraw.Draw(layer), replace(box, rect=box.full), self._metrics, self._palette)
+            self.image.paste(layer.crop(box.rect), box.rect[:2])
 
     def _write(self, text: str, x: float, y: float, size_px: int, colour: Colour, anchor: str = "lm") -> None:
         write(self.image, (x, y), text, size_px, colour, anchor)
@@ -58,7 +72,13 @@ class _Painter:
     def _title(self, box: Box) -> None:
         self._draw.rectangle(_inside(box.rect), fill=self._palette.title)
         _, y = self._middle(box.rect)
-        self._write(box.label, self._metrics.margin, y, self._metrics.title_font, self._palette.accent)
+        left, _, right, _ = box.rect
+        whole = right - left == self.image.width
+        x = self._metrics.margin if left == 0 else left + self._metrics.margin // 4
+        label, size = (box.label, self._metrics.title_font)
+        if not whole:
+            label, size = fitted(label, size, right - x)
+        self._write(label, x, y, size, self._palette.accent)
 
     def _row(self, box: Box) -> None:
         left, _, right, bottom = box.rect
@@ -70,28 +90,24 @@ class _Painter:
                 box.detail, right - self._metrics.margin, y, self._metrics.small_font, self._palette.faint, "rm"
             )
 
-    def _entry(self, box: Box) -> None:
-        left, top, right, bottom = box.rect
-        sizes, palette = self._metrics, self._palette
-        self._draw.line([(left, bottom - 1), (right, bottom - 1)], fill=palette.line)
-        middle = (top + bottom) / 2
-        taken = font(sizes.small_font).getlength(box.detail) + sizes.margin if box.detail else 0
-        upper = middle - sizes.small_font * 0.6 if box.below else middle
-        room = right - left - 2 * sizes.margin
-        self._write(cut(box.label, sizes.font, room - taken), sizes.margin, upper, sizes.font, palette.text)
-        self._write(box.detail, right - sizes.margin, upper, sizes.small_font, palette.faint, "rm")
-        if box.below:
-            below = cut(box.below, sizes.small_font, room)
-            self._write(below, sizes.margin, middle + sizes.font * 0.55, sizes.small_font, palette.faint)
-
     def _cell(self, box: Box) -> None:
         palette, (x, y) = self._palette, self._middle(box.rect)
         left, top, right, bottom = box.rect
         fill = palette.accent if box.selected else palette.surface
-        if box.clickable:
+        if box.glyph == PLAIN:
+            half = min(right - left, bottom - top) / 2 - 1
+            if box.selected:
+                self._draw.ellipse((x - half, y - half, x + half, y + half), fill=fill)
+        elif box.clickable:
             self._draw.rounded_rectangle((left + 1, top + 1, right - 2, bottom - 2), self._metrics.margin / 2, fill)
         colour = palette.on_accent if box.selected else palette.text if box.clickable else palette.faint
-        self._write(box.label, x, y, self._metrics.font if box.clickable else self._metrics.small_font, colour, "mm")
+        size = self._metrics.font if box.clickable else self._metrics.small_font
+        label, size = fitted(box.label, size, right - left - 2)
+        self._write(label, x, y, size, colour, "mm")
+        if box.marked:
+            radius = max(1, self._metrics.font // 9)
+            dot = (x - radius, bottom - 4 * radius, x + radius, bottom - 2 * radius)
+            self._draw.ellipse(dot, fill=palette.on_accent if box.selected else palette.accent)
 
     def _bubble(self, box: Box) -> None:
         palette, sizes = self._palette, self._metrics
@@ -123,22 +139,20 @@ class _Painter:
 
     def _switch(self, box: Box) -> None:
         self._row(box)
-        height = max(8, self._metrics.row // 3)
-        width = round(height * 1.8)
-        right, (_, y) = box.rect[2] - self._metrics.margin, self._middle(box.rect)
-        track = (right - width, y - height / 2, right, y + height / 2)
-        colour = self._palette.accent if box.checked else self._palette.switch_off
-        self._draw.rounded_rectangle(track, radius=height / 2, fill=colour)
-        left = track[2] - height + 2 if box.checked else track[0] + 2
-        self._draw.ellipse((left, track[1] + 2, left + height - 4, track[3] - 2), fill=self._palette.on_accent)
+        draw_switch(self._draw, box.rect, bool(box.checked), self._metrics, self._palette)
 
     def _button(self, box: Box) -> None:
         self._draw.rounded_rectangle(_inside(box.rect), radius=self._metrics.margin, fill=self._palette.accent)
-        self._write(box.label, *self._middle(box.rect), self._metrics.font, self._palette.on_accent, "mm")
+        self._write_inside(box, self._palette.on_accent)
 
     def _pad(self, box: Box) -> None:
         self._draw.rounded_rectangle(_inside(box.rect), radius=self._metrics.margin, fill=self._palette.surface)
-        self._write(box.label, *self._middle(box.rect), self._metrics.font, self._palette.text, "mm")
+        self._write_inside(box, self._palette.text)
+
+    def _write_inside(self, box: Box, colour: Colour) -> None:
+        """Write a button's label, smaller where it would not fit."""
+        label, size = fitted(box.label, self._metrics.font, box.rect[2] - box.rect[0] - 2)
+        self._write(label, *self._middle(box.rect), size, colour, "mm")
 
     def _image(self, box: Box) -> None:
         left, top, right, bottom = box.rect
@@ -154,7 +168,12 @@ class _Painter:
         self._draw.rectangle(_inside(box.rect), fill=self._palette.surface, outline=edge)
         _, y = self._middle(box.rect)
         colour = self._palette.text if box.text else self._palette.faint
-        self._write(box.text or box.label, box.rect[0] + self._metrics.margin, y, self._metrics.font, colour)
+        left, _, right, _ = box.rect
+        room = right - left - 2 * self._metrics.margin
+        text = box.text or cut(box.label, self._metrics.font, room)
+        if right < self.image.width - self._metrics.margin:  # something stands beside it
+            text = tail(text, self._metrics.font, room)
+        self._write(text, left + self._metrics.margin, y, self._metrics.font, colour)
 
     def _text(self, box: Box) -> None:
         size = self._metrics.title_font if box.selected else self._metrics.font
@@ -192,7 +211,8 @@ class _Painter:
             self._draw.rectangle(_inside(box.rect), fill=self._palette.background)
         _, y = self._middle(box.rect)
         self._write(box.label, self._metrics.margin, y, self._metrics.small_font, colour)
-        self._write(f"{box.text}%", box.rect[2] - self._metrics.margin, y, self._metrics.small_font, colour, "rm")
+        if box.text:
+            self._write(f"{box.text}%", box.rect[2] - self._metrics.margin, y, self._metrics.small_font, colour, "rm")
 
     def _navigation(self, box: Box) -> None:
         colour = (255, 255, 255) if self._launcher else self._palette.faint
@@ -207,7 +227,8 @@ class _Painter:
         self.image.paste(dimmed)
         self._draw.rounded_rectangle(_inside(box.rect), radius=self._metrics.margin, fill=self._palette.background)
         x = box.rect[0] + self._metrics.margin
-        self._write(box.label, x, box.rect[1] + self._metrics.title / 2, self._metrics.font, self._palette.text)
+        label, size = fitted(box.label, self._metrics.font, box.rect[2] - x - self._metrics.margin / 2)
+        self._write(label, x, box.rect[1] + self._metrics.title / 2, size, self._palette.text)
 
 
 def _inside(rect: Rect) -> Rect:

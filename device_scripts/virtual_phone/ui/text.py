@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from device_scripts.virtual_phone.ui.theme import font
 
+_SMALLEST = 2 / 3
+
 
 def text_width(text: str, size_px: int) -> int:
     """Width of a text in pixels."""
@@ -17,6 +19,20 @@ def cut(text: str, size_px: int, room_px: float) -> str:
     while text and font(size_px).getlength(text + "...") > room_px:
         text = text[:-1]
     return text.rstrip() + "..."
+
+
+def fitted(text: str, size_px: int, room_px: float) -> tuple[str, int]:
+    """Return the text and the size at which it fits, down to two thirds; what does not fit even so is cut short."""
+    smallest = round(size_px * _SMALLEST)
+    size = next((size for size in range(size_px, smallest, -1) if text_width(text, size) <= room_px), smallest)
+    return cut(text, size, room_px), size
+
+
+def tail(text: str, size_px: int, room_px: float) -> str:
+    """Return the text, or as much of its end as fits, as a field shows what is being typed."""
+    while len(text) > 1 and font(size_px).getlength(text) > room_px:
+        text = text[1:]
+    return text
 
 
 def wrap(text: str, size_px: int, width_px: int) -> list[str]:

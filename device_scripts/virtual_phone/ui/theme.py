@@ -67,6 +67,7 @@ class Metrics:
     small_font: int
     title_font: int
     columns: int
+    compact: bool = False
 
 
 @lru_cache(maxsize=32)
@@ -91,6 +92,7 @@ def metrics_for(width_px: int, density_dpi: int, font_scale: float) -> Metrics:
         small_font=round(px(14, 9) * min(font_scale, 1.15)),
         title_font=round(px(24, 12) * min(font_scale, 1.15)),
         columns=2 if compact else 4,
+        compact=compact,
     )
 
 

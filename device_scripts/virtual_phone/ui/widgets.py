@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from device_scripts.virtual_phone.ui.material import Action, Material
+from device_scripts.virtual_phone.ui.theme import Colour
+from device_scripts.virtual_phone.ui.web import PLAIN, Block, Look
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -99,6 +103,8 @@ class Grid:
 
     columns: int
     cells: tuple[Button | Picture, ...]
+    tall: bool = False
+    """Higher buttons where there is room for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +116,19 @@ class Dialog:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of a list with a second, smaller line under it and words at its right; tapping it reports ``id``."""
+class Popup:
+    """A part of a web page in front of the rest of it; nothing under it can be tapped."""
 
-    id: str
-    label: str
-    below: str = ""
-    detail: str = ""
+    title: str
+    block: Block
+    look: Look = PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """A part of a web page, from edge to edge."""
+
+    block: Block
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +138,8 @@ class Cell:
     id: str
     label: str
     selected: bool = False
+    marked: bool = False
+    """With a dot under its label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +148,10 @@ class CellGrid:
 
     cells: tuple[Cell, ...]
     columns: int
+    tall: bool = False
+    """Higher keys where there is room for them."""
+    plain: bool = False
+    """Without tiles, as the days of a month are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +212,14 @@ Widget = (
     | Tabs
     | Picture
     | Grid
-    | Entry
     | CellGrid
     | Bubble
     | Beside
     | PageDots
     | Paragraph
     | CardRow
+    | Web
+    | Material
 )
 
 
@@ -210,6 +229,16 @@ class Screen:
 
     title: str
     body: tuple[Widget, ...] = field(default=())
-    dialog: Dialog | None = None
+    dialog: Dialog | Popup | None = None
     footer: tuple[Widget, ...] = field(default=())
     """Stays at the bottom, above the keyboard, while the body scrolls."""
+    header: tuple[Widget, ...] = ()
+    """Stays at the top in place of the title."""
+    ground: Colour | None = None
+    """The colour under the body, where it is not the theme's."""
+    up: bool = False
+    """With a button before the title that does what the back key does."""
+    actions: tuple[Action, ...] = field(default=())
+    """Buttons after the title."""
+    floating: Action | None = None
+    """A round button over the body's lower right corner; not there while the keyboard is."""

@@ -46,10 +46,12 @@ def test_only_what_changed_is_put_back() -> None:
     device.values["secure"]["ui_night_mode"] = "2"
     device.values["system"]["sound_effects_enabled"] = "0"  # was not set
     device.values["system"]["some_other_key"] = "7"  # no switch of ours
-    assert resting.put_back() == ("Dark theme", "Touch sounds")
+    device.values["system"]["system_locales"] = "nl-NL"
+    assert resting.put_back() == ("Dark theme", "Touch sounds", "Language")
     assert device.commands == [
         ["settings", "put", "secure", "ui_night_mode", "1"],
         ["settings", "delete", "system", "sound_effects_enabled"],
+        ["settings", "delete", "system", "system_locales"],
     ]
     assert resting.put_back() == ()
 

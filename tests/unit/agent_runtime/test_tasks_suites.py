@@ -27,7 +27,7 @@ def test_the_basics_suite_is_what_it_says() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["cards", "general", "multi-app"])
+@pytest.mark.parametrize("name", sorted(VIRTUAL_PHONE_SUITES))
 def test_a_suite_that_clears_apps_is_refused_but_for_a_virtual_phone(name: str) -> None:
     with pytest.raises(UsageError, match=f"the suite {name} for fake-1, expected a virtual phone"):
         require_fit(name, FakeDevice())  # says nothing of its product

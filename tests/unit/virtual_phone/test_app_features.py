@@ -36,7 +36,7 @@ def notes(phone: Phone, *texts: str) -> None:
 
 def listed(phone: Phone) -> list[str]:
     """Return the rows of the list on the screen."""
-    return [node.label for node in phone.nodes() if node.role == "row"]
+    return [node.label for node in phone.nodes() if node.role in ("row", "entry")]
 
 
 def test_pinned_notes_come_first_also_when_sorted(phone: Phone) -> None:
@@ -129,7 +129,7 @@ def test_a_place_is_home_until_another_one_is(phone: Phone) -> None:
     assert [(row["label"], row["place"]) for row in phone.content_query("content://org.example.maps/labels")] == [
         ("home", "Old Mill")
     ]
-    taps(phone, "Home")
+    taps(phone, "To home")
     assert "To Old Mill" in labels(phone)
 
 

@@ -98,10 +98,10 @@ def test_the_drawer_opens_searches_and_closes(phone: Phone) -> None:
     top = labels(phone, "icon")
     assert top == sorted(top) != first
     assert "Settings" not in top  # three rows of 62 px from y = 54 end at 240, beyond the bar at 208
-    for _ in range(4):  # the sixteenth of the apps by name, in row eight: it ends at 54 + 8 * 62 = 550, 342 too far
+    for _ in range(5):  # the eighteenth of the apps by name, in row nine: it ends at 54 + 9 * 62 = 612, 404 too far
         phone.swipe(64, 150, 64, 50)
     assert "Settings" in labels(phone, "icon")
-    for _ in range(3):
+    for _ in range(4):
         phone.swipe(64, 50, 64, 190)
     tap(phone, "Search apps")
     phone.text("Con")
@@ -142,3 +142,16 @@ def test_a_text_from_the_console_comes_into_the_inbox_and_is_read_by_opening_it(
     phone.start_activity("com.android.messaging")
     tap(phone, "5551")
     assert full_sh(query).splitlines()[-1] == "Row: 2 address=5551, read=1, body=hello there"
+
+
+def test_every_activity_can_be_started_from_outside_and_tapped_on(phone: Phone) -> None:
+    for app_there in phone.app_set:
+        for short in app_there.activities:
+            phone.start_activity(app_there.component(short))
+            fresh = phone.snapshot()
+            for node in phone.nodes():
+                if node.clickable:
+                    left, top, right, bottom = node.bounds
+                    phone.tap((left + right) // 2, (top + bottom) // 2)
+                    assert phone.nodes()
+                    phone.restore(fresh)

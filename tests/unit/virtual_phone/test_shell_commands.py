@@ -395,3 +395,13 @@ def test_every_command_survives_no_arguments_and_odd_ones(sh: Sh) -> None:
         for arguments in odd:
             assert 0 <= sh(f"{name} {arguments}").status <= 255, (name, arguments)
             sh("cd /")
+
+
+def test_wm_forces_another_density_within_what_the_display_has_room_for(sh: Sh) -> None:
+    assert sh("wm density 200").status == 0
+    assert sh("wm density").text == "Physical density: 160\nOverride density: 200\n"
+    assert sh("settings get secure display_density_forced").text == "200\n"
+    for senseless in ("79", "241", "x", "1 2"):
+        assert sh(f"wm density {senseless}").status == 255
+    assert sh("wm density reset; wm density").text == "Physical density: 160\n"
+    assert sh("wm size 100x100").status == 255

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         ("echo a\\ \\ b", "a  b\n"),
         ("echo 'it'\"'\"'s'", "it's\n"),
         ("echo ''", "\n"),
+        ("echo a\x0b\x0c\x1c\u00a0b", "a\x0b\x0c\x1c\u00a0b\n"),  # white space to Python, letters to a shell
         ("echo -n x", "x"),
         ("echo a;echo b", "a\nb\n"),
         ("echo a & echo b", "a\nb\n"),
