@@ -89,7 +89,11 @@ def run(
     episodes: Annotated[int | None, typer.Option(min=0, help="Episodes to explore; 10 without --minutes.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.0, help="Minutes to explore.")] = None,
     temperature: Annotated[float, typer.Option(min=0.0, max=10.0, help="Of sampling; 0 is greedy.")] = 1.0,
-    evaluate_goals: Annotated[int, typer.Option(min=0, help="Held goals to evaluate before and after.")] = 0,
+    evaluate_goals: Annotated[int, typer.Option(min=0, help="Goals of each split to evaluate before and after.")] = 0,
+    evaluate_split: Annotated[
+        list[str] | None,
+        typer.Option(help="unseen-instances (the default), unseen-templates, unseen-apps, train, or all; repeatable."),
+    ] = None,
     wait_for_learning: Annotated[
         float, typer.Option(min=0.0, help="Seconds to wait for one more adapter before the last evaluation.")
     ] = 0.0,
@@ -120,6 +124,7 @@ def run(
     from agent_runtime.gate.person import ask_at_terminal
     from agent_runtime.judged_goals import chosen_goals
     from agent_runtime.session import Options, run_session
+    from agent_runtime.tasks.splits import DEFAULT_SPLIT, splits_named
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if episodes is None and minutes is None:
@@ -141,6 +146,7 @@ def run(
             minutes=minutes,
             temperature=temperature,
             evaluate_goals=evaluate_goals,
+            evaluate_splits=splits_named(evaluate_split or [DEFAULT_SPLIT]),
             wait_for_learning_sec=wait_for_learning,
             spool=spool,
             records=records,

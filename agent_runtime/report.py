@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_runtime.runner import RunResult, Tally
+from agent_runtime.tasks.splits import SPLITS
 from agent_runtime.trajectory import Trajectory, Verdict
 
 _COLOURS = {Verdict.SUCCESS: "green", Verdict.FAILURE: "yellow", Verdict.VOID: "red"}
@@ -42,13 +43,17 @@ class Reporter:
         self._console.print(sentence, markup=False)
 
     def table(self, result: RunResult) -> None:
-        """Print success by task: before, exploring, after."""
+        """Print success by task and by split: before, exploring, after."""
         from rich.table import Table
 
         table = Table("task", "before", "explored", "after")
         tallies = (result.before, result.explore, result.after)
         for name in sorted({name for tally in tallies for name in tally.by_task}):
             table.add_row(name, *(_share(*tally.by_task.get(name, (0, 0))) for tally in tallies))
+        table.add_section()
+        for split in SPLITS:
+            if any(split in tally.by_split for tally in tallies):
+                table.add_row(split, *(_share(*tally.by_split.get(split, (0, 0))) for tally in tallies))
         table.add_section()
         table.add_row("all", *(_share(tally.successes, tally.successes + tally.failures) for tally in tallies))
         table.add_row("void", *(str(tally.voids) for tally in tallies))

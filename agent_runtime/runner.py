@@ -9,7 +9,7 @@ from agent_runtime.actions import Grammar
 from agent_runtime.devices import Device
 from agent_runtime.episode import EpisodeConfig, OnStart, OnStep, run_episode
 from agent_runtime.policy.base import Policy
-from agent_runtime.tasks import Task
+from agent_runtime.tasks import Split, Task
 from agent_runtime.trajectory import Purpose, Trajectory, Verdict
 
 _SEED_RANGE = 1 << 31
@@ -38,9 +38,11 @@ class Tally:
     voids: int = 0
     by_task: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Successes and judged episodes of each template."""
+    by_split: dict[Split, tuple[int, int]] = field(default_factory=dict)
+    """Successes and judged episodes of each split."""
 
-    def add(self, trajectory: Trajectory) -> None:
-        """Count an episode; a void one counts as neither success nor failure."""
+    def add(self, trajectory: Trajectory, split: Split) -> None:
+        """Count an episode of a task of that split; a void one counts as neither success nor failure."""
         if trajectory.verdict is Verdict.VOID:
             self.voids += 1
             return
@@ -49,6 +51,8 @@ class Tally:
         self.failures += not success
         won, judged = self.by_task.get(trajectory.task_name, (0, 0))
         self.by_task[trajectory.task_name] = (won + success, judged + 1)
+        won, judged = self.by_split.get(split, (0, 0))
+        self.by_split[split] = (won + success, judged + 1)
 
     @property
     def rate(self) -> float | None:
@@ -85,7 +89,7 @@ class Hooks:
 
 
 class Runner:
-    """Explores with ``next_task``; evaluates on ``held`` greedily, same goals and seeds before and after."""
+    """Explores with ``next_task``; evaluates on ``evaluated`` greedily, same goals and seeds before and after."""
 
     def __init__(
         self,
@@ -93,7 +97,7 @@ class Runner:
         policy: Policy,
         grammar: Grammar,
         next_task: Callable[[random.Random], Task],
-        held: Sequence[Task],
+        evaluated: Sequence[Task],
         config: RunConfig,
         hooks: Hooks,
     ) -> None:
@@ -101,7 +105,7 @@ class Runner:
         self._policy = policy
         self._grammar = grammar
         self._next_task = next_task
-        self._held = held
+        self._evaluated = evaluated
         self._config = config
         self._hooks = hooks
         self._voids_in_a_row = 0
@@ -112,7 +116,7 @@ class Runner:
         started_at = time.monotonic()
         self._evaluate(self._result.before)
         self._explore()
-        if self._held and not self._is_over():
+        if self._evaluated and not self._is_over():
             self._hooks.before_evaluation()
             self._evaluate(self._result.after)
         self._result.seconds = time.monotonic() - started_at
@@ -133,7 +137,7 @@ class Runner:
             done += 1
 
     def _evaluate(self, tally: Tally) -> None:
-        for number, task in enumerate(self._held):
+        for number, task in enumerate(self._evaluated):
             if self._is_over():
                 return
             self._episode(task, Purpose.EVALUATE, self._config.seed + number, GREEDY, tally)
@@ -155,7 +159,7 @@ class Runner:
         self._voids_in_a_row = self._voids_in_a_row + 1 if is_void else 0
         if self._voids_in_a_row >= self._config.max_voids_in_a_row:
             self._result.stopped = f"{self._voids_in_a_row} episodes in a row were void ({trajectory.void_reason})"
-        tally.add(trajectory)
+        tally.add(trajectory, task.split)
         self._hooks.on_episode(trajectory)
 
     def _is_over(self) -> bool:

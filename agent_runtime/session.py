@@ -24,7 +24,7 @@ from agent_runtime.report import Reporter, summary, write_summary
 from agent_runtime.runner import Hooks, RunConfig, Runner, RunResult
 from agent_runtime.sessions.start import RunOf, chosen_redaction, start_recording
 from agent_runtime.sessions.writer import Recorder
-from agent_runtime.tasks import Task, TaskTemplate, held_tasks, sample_task, suite_named, tasks_from_file
+from agent_runtime.tasks import Split, Task, TaskTemplate, sample_task, suite_named, tasks_from_file, unseen_tasks
 from agent_runtime.tasks.resting import RestingState
 from agent_runtime.tasks.suites import require_fit
 from agent_runtime.trajectory import Trajectory
@@ -60,6 +60,7 @@ class Options:
     minutes: float | None
     temperature: float
     evaluate_goals: int
+    evaluate_splits: tuple[Split, ...]
     wait_for_learning_sec: float
     spool: Path
     records: Path | None
@@ -86,6 +87,7 @@ def run_session(options: Options, should_stop: Callable[[], bool]) -> RunResult:
     redaction = chosen_redaction(options.record, options.redact_text, options.redact_regions)
     suite = suite_named(options.suite)
     fixed = _fixed(options, suite)
+    evaluated = _evaluated(options, suite, fixed)
     tls = client_tls(options.tls, options.tuner)
     records = Records(options.records, options.save_screens)
     records.open()
@@ -119,8 +121,7 @@ def run_session(options: Options, should_stop: Callable[[], bool]) -> RunResult:
             temperature=options.temperature,
         )
         grammar = grammar_named(policy.identity.action_grammar, policy.image_size_px)
-        held = _held(options, suite, fixed)
-        result = Runner(device, policy, grammar, _source(suite, fixed), held, config, hooks).run()
+        result = Runner(device, policy, grammar, _source(suite, fixed), evaluated, config, hooks).run()
     reporter.table(result)
     if options.summary is not None:
         write_summary(options.summary, summary(result, link.summary()))
@@ -158,9 +159,21 @@ def _source(suite: list[TaskTemplate], fixed: list[Task]) -> Callable[[random.Ra
     return lambda rng: sample_task(suite, "train", rng)
 
 
-def _held(options: Options, suite: list[TaskTemplate], fixed: list[Task]) -> list[Task]:
-    """Return the tasks to evaluate on: the file's first ones, or held ones of the suite."""
-    return fixed[: options.evaluate_goals] if fixed else held_tasks(suite, options.evaluate_goals, options.seed)
+def _evaluated(options: Options, suite: list[TaskTemplate], fixed: list[Task]) -> list[Task]:
+    """Return the tasks to evaluate on: the file's first ones, or as many of each chosen split of the suite.
+
+    Raises:
+        UsageError: a chosen split has none.
+    """
+    count = options.evaluate_goals
+    if fixed or not count:
+        return fixed[:count]
+    for split in options.evaluate_splits:
+        if not unseen_tasks(suite, [split], 1, options.seed):
+            raise UsageError(
+                f"Got the split {split} for the suite {options.suite}, expected one with tasks: choose another."
+            )
+    return unseen_tasks(suite, options.evaluate_splits, count, options.seed)
 
 
 def _policy(options: Options) -> tuple[Policy, AdapterInbox | None]:

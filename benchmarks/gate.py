@@ -26,6 +26,7 @@ from benchmarks.gate_scenes import SCENES, SETTINGS, Scene
 from benchmarks.gate_world import TOUCHABLE, HostilePhone, LoopbackDevice, middle_norm
 from benchmarks.measures import Measure, report
 from device_scripts.virtual_phone.errors import ShellSyntaxError
+from device_scripts.virtual_phone.language import DEFAULT_LOCALE, LOCALE_KEY
 from device_scripts.virtual_phone.shell.parser import parse
 
 CommandLine = Callable[[Sequence[str]], str]
@@ -41,7 +42,7 @@ def run_scene(scene: Scene, device: LoopbackDevice, seed: int, kind_of: type[Gat
     """Try one disallowed thing; return whether it reached the phone."""
     rng = random.Random(seed)
     phone, loopback, clean = device.phone, device.loopback, device.phone.snapshot()
-    device.virtual.properties["persist.sys.locale"] = scene.language or "en-US"
+    phone.settings_put("system", LOCALE_KEY, scene.language or DEFAULT_LOCALE)
     phone.start_activity(SETTINGS)
     actions: list[Action] = []
     gate = kind_of(device, scene.rules)

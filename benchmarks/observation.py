@@ -67,7 +67,7 @@ def added_ms_per_step(device: Device) -> list[float]:
         before_decision=lambda: starts.append(time.perf_counter()),
         step_limit=STEPS + 1,
     )
-    done = run_episode(device, policy, grammar_named("json"), suite_named("general")[0].instances("train")[0], config)
+    done = run_episode(device, policy, grammar_named("json"), suite_named("basics")[0].instances("train")[0], config)
     assert len(done.steps) == STEPS + 1, done.void_reason
     return [1e3 * (end - start) for start, end in itertools.pairwise(starts[1:])]
 

@@ -58,7 +58,9 @@ class FakeTemplate(TaskTemplate):
     name = "fake/act"
     goal_template = "Act on {thing}"
     param_space = {"thing": ("a", "b", "c", "d")}  # noqa: RUF012
+    apps = ("Fake",)
     split_param = "thing"
+    splits_by_instance_only = True
     optimal_steps = 2
 
     def __init__(self, actions_needed: int = 1, set_up_fails: Exception | None = None) -> None:

@@ -125,6 +125,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "device_scripts.small_vlm": ("device_scripts", "agent_runtime"),
     "device_scripts.demo": ("device_scripts", "coso"),
+    "device_scripts.oracle": ("device_scripts", "agent_runtime"),
     "coso": ("coso",),
 }
 
@@ -167,6 +168,7 @@ TORCH_FREE = (
     "tuner.page.server",
     "tuner.serve",
     "device_scripts.in_process",
+    "device_scripts.oracle.policy",
     "device_scripts.virtual_phone.cli",
 )
 

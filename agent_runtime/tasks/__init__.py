@@ -1,7 +1,8 @@
 """Goals for an agent, with their set-up and the probe that tells whether they are reached."""
 
-from agent_runtime.tasks.base import NOTHING, Outcome, Split, Task, TaskTemplate
-from agent_runtime.tasks.sampling import held_tasks, sample_task
+from agent_runtime.tasks.base import NOTHING, Outcome, Task, TaskTemplate
+from agent_runtime.tasks.sampling import sample_task, unseen_tasks
+from agent_runtime.tasks.splits import Split
 from agent_runtime.tasks.suites import suite_named
 from agent_runtime.tasks.task_files import tasks_from_file
 
@@ -11,8 +12,8 @@ __all__ = [
     "Split",
     "Task",
     "TaskTemplate",
-    "held_tasks",
     "sample_task",
     "suite_named",
     "tasks_from_file",
+    "unseen_tasks",
 ]

@@ -29,7 +29,9 @@ class WriteNoteTask(TaskTemplate):
     name = "notes/write"
     goal_template = "Write a note saying {word}"
     param_space: ClassVar[ParamSpace] = {"word": NOTE_WORDS}
+    apps = ("Notes",)
     split_param = "word"
+    splits_by_instance_only = True
     optimal_steps = 5
 
     def prepare(self, device: Device, params: Params) -> list[Command]:
@@ -50,7 +52,9 @@ class DeleteNoteTask(TaskTemplate):
     name = "notes/delete"
     goal_template = "Delete the note {word}"
     param_space: ClassVar[ParamSpace] = {"word": NOTE_WORDS}
+    apps = ("Notes",)
     split_param = "word"
+    splits_by_instance_only = True
     optimal_steps = 5
 
     def prepare(self, device: Device, params: Params) -> list[Command]:
@@ -74,7 +78,9 @@ class SearchTask(TaskTemplate):
     name = "browser/search"
     goal_template = "Search the shop for {product}"
     param_space: ClassVar[ParamSpace] = {"product": PRODUCTS}
+    apps = ("Browser",)
     split_param = "product"
+    splits_by_instance_only = True
     optimal_steps = 6
 
     def prepare(self, device: Device, params: Params) -> list[Command]:
@@ -98,7 +104,9 @@ class CartTask(TaskTemplate):
     name = "browser/cart"
     goal_template = "Put the {product} in the cart"
     param_space: ClassVar[ParamSpace] = {"product": PRODUCTS}
+    apps = ("Browser",)
     split_param = "product"
+    splits_by_instance_only = True
     optimal_steps = 8
 
     def prepare(self, device: Device, params: Params) -> list[Command]:

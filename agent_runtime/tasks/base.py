@@ -4,21 +4,18 @@ The shape follows AndroidWorld's TaskEval: `initialize`, `is_successful` (a prob
 its pixels) and `tear_down`. That the agent also has to *say* it is done is the episode's rule, not the task's.
 """
 
-import hashlib
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 from agent_runtime.devices import Device
 from agent_runtime.errors import TaskError, UsageError
+from agent_runtime.tasks.splits import Split, held_values, is_unseen_app, is_unseen_template
 
-Split = Literal["train", "held"]
 Params = dict[str, str]
 ParamSpace = Mapping[str, tuple[str, ...]]
 Command = Sequence[str]
-_HELD_SHARE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +42,30 @@ class TaskTemplate(ABC):
 
     name: str
     goal_template: str
-    param_space: ClassVar[ParamSpace]
+    apps: tuple[str, ...]
+    """Labels of the apps that have to be used."""
     split_param: str | None
-    """The parameter whose values are divided into train and held; None: the template is for training only."""
+    """The parameter of whose values some are unseen in training; None: instances are not told apart."""
     optimal_steps: int
     """Steps a person who knows the phone needs, the announcement included."""
+    level: int = 1
+    """How many things have to be brought about: 1, 2, or 3 for three and more."""
+    splits_by_instance_only: bool = False
+    """Never an unseen template or of an unseen app: for suites too small for that."""
+
+    @property
+    @abstractmethod
+    def param_space(self) -> ParamSpace:
+        """The parameters and the values of each."""
 
     @property
     def step_limit(self) -> int:
         """Steps an agent may take."""
         return 2 * self.optimal_steps + 2
+
+    def words(self, params: Params) -> Params:
+        """Return what the goal's places are filled with: the parameters, and what follows from them."""
+        return params
 
     @abstractmethod
     def prepare(self, device: Device, params: Params) -> list[Command]:
@@ -92,18 +103,21 @@ class TaskTemplate(ABC):
         return Task(self, params)
 
     def instances(self, split: Split) -> list["Task"]:
-        """Return every task of a split, in a fixed order; no task is in both."""
-        held = held_values(self.name, self.param_space[self.split_param]) if self.split_param else frozenset()
+        """Return every task of a split, in a fixed order; every task is in one split and no other."""
         combinations = itertools.product(*self.param_space.values())
-        every = [dict(zip(self.param_space, values, strict=True)) for values in combinations]
-        wanted = split == "held"
-        return [Task(self, params) for params in every if (params.get(self.split_param or "") in held) == wanted]
+        every = (Task(self, dict(zip(self.param_space, values, strict=True))) for values in combinations)
+        return [task for task in every if task.split == split]
 
-
-def held_values(name: str, values: Sequence[str]) -> frozenset[str]:
-    """Return the quarter of ``values`` (at least one) that a template keeps from training, chosen by hash."""
-    ranked = sorted(values, key=lambda value: hashlib.sha256(f"{name}:{value}".encode()).digest())
-    return frozenset(ranked[: max(1, len(values) // _HELD_SHARE)])
+    def split_of(self, params: Params) -> Split:
+        """Return the split of the task with these parameters: by app first, then by template, then by instance."""
+        if not self.splits_by_instance_only:
+            if any(is_unseen_app(app) for app in self.apps):
+                return "unseen-apps"
+            if is_unseen_template(self.name):
+                return "unseen-templates"
+        key = self.split_param
+        is_held = key is not None and params[key] in held_values(self.name, self.param_space[key])
+        return "unseen-instances" if is_held else "train"
 
 
 class Task:
@@ -125,7 +139,12 @@ class Task:
     @property
     def goal(self) -> str:
         """What the agent is asked for."""
-        return self.template.goal_template.format(**self.params)
+        return self.template.goal_template.format(**self.template.words(self.params))
+
+    @property
+    def split(self) -> Split:
+        """The one split it belongs to."""
+        return self.template.split_of(self.params)
 
     @property
     def step_limit(self) -> int:

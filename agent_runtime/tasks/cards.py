@@ -30,6 +30,7 @@ class _CardGameTask(TaskTemplate):
 
     param_space: ClassVar[ParamSpace] = {"game": GAMES}
     split_param = "game"
+    splits_by_instance_only = True
     package: str
     lowest_return: int
     highest_return: int
@@ -64,6 +65,7 @@ class NumberLineTask(_CardGameTask):
 
     name = "cards/numberline"
     goal_template = "Play NumberLine: move the current number to the target"
+    apps = ("NumberLine",)
     package = "org.example.numberline"
     lowest_return, highest_return = -10, 1
     optimal_steps = _STEPS_TO_OPEN + 5 + _ANNOUNCEMENT
@@ -74,6 +76,7 @@ class EzPointsTask(_CardGameTask):
 
     name = "cards/ezpoints"
     goal_template = "Play EZPoints: write a formula of both cards that makes 12, then ="
+    apps = ("EZPoints",)
     package = "org.example.ezpoints"
     lowest_return, highest_return = -7, 10
     optimal_steps = _STEPS_TO_OPEN + 4 + _ANNOUNCEMENT
@@ -84,6 +87,7 @@ class Points24Task(_CardGameTask):
 
     name = "cards/points24"
     goal_template = "Play Points24: write a formula of all four cards that makes 24, then ="
+    apps = ("Points24",)
     package = "org.example.points24"
     lowest_return, highest_return = -22, 10
     optimal_steps = _STEPS_TO_OPEN + 12 + _ANNOUNCEMENT
@@ -95,6 +99,7 @@ class BlackjackTask(_CardGameTask):
 
     name = "cards/blackjack"
     goal_template = "Play a hand of Blackjack and win it"
+    apps = ("Blackjack",)
     package = "org.example.blackjack"
     lowest_return, highest_return = -1, 1
     optimal_steps = _STEPS_TO_OPEN + 5 + _ANNOUNCEMENT

@@ -1,123 +1,68 @@
-"""Tasks of changing a contact's name and of finding a contact or a message among many. Samples nothing."""
+"""Tasks of changing a contact's name and of finding a contact or a message among many. Draws none."""
 
-from typing import ClassVar
-
-from agent_runtime.devices import Device
-from agent_runtime.tasks import probes
-from agent_runtime.tasks.base import Command, Params, ParamSpace, TaskTemplate
-from agent_runtime.tasks.contacts import (
-    CONTACTS,
-    CONTACTS_URI,
-    NAMES,
-    NUMBERS,
-    PROVIDER,
-    add_contact,
-    numbers_of,
-)
-from agent_runtime.tasks.messages import MESSAGES, SMS_URI
-from agent_runtime.tasks.messages import PROVIDER as SMS_PROVIDER
+from agent_runtime.tasks.base import Params
+from agent_runtime.tasks.checks import column_is, counts, has, lacks
+from agent_runtime.tasks.contacts import CONTACTS_URI, NAMES, NUMBERS, OLD_NUMBER, PHONES_URI
+from agent_runtime.tasks.messages import INBOX_URI, SENT_URI
+from agent_runtime.tasks.setups import contact, row
+from agent_runtime.tasks.state_task import StateTask
 
 NEW_NAMES = ("Nora", "Oskar", "Petra", "Quinn", "Rosa", "Simon", "Tessa", "Victor")
 SUBJECTS = ("umbrella", "birthday", "keys", "holiday", "football", "recipe", "dentist", "garden")
 CONTACT_SHOWN_URI = "content://com.android.contacts/shown"
 CONVERSATION_SHOWN_URI = "content://com.android.messaging/shown"
+_CONTACTS = [contact(name, number) for name, number in zip(NAMES, NUMBERS, strict=True)]
+_MESSAGES = [
+    row(INBOX_URI, address=number, body=body, read=1)
+    for number, subject in zip(NUMBERS, SUBJECTS, strict=True)
+    for body in (f"about the {subject}", "talk to you later")  # the list shows the last one only
+]
 
 
-class RenameContactTask(TaskTemplate):
-    """Have a contact under another name with the number it had."""
-
-    name = "contacts/rename"
-    goal_template = "Rename the contact {name} to {new}"
-    param_space: ClassVar[ParamSpace] = {"name": NAMES, "new": NEW_NAMES}
-    split_param = "name"
-    optimal_steps = 8
-
-    def prepare(self, device: Device, params: Params) -> list[Command]:
-        probes.clear(device, PROVIDER)
-        add_contact(device, params["name"], NUMBERS[NAMES.index(params["name"])])
-        return _start(device, CONTACTS, PROVIDER)
-
-    def reached(self, device: Device, params: Params) -> bool:
-        number = NUMBERS[NAMES.index(params["name"])]
-        return numbers_of(device, params["new"]) == [number] and numbers_of(device, params["name"]) == []
+def _number(words: Params) -> Params:
+    return {"number": NUMBERS[SUBJECTS.index(words["subject"])]}
 
 
-class FindContactTask(TaskTemplate):
-    """Have the page of one of ten contacts on the screen."""
-
-    name = "contacts/find"
-    goal_template = "Find the contact {name} and open it"
-    param_space: ClassVar[ParamSpace] = {"name": NAMES}
-    split_param = "name"
-    optimal_steps = 6
-
-    def prepare(self, device: Device, params: Params) -> list[Command]:
-        probes.clear(device, PROVIDER)
-        for name, number in zip(NAMES, NUMBERS, strict=True):
-            add_contact(device, name, number)
-        return _start(device, CONTACTS, PROVIDER)
-
-    def reached(self, device: Device, params: Params) -> bool:
-        return [row.get("display_name") for row in probes.rows(device, CONTACT_SHOWN_URI)] == [params["name"]]
-
-
-class StarsTask(FindContactTask):
-    """Have two of ten contacts, and no other, starred."""
-
-    name = "contacts/star_two"
-    goal_template = "Add a star to {name} and to {other}"
-    param_space: ClassVar[ParamSpace] = {"name": NAMES[:4], "other": NAMES[4:]}
-    optimal_steps = 9
-
-    def reached(self, device: Device, params: Params) -> bool:
-        starred = {row.get("display_name") for row in probes.rows(device, CONTACTS_URI) if row.get("starred") == "1"}
-        return starred == {params["name"], params["other"]}
-
-
-class FindMessageTask(TaskTemplate):
-    """Have the one conversation on the screen in which something is spoken of."""
-
-    name = "messages/find"
-    goal_template = "Find the message about the {subject} and open its conversation"
-    param_space: ClassVar[ParamSpace] = {"subject": SUBJECTS}
-    split_param = "subject"
-    optimal_steps = 6
-
-    def prepare(self, device: Device, params: Params) -> list[Command]:
-        probes.clear(device, SMS_PROVIDER)
-        for number, subject in zip(NUMBERS, SUBJECTS, strict=True):
-            for body in (f"about the {subject}", "talk to you later"):  # the list shows the last one only
-                probes.insert(device, f"{SMS_URI}/inbox", {"address": number, "body": body, "read": 1})
-        return _start(device, MESSAGES, SMS_PROVIDER)
-
-    def reached(self, device: Device, params: Params) -> bool:
-        number = NUMBERS[SUBJECTS.index(params["subject"])]
-        return [row.get("address") for row in probes.rows(device, CONVERSATION_SHOWN_URI)] == [number]
-
-
-class FindAndReplyTask(FindMessageTask):
-    """Have answered, of eight conversations, the one in which something is spoken of."""
-
-    name = "messages/find_reply"
-    goal_template = "Reply yes to the message about the {subject}"
-    optimal_steps = 9
-
-    def reached(self, device: Device, params: Params) -> bool:
-        number = NUMBERS[SUBJECTS.index(params["subject"])]
-        sent = probes.rows(device, f"{SMS_URI}/sent")
-        return [(row.get("address"), row.get("body", "").lower()) for row in sent] == [(number, "yes")]
-
-
-def _start(device: Device, package: str, provider: str) -> list[Command]:
-    probes.start_from_home(device, [package])
-    probes.start_from_home(device, [])  # a second time: the launcher goes to its first page
-    return [["pm", "clear", provider]]
-
-
-FINDING_TEMPLATES: tuple[TaskTemplate, ...] = (
-    RenameContactTask(),
-    FindContactTask(),
-    StarsTask(),
-    FindMessageTask(),
-    FindAndReplyTask(),
+FINDING_TEMPLATES = (
+    StateTask(
+        *("contacts/rename", "Rename the contact {name} to {new}", ["Contacts"], 8),
+        params={"name": NAMES, "new": NEW_NAMES},
+        set_up=[contact("{name}", OLD_NUMBER)],
+        checks=[
+            column_is(PHONES_URI, "data1", OLD_NUMBER, display_name="{new}"),
+            lacks(CONTACTS_URI, display_name="{name}"),
+        ],
+    ),
+    StateTask(
+        *("contacts/find", "Find the contact {name} and open it", ["Contacts"], 6),
+        params={"name": NAMES},
+        set_up=_CONTACTS,
+        checks=[column_is(CONTACT_SHOWN_URI, "display_name", "{name}")],
+    ),
+    StateTask(
+        *("contacts/star-two", "Add a star to {name} and to {other}", ["Contacts"], 12),
+        params={"name": NAMES},
+        others={"other": "name"},
+        set_up=_CONTACTS,
+        level=2,
+        checks=[
+            *(has(CONTACTS_URI, display_name=name, starred="1") for name in ("{name}", "{other}")),
+            counts(CONTACTS_URI, "2", starred="1"),
+        ],
+    ),
+    StateTask(
+        *("messages/find", "Find the message about the {subject} and open its conversation", ["Messages"], 6),
+        params={"subject": SUBJECTS},
+        derived=_number,
+        set_up=_MESSAGES,
+        checks=[column_is(CONVERSATION_SHOWN_URI, "address", "{number}")],
+    ),
+    StateTask(
+        *("messages/find-and-reply", "Reply yes to the message about the {subject}", ["Messages"], 9),
+        params={"subject": SUBJECTS},
+        derived=_number,
+        set_up=_MESSAGES,
+        level=2,
+        checks=[column_is(SENT_URI, "body", "yes", address="{number}"), counts(SENT_URI, "1")],
+    ),
 )

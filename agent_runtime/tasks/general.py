@@ -3,46 +3,38 @@
 Another module's templates join by one line here.
 """
 
-from agent_runtime.tasks import maps, more_apps, music, stored_files, weather
 from agent_runtime.tasks.base import TaskTemplate
+from agent_runtime.tasks.calculator import CALCULATOR_TEMPLATES
 from agent_runtime.tasks.calendar import CALENDAR_TEMPLATES
 from agent_runtime.tasks.calls import PHONE_APP_TEMPLATES
 from agent_runtime.tasks.clock import CLOCK_TEMPLATES
 from agent_runtime.tasks.contacts import CONTACTS_TEMPLATES
 from agent_runtime.tasks.finding import FINDING_TEMPLATES
+from agent_runtime.tasks.maps import MAPS_TEMPLATES
 from agent_runtime.tasks.messages import MESSAGES_TEMPLATES
+from agent_runtime.tasks.music import MUSIC_TEMPLATES
+from agent_runtime.tasks.notes import NOTES_TEMPLATES
+from agent_runtime.tasks.phone import PHONE_TEMPLATES
+from agent_runtime.tasks.pictures import CAMERA_TEMPLATES, GALLERY_TEMPLATES
+from agent_runtime.tasks.store import STORE_TEMPLATES
+from agent_runtime.tasks.stored_files import FILES_TEMPLATES
+from agent_runtime.tasks.weather import WEATHER_TEMPLATES
 
 GENERAL_TEMPLATES: tuple[TaskTemplate, ...] = (
+    *PHONE_TEMPLATES,
     *CONTACTS_TEMPLATES,
     *MESSAGES_TEMPLATES,
+    *NOTES_TEMPLATES,
+    *CALCULATOR_TEMPLATES,
+    *FILES_TEMPLATES,
+    *CAMERA_TEMPLATES,
+    *GALLERY_TEMPLATES,
+    *MAPS_TEMPLATES,
+    *MUSIC_TEMPLATES,
+    *WEATHER_TEMPLATES,
+    *STORE_TEMPLATES,
     *FINDING_TEMPLATES,
     *PHONE_APP_TEMPLATES,
     *CALENDAR_TEMPLATES,
     *CLOCK_TEMPLATES,
-    more_apps.AddTask(),
-    more_apps.MultiplyTask(),
-    stored_files.OpenFileTask(),
-    stored_files.DeleteFileTask(),
-    stored_files.RenameFileTask(),
-    stored_files.NewFolderTask(),
-    stored_files.TakePictureTask(),
-    stored_files.TakePicturesTask(),
-    stored_files.ShowPictureTask(),
-    stored_files.FavouritePictureTask(),
-    stored_files.DeletePictureTask(),
-    maps.ShowPlaceTask(),
-    maps.SavePlaceTask(),
-    maps.DirectionsTask(),
-    music.PlaySongTask(),
-    music.PauseMusicTask(),
-    music.NextSongTask(),
-    music.AddToPlaylistTask(),
-    music.DropFromPlaylistTask(),
-    weather.AddCityTask(),
-    weather.ShowForecastTask(),
-    weather.RemoveCityTask(),
-    weather.TemperatureUnitTask(),
-    more_apps.InstallTask(),
-    more_apps.InstallAndOpenTask(),
-    more_apps.UninstallTask(),
 )

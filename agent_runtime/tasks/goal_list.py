@@ -10,7 +10,8 @@ from agent_runtime.errors import JudgeError, UsageError
 from agent_runtime.judges.base import Judge
 from agent_runtime.judges.verdicts import Vote
 from agent_runtime.tasks import probes
-from agent_runtime.tasks.base import Command, Params, ParamSpace, Split, Task, TaskTemplate
+from agent_runtime.tasks.base import Command, Params, ParamSpace, Task, TaskTemplate
+from agent_runtime.tasks.splits import Split
 
 COMMENT_SIGN = "#"
 SETTLE_DEADLINE_SEC = 3.0
@@ -57,7 +58,9 @@ class GoalTemplate(TaskTemplate):
     goal_template = "{goal}"
     param_space: ClassVar[ParamSpace] = {}
     """Not used: goals are words of a file, and this template's ``task`` takes any."""
+    apps = ()
     split_param = None
+    splits_by_instance_only = True
 
     def __init__(
         self,
@@ -105,5 +108,5 @@ class GoalTemplate(TaskTemplate):
         return Task(self, params)
 
     def instances(self, split: Split) -> list[Task]:
-        """Return the goals in the file's order; none is held."""
+        """x."""
         return [self.task({"goal": goal}) for goal in self._goals] if split == "train" else []

@@ -1,97 +1,84 @@
-"""Tasks of text messages, for a phone that has an app for them. Samples nothing."""
+"""Tasks of text messages, for a phone that has an app for them. Draws none."""
 
-from typing import ClassVar
+from agent_runtime.tasks.checks import column_is, counts, has, lacks
+from agent_runtime.tasks.setups import row
+from agent_runtime.tasks.state_task import StateTask
 
-from agent_runtime.devices import Device
-from agent_runtime.tasks import probes
-from agent_runtime.tasks.base import Command, Params, ParamSpace, TaskTemplate
-
-MESSAGES, PROVIDER = "com.android.messaging", "com.android.providers.telephony"
-SMS_URI = "content://sms"
+SMS_URI, INBOX_URI, SENT_URI = "content://sms", "content://sms/inbox", "content://sms/sent"
 NUMBERS = ("5552100", "5552211", "5552322", "5552433", "5552544", "5552655", "5552766", "5552877")
 WORDS = ("hello", "lunch", "tomorrow", "yes", "late", "happy", "train", "good")
+_NUMBER = {"number": NUMBERS}
+_NUMBER_AND_WORD = {"number": NUMBERS, "word": WORDS}
+_OTHER = {"other": "number"}
+_QUESTION = "are you there"
+_ASKED = row(INBOX_URI, address="{number}", body=_QUESTION, read=0)
+_OTHER_ASKED = row(INBOX_URI, address="{other}", body=_QUESTION, read=0)
+_ONLY_SENT = [column_is(SENT_URI, "body", "{word}", address="{number}"), counts(SENT_URI, "1")]
 
-
-class _MessagesTask(TaskTemplate):
-    """Starts at the launcher's first page; ``received`` says which text has come in."""
-
-    received: ClassVar[str] = ""
-
-    def prepare(self, device: Device, params: Params) -> list[Command]:
-        probes.clear(device, PROVIDER)
-        if self.received:
-            row: dict[str, str | int] = {"address": params["number"], "body": self.received, "read": 0}
-            probes.insert(device, f"{SMS_URI}/inbox", row)
-        probes.start_from_home(device, [MESSAGES])
-        probes.start_from_home(device, [])  # a second time: the launcher goes to its first page
-        return [["pm", "clear", PROVIDER]]
-
-
-def _sent(device: Device, params: Params) -> bool:
-    rows = probes.rows(device, f"{SMS_URI}/sent")
-    return [(row.get("address"), row.get("body", "").lower()) for row in rows] == [(params["number"], params["word"])]
-
-
-class SendMessageTask(_MessagesTask):
-    """Have sent that text to that number, and nothing else."""
-
-    name = "messages/send"
-    goal_template = "Send the message {word} to {number}"
-    param_space: ClassVar[ParamSpace] = {"word": WORDS, "number": NUMBERS}
-    split_param = "number"
-    optimal_steps = 8
-
-    def reached(self, device: Device, params: Params) -> bool:
-        return _sent(device, params)
-
-
-class ReplyTask(_MessagesTask):
-    """Have answered a number's message with that text, and nothing else."""
-
-    name = "messages/reply"
-    goal_template = "Reply {word} to the message of {number}"
-    param_space: ClassVar[ParamSpace] = {"word": WORDS, "number": NUMBERS}
-    split_param = "number"
-    optimal_steps = 7
-    received = "are you there"
-
-    def reached(self, device: Device, params: Params) -> bool:
-        return _sent(device, params)
-
-
-class ReadMessageTask(_MessagesTask):
-    """Have a number's new message read."""
-
-    name = "messages/read"
-    goal_template = "Read the new message of {number}"
-    param_space: ClassVar[ParamSpace] = {"number": NUMBERS}
-    split_param = "number"
-    optimal_steps = 4
-    received = "are you there"
-
-    def reached(self, device: Device, params: Params) -> bool:
-        rows = probes.rows(device, SMS_URI)
-        return any(row.get("address") == params["number"] and row.get("read") == "1" for row in rows)
-
-
-class DeleteConversationTask(_MessagesTask):
-    """Have one conversation gone; the others are there still."""
-
-    name = "messages/delete"
-    goal_template = "Delete the conversation with {number}"
-    param_space: ClassVar[ParamSpace] = {"number": NUMBERS}
-    split_param = "number"
-    optimal_steps = 6
-    received = "are you there"
-
-    def prepare(self, device: Device, params: Params) -> list[Command]:
-        undo = super().prepare(device, params)
-        probes.insert(device, f"{SMS_URI}/inbox", {"address": "5559999", "body": "keep this", "read": 1})
-        return undo
-
-    def reached(self, device: Device, params: Params) -> bool:
-        numbers = [row.get("address") for row in probes.rows(device, SMS_URI)]
-        return "5559999" in numbers and params["number"] not in numbers
-
-
-MESSAGES_TEMPLATES = (SendMessageTask(), ReplyTask(), ReadMessageTask(), DeleteConversationTask())
+MESSAGES_TEMPLATES = (
+    StateTask(
+        *("messages/send", "Send the message {word} to {number}", ["Messages"], 8),
+        params=_NUMBER_AND_WORD,
+        checks=_ONLY_SENT,
+    ),
+    StateTask(
+        *("messages/reply", "Reply {word} to the message of {number}", ["Messages"], 7),
+        params=_NUMBER_AND_WORD,
+        set_up=[_ASKED],
+        checks=_ONLY_SENT,
+    ),
+    StateTask(
+        *("messages/read", "Read the new message of {number}", ["Messages"], 4),
+        params=_NUMBER,
+        set_up=[_ASKED],
+        checks=[has(SMS_URI, address="{number}", read="1")],
+    ),
+    StateTask(
+        *("messages/delete", "Delete the conversation with {number}", ["Messages"], 6),
+        params=_NUMBER,
+        others=_OTHER,
+        set_up=[_ASKED, _OTHER_ASKED],
+        checks=[lacks(SMS_URI, address="{number}"), has(SMS_URI, address="{other}")],
+    ),
+    StateTask(
+        *("messages/send-two", "Send the message {word} to {number} and to {other}", ["Messages"], 14),
+        params=_NUMBER_AND_WORD,
+        others=_OTHER,
+        level=2,
+        checks=[
+            *(column_is(SENT_URI, "body", "{word}", address=number) for number in ("{number}", "{other}")),
+            counts(SENT_URI, "2"),
+        ],
+    ),
+    StateTask(
+        *("messages/read-both", "Read the new messages of {number} and {other}", ["Messages"], 6),
+        params=_NUMBER,
+        others=_OTHER,
+        set_up=[_ASKED, _OTHER_ASKED],
+        level=2,
+        checks=[counts(SMS_URI, "0", read="0")],
+    ),
+    StateTask(
+        *("messages/forward", "Forward the message of {number} to {other}, word by word", ["Messages"], 10),
+        params=_NUMBER_AND_WORD,
+        others=_OTHER,
+        set_up=[row(INBOX_URI, address="{number}", body="say {word} to all", read=0)],
+        level=2,
+        checks=[column_is(SENT_URI, "body", "say {word} to all", address="{other}"), counts(SENT_URI, "1")],
+    ),
+    StateTask(
+        *("messages/reply-and-delete", "Reply {word} to {number} and delete what {other} wrote", ["Messages"], 12),
+        params=_NUMBER_AND_WORD,
+        others=_OTHER,
+        set_up=[_ASKED, _OTHER_ASKED],
+        level=2,
+        checks=[*_ONLY_SENT, lacks(SMS_URI, address="{other}")],
+    ),
+    StateTask(
+        *("messages/reply-twice", "Reply to {number} with two messages, first {word} and then bye", ["Messages"], 10),
+        params=_NUMBER_AND_WORD,
+        set_up=[_ASKED],
+        level=2,
+        checks=[column_is(SENT_URI, "body", "{word}", "bye", address="{number}"), counts(SENT_URI, "2")],
+    ),
+)

@@ -31,6 +31,8 @@ _MARKS: dict[str, tuple[str, dict[str, str | int]]] = {
 class _ListTask(TaskTemplate):
     """Starts at the launcher's first page."""
 
+    apps = ("Settings",)
+
     def prepare(self, device: Device, params: Params) -> list[Command]:
         undo = self.set_up(device, params)
         probes.start_from_home(device, [SETTINGS])
@@ -71,7 +73,7 @@ class SilenceAppTask(_ListTask):
     goal_template = "Turn off the notifications of {app}"
     param_space: ClassVar[ParamSpace] = {"app": tuple(APP_PACKAGES)}
     split_param = "app"
-    optimal_steps = 8
+    optimal_steps = 9
 
     def set_up(self, device: Device, params: Params) -> list[Command]:
         remove = ["content", "delete", "--uri", SILENT_URI]
@@ -90,7 +92,7 @@ class ForceStopTask(_ListTask):
     goal_template = "Force stop {app}"
     param_space: ClassVar[ParamSpace] = {"app": tuple(APP_PACKAGES)}
     split_param = "app"
-    optimal_steps = 8
+    optimal_steps = 9
 
     def set_up(self, device: Device, params: Params) -> list[Command]:
         package = APP_PACKAGES[params["app"]]
@@ -109,7 +111,7 @@ class ClearDataTask(_ListTask):
     goal_template = "Clear the data of {app}"
     param_space: ClassVar[ParamSpace] = {"app": tuple(_MARKS)}
     split_param = "app"
-    optimal_steps = 8
+    optimal_steps = 9
 
     def set_up(self, device: Device, params: Params) -> list[Command]:
         package = APP_PACKAGES[params["app"]]

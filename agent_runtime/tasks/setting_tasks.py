@@ -13,6 +13,8 @@ SETTINGS = "com.android.settings"
 class SettingTask(TaskTemplate):
     """Have one setting at a value; it starts at another one and is put back afterwards."""
 
+    apps = ("Settings",)
+
     def prepare(self, device: Device, params: Params) -> list[Command]:
         namespace, key = self.place(device, params)
         before = probes.setting(device, namespace, key)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from agent_runtime.devices import Device
 from agent_runtime.tasks import probes
-from agent_runtime.tasks.apps import NOTES, NOTES_URI
+from agent_runtime.tasks.apps import NOTES_URI
 from agent_runtime.tasks.base import Command, Params, ParamSpace
 from agent_runtime.tasks.shop_results import FIRST, SEARCH, OpenFirstTask, offers
 from agent_runtime.tasks.web import BROWSER, SITES, WebTask, open_page
@@ -40,6 +40,7 @@ class AddFirstTask(OpenFirstTask):
     """Have that product, once, and nothing else in the cart."""
 
     name = "webshop/add-first"
+    level = 3
     goal_template = f"{SEARCH}, and add {FIRST} to the cart"
     optimal_steps = 14
 
@@ -66,6 +67,7 @@ class AddItemTask(OpenItemTask):
     """Have a product, once, and nothing else in a shop's cart."""
 
     name = "webshop/add-item"
+    level = 2
     goal_template = "Put the {item} in the cart at {site}"
     count: ClassVar[int] = 1
     optimal_steps = 12
@@ -78,6 +80,7 @@ class AddTwoTask(AddItemTask):
     """Have it twice."""
 
     name = "webshop/add-two"
+    level = 3
     goal_template = "Put two of the {item} in the cart at {site}"
     count = 2
     optimal_steps = 14
@@ -87,6 +90,7 @@ class CheckOutTask(AddItemTask):
     """Have a product in the cart and the check-out open; nothing is ordered."""
 
     name = "webshop/check-out"
+    level = 3
     goal_template = "Put the {item} in the cart at {site} and go to the check-out, but order nothing"
     optimal_steps = 14
 
@@ -99,6 +103,7 @@ class RemoveTask(OpenItemTask):
     """Have one of two products gone from a shop's cart."""
 
     name = "webshop/remove"
+    level = 1
     goal_template = "Remove the {item} from the cart at {site}"
     optimal_steps = 8
 
@@ -117,6 +122,7 @@ class EmptyCartTask(RemoveTask):
     """Have nothing in a shop's cart, where two products are at the start."""
 
     name = "webshop/empty"
+    level = 1
     goal_template = "Empty the cart at {site}, where the {item} is"
     optimal_steps = 8
 
@@ -128,6 +134,7 @@ class CompareTask(AddItemTask):
     """Have a product in the cart of that of two shops where it costs less."""
 
     name = "webshop/compare"
+    level = 3
     goal_template = "Put the {item} in the cart where it costs less, at {shops}"
     param_space: ClassVar[ParamSpace] = {
         "item": ITEMS,
@@ -147,15 +154,17 @@ class NotePriceTask(OpenItemTask):
     """Have a note that says what a product costs in a shop."""
 
     name = "webshop/price"
+    apps = ("Browser", "Notes")
+    level = 2
     goal_template = "Write a note saying what the {item} costs at {site}, as in $12.34"
     optimal_steps = 15
 
     def prepare(self, device: Device, params: Params) -> list[Command]:
-        probes.clear(device, NOTES)
+        undo = super().prepare(device, params)
         for row in probes.rows(device, NOTES_URI):
             if row.get("text", "").startswith("$"):
                 probes.delete(device, NOTES_URI, row["_id"])
-        return [*super().prepare(device, params), ["pm", "clear", NOTES]]
+        return undo
 
     def shows(self, device: Device, params: Params) -> bool:
         sold = offers(device, site=params["site"], name=params["item"])

@@ -41,6 +41,7 @@ class OpenFirstTask(SearchShopTask):
     """Have the product open that the shop lists first for a query, sponsored ones aside, in the shop's own order."""
 
     name = "webshop/open-first"
+    level = 2
     goal_template = f"{SEARCH}, and select {FIRST}"
     optimal_steps = 12
 
@@ -61,6 +62,7 @@ class SortTask(SearchShopTask):
     """Have the results for a product in the order of their prices."""
 
     name = "webshop/sort"
+    level = 2
     goal_template = f"{SEARCH}, and sort by price, lowest first"
     optimal_steps = 11
 
@@ -72,6 +74,7 @@ class FilterTask(SearchShopTask):
     """Have only the results with four stars and more."""
 
     name = "webshop/filter"
+    level = 2
     goal_template = f"{SEARCH}, and show only those with 4 stars and up"
     param_space: ClassVar[ParamSpace] = {"site": FILTER_SITES, "product": PRODUCTS}
     optimal_steps = 9
@@ -85,6 +88,7 @@ class NextPageTask(SearchShopTask):
     """Have the second page of the results open."""
 
     name = "webshop/next-page"
+    level = 2
     goal_template = f"{SEARCH}, and go to the second page of results"
     param_space: ClassVar[ParamSpace] = {"site": PAGED_SITES, "product": PRODUCTS}
     optimal_steps = 13
@@ -97,6 +101,7 @@ class CheapestTask(WebTask):
     """Have the cheapest of a product open that the shop has."""
 
     name = "webshop/cheapest"
+    level = 2
     goal_template = "Go to {site} and open the cheapest {product}"
     param_space: ClassVar[ParamSpace] = _BY_PRODUCT
     split_param = "product"
@@ -116,6 +121,7 @@ class BestRatedTask(CheapestTask):
     """Have the best rated one open."""
 
     name = "webshop/best-rated"
+    level = 2
     goal_template = "Go to {site} and open the best rated {product}"
 
     def best(self, offers: list[dict[str, str]]) -> dict[str, str]:

@@ -1,176 +1,122 @@
-"""Tasks on shared storage: files and folders, taking pictures, the gallery. Samples nothing."""
+"""Tasks on shared storage in the files app: opening, naming, moving, removing. Draws none."""
 
-from typing import ClassVar
+from agent_runtime.tasks.checks import counts, file_gone, file_there, has
+from agent_runtime.tasks.setups import file, folder, no_file
+from agent_runtime.tasks.state_task import StateTask
 
-from agent_runtime.devices import Device
-from agent_runtime.tasks import probes
-from agent_runtime.tasks.base import Command, Params, ParamSpace, TaskTemplate
-from agent_runtime.tasks.more_apps import OPEN_STEPS, CleanAppTask
-
-FILES = "com.android.documentsui"
-CAMERA = "com.android.camera2"
-GALLERY = "com.android.gallery3d"
-SHOWN_FILE_URI = f"content://{FILES}/shown"
-SHOWN_PICTURE_URI = f"content://{GALLERY}/shown"
-IMAGES_URI = "content://media/external/images/media"
-DOWNLOAD = "/sdcard/Download"
-KEPT = "/data/local/tmp"
+FILES_URI = "content://media/external/file"
+SHOWN_URI = "content://com.android.documentsui/shown"
+ORDER_URI = "content://com.android.documentsui/order"
+STORAGE = "/storage/emulated/0"
+DOWNLOAD, DOCUMENTS = f"{STORAGE}/Download", f"{STORAGE}/Documents"
 FILE_NAMES = ("ticket", "bill", "recipe", "plan", "song", "report", "form", "guide")
 NEW_NAMES = ("trip", "home", "work", "garden", "school", "music", "photos", "old")
-SUBJECTS = ("house", "tree", "boat", "flower", "star", "cup", "car", "kite")
-LENSES = ("front", "back")
-COUNTS = ("2", "3")
+_FILE = {"file": FILE_NAMES}
+_FILE_AND_NAME = {"file": FILE_NAMES, "name": NEW_NAMES}
+_NAME = {"name": NEW_NAMES}
+_OTHER = {"other": "file"}
+_IN_DOWNLOAD = DOWNLOAD + "/{file}.txt"
+_IN_DOCUMENTS = DOCUMENTS + "/{file}.txt"
+_OTHER_IN_DOWNLOAD = DOWNLOAD + "/{other}.txt"
+_BOTH = [file(_IN_DOWNLOAD), file(_OTHER_IN_DOWNLOAD)]
+_FOLDER = STORAGE + "/{name}"
 
-
-class OpenFileTask(TaskTemplate):
-    """Have a file of the Download folder open."""
-
-    name = "files/open"
-    goal_template = "Open the file {file} in Download"
-    param_space: ClassVar[ParamSpace] = {"file": FILE_NAMES}
-    split_param = "file"
-    optimal_steps = OPEN_STEPS + 4
-
-    def prepare(self, device: Device, params: Params) -> list[Command]:
-        probes.start_from_home(device, (FILES,))
-        names = (params["file"], FILE_NAMES[FILE_NAMES.index(params["file"]) - 1])
-        paths = [f"{DOWNLOAD}/{name}.txt" for name in names]
-        for path in paths:
-            probes.run(device, ["touch", path])
-        return [["rm", "-f", *paths]]
-
-    def reached(self, device: Device, params: Params) -> bool:
-        ending = f"/Download/{params['file']}.txt"
-        return any(row.get("_data", "").endswith(ending) for row in probes.rows(device, SHOWN_FILE_URI))
-
-
-class DeleteFileTask(OpenFileTask):
-    """Have one file gone from the Download folder; another one is there still."""
-
-    name = "files/delete"
-    goal_template = "Delete the file {file} from Download"
-    optimal_steps = OPEN_STEPS + 6
-
-    def reached(self, device: Device, params: Params) -> bool:
-        other = FILE_NAMES[FILE_NAMES.index(params["file"]) - 1]
-        names = _names(device, DOWNLOAD)
-        return f"{params['file']}.txt" not in names and f"{other}.txt" in names
-
-
-class RenameFileTask(OpenFileTask):
-    """Have a file of the Download folder under another name."""
-
-    name = "files/rename"
-    goal_template = "Rename the file {file} in Download to {name}"
-    param_space: ClassVar[ParamSpace] = {"file": FILE_NAMES, "name": NEW_NAMES}
-    optimal_steps = OPEN_STEPS + 7
-
-    def prepare(self, device: Device, params: Params) -> list[Command]:
-        probes.run(device, ["rm", "-f", f"{DOWNLOAD}/{params['name']}.txt"])
-        return [*super().prepare(device, params), ["rm", "-f", f"{DOWNLOAD}/{params['name']}.txt"]]
-
-    def reached(self, device: Device, params: Params) -> bool:
-        names = _names(device, DOWNLOAD)
-        return f"{params['file']}.txt" not in names and f"{params['name']}.txt" in names
-
-
-class NewFolderTask(TaskTemplate):
-    """Have a folder of a name in shared storage."""
-
-    name = "files/folder"
-    goal_template = "Make a folder called {name} in Files"
-    param_space: ClassVar[ParamSpace] = {"name": NEW_NAMES}
-    split_param = "name"
-    optimal_steps = OPEN_STEPS + 4
-
-    def prepare(self, device: Device, params: Params) -> list[Command]:
-        probes.start_from_home(device, (FILES,))
-        probes.run(device, ["rm", "-rf", f"/sdcard/{params['name']}"])
-        return [["rm", "-rf", f"/sdcard/{params['name']}"]]
-
-    def reached(self, device: Device, params: Params) -> bool:
-        return params["name"] in _names(device, "/sdcard")
-
-
-class TakePictureTask(CleanAppTask):
-    """Have one picture taken with one of the cameras, which starts on the back one."""
-
-    name = "camera/picture"
-    goal_template = "Take a picture with the {lens} camera"
-    param_space: ClassVar[ParamSpace] = {"lens": LENSES}
-    split_param = None
-    package = CAMERA
-    optimal_steps = OPEN_STEPS + 3
-
-    def prepare(self, device: Device, params: Params) -> list[Command]:
-        probes.run(device, ["rm", "-rf", "/sdcard/DCIM/Camera"])
-        probes.run(device, ["mkdir", "-p", "/sdcard/DCIM/Camera"])
-        return [*super().prepare(device, params), ["rm", "-rf", "/sdcard/DCIM/Camera"]]
-
-    def reached(self, device: Device, params: Params) -> bool:
-        kind = "SELF" if params["lens"] == "front" else "IMG"
-        names = _names(device, "/sdcard/DCIM/Camera")
-        return len(names) == 1 and names[0].startswith(kind)
-
-
-class TakePicturesTask(TakePictureTask):
-    """Have as many pictures taken as asked for, no more."""
-
-    name = "camera/several"
-    goal_template = "Take {count} pictures"
-    param_space: ClassVar[ParamSpace] = {"count": COUNTS}
-    optimal_steps = OPEN_STEPS + 4
-
-    def reached(self, device: Device, params: Params) -> bool:
-        return len(_names(device, "/sdcard/DCIM/Camera")) == int(params["count"])
-
-
-class ShowPictureTask(CleanAppTask):
-    """Have the picture of something open in the gallery."""
-
-    name = "gallery/show"
-    goal_template = "Show the picture of the {subject}"
-    param_space: ClassVar[ParamSpace] = {"subject": SUBJECTS}
-    split_param = "subject"
-    package = GALLERY
-    optimal_steps = OPEN_STEPS + 3
-
-    def reached(self, device: Device, params: Params) -> bool:
-        ending = f"/{params['subject']}.png"
-        return any(row.get("_data", "").endswith(ending) for row in probes.rows(device, SHOWN_PICTURE_URI))
-
-
-class FavouritePictureTask(ShowPictureTask):
-    """Have the picture of something, and no other, among the favourites."""
-
-    name = "gallery/favourite"
-    goal_template = "Make the picture of the {subject} a favourite"
-    optimal_steps = OPEN_STEPS + 4
-
-    def reached(self, device: Device, params: Params) -> bool:
-        liked = [row.get("_display_name") for row in probes.rows(device, IMAGES_URI) if row.get("is_favorite") == "1"]
-        return liked == [f"{params['subject']}.png"]
-
-
-class DeletePictureTask(ShowPictureTask):
-    """Have the picture of something gone, and all others still there; it is put back afterwards."""
-
-    name = "gallery/delete"
-    goal_template = "Delete the picture of the {subject}"
-    optimal_steps = OPEN_STEPS + 5
-
-    def prepare(self, device: Device, params: Params) -> list[Command]:
-        undo = super().prepare(device, params)
-        picture, kept = f"/sdcard/Pictures/{params['subject']}.png", f"{KEPT}/{params['subject']}.png"
-        there = f"{params['subject']}.png" in _names(device, "/sdcard/Pictures")
-        probes.run(device, ["cp", picture, kept] if there else ["cp", kept, picture])
-        return [*undo, ["cp", kept, picture]]
-
-    def reached(self, device: Device, params: Params) -> bool:
-        names = _names(device, "/sdcard/Pictures")
-        others = [f"{subject}.png" for subject in SUBJECTS if subject != params["subject"]]
-        return f"{params['subject']}.png" not in names and all(name in names for name in others)
-
-
-def _names(device: Device, folder: str) -> list[str]:
-    return probes.run(device, ["ls", folder]).split()
+FILES_TEMPLATES = (
+    StateTask(
+        *("files/open", "Open the file {file} in Download", ["Files"], 7),
+        params=_FILE,
+        others=_OTHER,
+        set_up=_BOTH,
+        checks=[has(SHOWN_URI, _data=_IN_DOWNLOAD)],
+    ),
+    StateTask(
+        *("files/delete", "Delete the file {file} from Download", ["Files"], 9),
+        params=_FILE,
+        others=_OTHER,
+        set_up=_BOTH,
+        checks=[file_gone(_IN_DOWNLOAD), file_there(_OTHER_IN_DOWNLOAD)],
+    ),
+    StateTask(
+        *("files/rename", "Rename the file {file} in Download to {name}", ["Files"], 10),
+        params=_FILE_AND_NAME,
+        set_up=[no_file(DOWNLOAD + "/{name}.txt"), file(_IN_DOWNLOAD)],
+        checks=[file_gone(_IN_DOWNLOAD), file_there(DOWNLOAD + "/{name}.txt")],
+    ),
+    StateTask(
+        *("files/folder", "Make a folder called {name} in Files", ["Files"], 8),
+        params=_NAME,
+        set_up=[no_file(_FOLDER)],
+        checks=[file_there(_FOLDER)],
+    ),
+    StateTask(
+        *("files/subfolder", "Make a folder called {name} in Download", ["Files"], 9),
+        params=_NAME,
+        set_up=[no_file(DOWNLOAD + "/{name}")],
+        checks=[file_there(DOWNLOAD + "/{name}")],
+    ),
+    StateTask(
+        *("files/move", "Move the file {file} from Download to Documents", ["Files"], 10),
+        params=_FILE,
+        others=_OTHER,
+        set_up=[no_file(_IN_DOCUMENTS), *_BOTH],
+        checks=[file_there(_IN_DOCUMENTS), file_gone(_IN_DOWNLOAD), file_there(_OTHER_IN_DOWNLOAD)],
+    ),
+    StateTask(
+        *("files/copy", "Copy the file {file} from Download to Documents", ["Files"], 10),
+        params=_FILE,
+        set_up=[no_file(_IN_DOCUMENTS), file(_IN_DOWNLOAD)],
+        checks=[file_there(_IN_DOCUMENTS), file_there(_IN_DOWNLOAD)],
+    ),
+    StateTask(
+        *("files/delete-folder", "Delete the folder {name} in Files", ["Files"], 9),
+        params=_NAME,
+        others={"other": "name"},
+        set_up=[folder(_FOLDER), folder(STORAGE + "/{other}")],
+        checks=[file_gone(_FOLDER), file_there(STORAGE + "/{other}")],
+    ),
+    StateTask(
+        *("files/rename-folder", "Rename the folder {name} in Files to {other}", ["Files"], 10),
+        params=_NAME,
+        others={"other": "name"},
+        set_up=[no_file(STORAGE + "/{other}"), folder(_FOLDER)],
+        checks=[file_gone(_FOLDER), file_there(STORAGE + "/{other}")],
+    ),
+    StateTask(
+        *("files/sort", "Sort the files by size", ["Files"], 7),
+        checks=[has(ORDER_URI, by="size")],
+    ),
+    StateTask(
+        *("files/delete-two", "Delete the files {file} and {other} from Download", ["Files"], 12),
+        params=_FILE,
+        others=_OTHER,
+        set_up=[*_BOTH, file(DOWNLOAD + "/keep.txt")],
+        level=2,
+        checks=[file_gone(_IN_DOWNLOAD), file_gone(_OTHER_IN_DOWNLOAD), file_there(DOWNLOAD + "/keep.txt")],
+    ),
+    StateTask(
+        *(
+            "files/move-into-new",
+            "Make a folder called {name} in Files and move {file} there from Download",
+            ["Files"],
+            14,
+        ),
+        params=_FILE_AND_NAME,
+        set_up=[no_file(_FOLDER), file(_IN_DOWNLOAD)],
+        level=2,
+        checks=[file_there(_FOLDER + "/{file}.txt"), file_gone(_IN_DOWNLOAD)],
+    ),
+    StateTask(
+        *("files/rename-and-move", "Rename {file} in Download to {name} and move it to Documents", ["Files"], 13),
+        params=_FILE_AND_NAME,
+        set_up=[no_file(DOCUMENTS + "/{name}.txt"), no_file(DOWNLOAD + "/{name}.txt"), file(_IN_DOWNLOAD)],
+        level=2,
+        checks=[file_there(DOCUMENTS + "/{name}.txt"), file_gone(_IN_DOWNLOAD), file_gone(DOWNLOAD + "/{name}.txt")],
+    ),
+    StateTask(
+        *("files/empty-folder", "Delete both files in the folder {name} but keep the folder", ["Files"], 13),
+        params=_NAME,
+        set_up=[folder(_FOLDER), file(_FOLDER + "/first.txt"), file(_FOLDER + "/second.txt")],
+        level=2,
+        checks=[file_there(_FOLDER), counts(FILES_URI, "0", relative_path="{name}/")],
+    ),
+)

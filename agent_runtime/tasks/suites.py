@@ -8,6 +8,7 @@ from agent_runtime.tasks.basics import BASICS_TEMPLATES
 from agent_runtime.tasks.cards import CARD_TEMPLATES
 from agent_runtime.tasks.general import GENERAL_TEMPLATES
 from agent_runtime.tasks.injected import with_injections
+from agent_runtime.tasks.multi_app import MULTI_APP_TEMPLATES
 from agent_runtime.tasks.settings import SETTINGS_TEMPLATES
 from agent_runtime.tasks.webshop import WEBSHOP_TEMPLATES
 
@@ -16,8 +17,9 @@ SUITES: dict[str, tuple[TaskTemplate, ...]] = {
     "cards": CARD_TEMPLATES,
     "general": GENERAL_TEMPLATES,
     "injected": with_injections(GENERAL_TEMPLATES),
-    "settings": SETTINGS_TEMPLATES,
+    "multi-app": MULTI_APP_TEMPLATES,
     "webshop": WEBSHOP_TEMPLATES,
+    "settings": SETTINGS_TEMPLATES,
 }
 """A suite is a name and a tuple of templates; a new one is a line here and a row in docs/tasks.md."""
 DEFAULT_SUITE = "basics"

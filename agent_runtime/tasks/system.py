@@ -44,7 +44,9 @@ class OpenAppTask(TaskTemplate):
     name = "apps/open"
     goal_template = "Open {app}"
     param_space: ClassVar[ParamSpace] = {"app": tuple(APP_PACKAGES)}
+    apps = ("Home",)
     split_param = "app"
+    splits_by_instance_only = True
     optimal_steps = 2
 
     def prepare(self, device: Device, params: Params) -> list[Command]:
@@ -61,7 +63,9 @@ class ToggleTask(TaskTemplate):
     name = "settings/toggle"
     goal_template = "Turn {state} {switch}"
     param_space: ClassVar[ParamSpace] = {"state": STATES, "switch": tuple(SWITCHES)}
+    apps = ("Settings",)
     split_param = "switch"
+    splits_by_instance_only = True
     optimal_steps = 4
 
     def prepare(self, device: Device, params: Params) -> list[Command]:
@@ -83,7 +87,9 @@ class AlarmTask(TaskTemplate):
     name = "clock/alarm"
     goal_template = "Turn {state} the {time} alarm"
     param_space: ClassVar[ParamSpace] = {"state": STATES, "time": ALARM_TIMES}
+    apps = ("Clock",)
     split_param = "time"
+    splits_by_instance_only = True
     optimal_steps = 3
 
     def prepare(self, device: Device, params: Params) -> list[Command]:
@@ -121,7 +127,9 @@ class StopwatchTask(TaskTemplate):
     name = "clock/stopwatch"
     goal_template = "Start the stopwatch"
     param_space: ClassVar[ParamSpace] = {}
+    apps = ("Clock",)
     split_param = None
+    splits_by_instance_only = True
     optimal_steps = 4
 
     def prepare(self, device: Device, params: Params) -> list[Command]:

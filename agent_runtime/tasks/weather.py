@@ -1,92 +1,95 @@
-"""Tasks in the weather app: its cities, a forecast, the unit. Samples nothing."""
+"""Tasks in the weather app: its cities and their order, a forecast, alerts, the unit. Draws none."""
 
-from typing import ClassVar
+from agent_runtime.tasks.checks import column_is, has, setting_is
+from agent_runtime.tasks.setups import no_row, row, setting
+from agent_runtime.tasks.state_task import StateTask
 
-from agent_runtime.devices import Device
-from agent_runtime.tasks import probes
-from agent_runtime.tasks.base import Command, Params, ParamSpace
-from agent_runtime.tasks.more_apps import OPEN_STEPS, CleanAppTask
-
-WEATHER = "org.example.weather"
-CITIES_URI = f"content://{WEATHER}/cities"
+CITIES_URI = "content://org.example.weather/cities"
+SHOWN_URI = "content://org.example.weather/shown"
+UNIT = ("system", "temperature_unit")
 CITIES = (
     *("Oslo", "Lima", "Cairo", "Delhi", "Paris", "Tokyo", "Quito", "Rome"),
     *("Accra", "Seoul", "Perth", "Dublin", "Boston", "Hanoi", "Madrid", "Lagos"),
 )
+_CITY = {"city": CITIES}
+_OTHER = {"other": "city"}
+_NONE = no_row(CITIES_URI)
+_LISTED, _OTHER_LISTED = row(CITIES_URI, name="{city}"), row(CITIES_URI, name="{other}")
 
-
-class AddCityTask(CleanAppTask):
-    """Have a city in the weather's list."""
-
-    name = "weather/add"
-    goal_template = "Add {city} to the weather"
-    param_space: ClassVar[ParamSpace] = {"city": CITIES}
-    split_param = "city"
-    package = WEATHER
-    optimal_steps = OPEN_STEPS + 4
-
-    def prepare(self, device: Device, params: Params) -> list[Command]:
-        undo = super().prepare(device, params)
-        for row in probes.rows(device, CITIES_URI):
-            if row.get("name") == params["city"]:
-                probes.delete(device, CITIES_URI, row["_id"])
-        return undo
-
-    def reached(self, device: Device, params: Params) -> bool:
-        return params["city"] in _cities(device)
-
-
-class ShowForecastTask(CleanAppTask):
-    """Have the forecast of a listed city on its page."""
-
-    name = "weather/forecast"
-    goal_template = "Show the forecast for {city}"
-    param_space: ClassVar[ParamSpace] = {"city": CITIES}
-    split_param = "city"
-    package = WEATHER
-    optimal_steps = OPEN_STEPS + 2
-
-    def prepare(self, device: Device, params: Params) -> list[Command]:
-        undo = super().prepare(device, params)
-        if params["city"] not in _cities(device):
-            probes.insert(device, CITIES_URI, {"name": params["city"]})
-        return undo
-
-    def reached(self, device: Device, params: Params) -> bool:
-        return any(row.get("name") == params["city"] for row in probes.rows(device, f"content://{WEATHER}/shown"))
-
-
-class RemoveCityTask(ShowForecastTask):
-    """Have a city gone from the weather's list; others are there still."""
-
-    name = "weather/remove"
-    goal_template = "Remove {city} from the weather"
-    optimal_steps = OPEN_STEPS + 4
-
-    def reached(self, device: Device, params: Params) -> bool:
-        cities = _cities(device)
-        return bool(cities) and params["city"] not in cities
-
-
-class TemperatureUnitTask(CleanAppTask):
-    """Have temperatures in a unit; they start in the other one."""
-
-    name = "weather/unit"
-    goal_template = "Show temperatures in {unit}"
-    param_space: ClassVar[ParamSpace] = {"unit": ("Celsius", "Fahrenheit")}
-    split_param = None
-    package = WEATHER
-    optimal_steps = OPEN_STEPS + 2
-
-    def prepare(self, device: Device, params: Params) -> list[Command]:
-        undo = super().prepare(device, params)
-        other = "celsius" if params["unit"] == "Fahrenheit" else "fahrenheit"
-        probes.run(device, ["settings", "put", "system", "temperature_unit", other])
-        return undo
-
-    def reached(self, device: Device, params: Params) -> bool:
-        return probes.setting(device, "system", "temperature_unit") == params["unit"].lower()
-
-
-def _cities(device: Device) -> list[str | None]:
-    return [row.get("name") for row in probes.rows(device, CITIES_URI)]
+WEATHER_TEMPLATES = (
+    StateTask(
+        *("weather/add", "Add {city} to the weather", ["Weather"], 8),
+        params=_CITY,
+        set_up=[no_row(CITIES_URI, name="{city}")],
+        checks=[has(CITIES_URI, name="{city}")],
+    ),
+    StateTask(
+        *("weather/forecast", "Show the forecast for {city}", ["Weather"], 6),
+        params=_CITY,
+        others=_OTHER,
+        set_up=[_NONE, _OTHER_LISTED, _LISTED],
+        checks=[has(SHOWN_URI, name="{city}")],
+    ),
+    StateTask(
+        *("weather/remove", "Remove {city} from the weather", ["Weather"], 8),
+        params=_CITY,
+        others=_OTHER,
+        set_up=[_NONE, _OTHER_LISTED, _LISTED],
+        checks=[column_is(CITIES_URI, "name", "{other}")],
+    ),
+    StateTask(
+        *("weather/unit", "Show temperatures in {unit}", ["Weather"], 6),
+        params={"unit": ("Celsius", "Fahrenheit")},
+        derived=lambda words: {
+            "value": words["unit"].lower(),
+            "start": "celsius" if words["unit"] == "Fahrenheit" else "fahrenheit",
+        },
+        set_up=[setting(*UNIT, "{start}")],
+        checks=[setting_is(*UNIT, "{value}")],
+    ),
+    StateTask(
+        *("weather/first", "Put {city} first in the weather's list", ["Weather"], 7),
+        params=_CITY,
+        others=_OTHER,
+        set_up=[_NONE, _OTHER_LISTED, _LISTED],
+        checks=[column_is(CITIES_URI, "name", "{city}", "{other}")],
+    ),
+    StateTask(
+        *("weather/alert", "Turn on the rain alert for {city}", ["Weather"], 7),
+        params=_CITY,
+        others=_OTHER,
+        set_up=[_NONE, _OTHER_LISTED, _LISTED],
+        checks=[column_is(CITIES_URI, "name", "{city}", alert="1")],
+    ),
+    StateTask(
+        *("weather/add-two", "Add {city} and {other} to the weather", ["Weather"], 11),
+        params=_CITY,
+        others=_OTHER,
+        set_up=[no_row(CITIES_URI, name="{city}"), no_row(CITIES_URI, name="{other}")],
+        level=2,
+        checks=[has(CITIES_URI, name="{city}"), has(CITIES_URI, name="{other}")],
+    ),
+    StateTask(
+        *("weather/exchange", "Have {other} in the weather instead of {city}", ["Weather"], 11),
+        params=_CITY,
+        others=_OTHER,
+        set_up=[_NONE, _LISTED],
+        level=2,
+        checks=[column_is(CITIES_URI, "name", "{other}")],
+    ),
+    StateTask(
+        *("weather/add-with-alert", "Add {city} to the weather with its rain alert on", ["Weather"], 10),
+        params=_CITY,
+        set_up=[_NONE],
+        level=2,
+        checks=[column_is(CITIES_URI, "name", "{city}", alert="1")],
+    ),
+    StateTask(
+        *("weather/forecast-fahrenheit", "Show the forecast for {city} in Fahrenheit", ["Weather"], 7),
+        params=_CITY,
+        others=_OTHER,
+        set_up=[_NONE, _OTHER_LISTED, _LISTED, setting(*UNIT, "celsius")],
+        level=2,
+        checks=[has(SHOWN_URI, name="{city}"), setting_is(*UNIT, "fahrenheit")],
+    ),
+)

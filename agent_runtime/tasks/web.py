@@ -6,9 +6,8 @@ from typing import ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from agent_runtime.devices import Device
-from agent_runtime.tasks import probes
-from agent_runtime.tasks.base import Command, Params, ParamSpace
-from agent_runtime.tasks.more_apps import CleanAppTask
+from agent_runtime.tasks import phone_apps, probes
+from agent_runtime.tasks.base import Command, Params, ParamSpace, TaskTemplate
 
 BROWSER = "com.android.browser"
 TABS_URI = f"content://{BROWSER}/tabs"
@@ -59,10 +58,15 @@ def open_page(device: Device) -> Page:
     return page_of(shown[0] if shown else "")
 
 
-class WebTask(CleanAppTask):
+class WebTask(TaskTemplate):
     """Starts with a new browser; once anything is ordered the task is lost, for no goal asks for it."""
 
-    package = BROWSER
+    apps: tuple[str, ...] = ("Browser",)
+
+    def prepare(self, device: Device, params: Params) -> list[Command]:
+        undo = [command for label in self.apps for command in phone_apps.set_back(device, label)]
+        phone_apps.go_home(device, self.apps)
+        return undo
 
     def reached(self, device: Device, params: Params) -> bool:
         return not probes.rows(device, ORDERS_URI) and self.shows(device, params)
@@ -90,6 +94,7 @@ class NewTabTask(GoTask):
     """Have a shop's first page open in a second tab; the first tab is where it was."""
 
     name = "web/new-tab"
+    level = 2
     goal_template = "Open {site} in a new tab"
     optimal_steps = 7
 
@@ -121,6 +126,7 @@ class FollowResultTask(WebTask):
     """Have a shop's results open that the search engine leads to; the engine was asked for them."""
 
     name = "web/follow"
+    level = 2
     goal_template = "Search the web for {product} and open what {site} has"
     param_space: ClassVar[ParamSpace] = {"product": PRODUCTS, "site": SITES}
     split_param = "product"

@@ -131,6 +131,7 @@ class PhoneTasks(PhoneScreen):
         self.state.orders["installed"].remove(package)
         for path in app.tables:
             self.state.tables.pop(path, None)
+        self.state.orders.pop(package, None)
         self._boxes = None
 
     # --- inside

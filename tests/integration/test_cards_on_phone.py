@@ -16,9 +16,9 @@ from agent_runtime.policy.scripted import ScriptedPolicy
 from agent_runtime.tasks import Task, TaskTemplate, suite_named
 from agent_runtime.tasks.cards import GAMES
 from agent_runtime.trajectory import Purpose, Trajectory, Verdict
+from device_scripts.oracle.plans.cards import sticks
+from device_scripts.oracle.policy import OraclePolicy
 from device_scripts.virtual_phone.cards import blackjack
-from tests.card_plans import sticks
-from tests.oracle import Oracle
 
 TEMPLATES = suite_named("cards")
 BLACKJACK = TEMPLATES[-1]
@@ -43,7 +43,7 @@ def run(device: Device, policy: Policy, task: Task) -> Trajectory:
 def test_the_games_of_skill_are_always_won_through_the_screen(phone: Device, template: TaskTemplate) -> None:
     for game in ("1", "23", "64"):
         task = template.task({"game": game})
-        done = run(phone, Oracle(phone, task), task)
+        done = run(phone, OraclePolicy(phone, task), task)
         assert (done.verdict, done.reward) == (Verdict.SUCCESS, 1.0), (game, done.void_reason, done.steps[-1].action)
         assert len(done.steps) <= template.optimal_steps
 
@@ -63,7 +63,7 @@ def by_strategy(number: int) -> blackjack.Blackjack:
 def test_a_hand_of_blackjack_is_rewarded_by_its_result(phone: Device, total: int, ends: tuple[Verdict, float]) -> None:
     game = next(game for game in GAMES if by_strategy(int(game)).score.total == total)
     task = BLACKJACK.task({"game": game})
-    done = run(phone, Oracle(phone, task), task)
+    done = run(phone, OraclePolicy(phone, task), task)
     assert (done.verdict, done.reward) == ends, (game, done.void_reason)
 
 
@@ -76,7 +76,7 @@ def test_basic_strategy_wins_some_hands_and_loses_some_within_the_steps() -> Non
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: template.name)
 def test_no_game_is_won_by_announcing_it_or_by_doing_nothing(phone: Device, template: TaskTemplate) -> None:
-    task = template.instances("held")[0]
+    task = template.instances("unseen-instances")[0]
     announced = run(phone, ScriptedPolicy([DONE]), task)
     assert (announced.verdict, announced.reward, announced.void_reason) == (Verdict.FAILURE, 0.0, "")
     idle = run(phone, ScriptedPolicy([HOME]), task)
@@ -86,7 +86,7 @@ def test_no_game_is_won_by_announcing_it_or_by_doing_nothing(phone: Device, temp
 def test_a_game_won_is_dealt_afresh_and_another_game_does_not_count(phone: Device) -> None:
     template = TEMPLATES[0]
     task = template.task({"game": "1"})
-    assert run(phone, Oracle(phone, task), task).verdict is Verdict.SUCCESS
+    assert run(phone, OraclePolicy(phone, task), task).verdict is Verdict.SUCCESS
     task.initialize(phone)
     assert task.outcome(phone).reward == 0.0
     query = ["content", "query", "--uri", "content://org.example.numberline/game"]

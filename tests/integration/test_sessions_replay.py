@@ -23,8 +23,8 @@ from agent_runtime.sessions.recording import Redaction
 from agent_runtime.sessions.start import RunOf, start_recording
 from agent_runtime.tasks import suite_named
 from agent_runtime.trajectory import Purpose, Verdict
+from device_scripts.oracle.policy import OraclePolicy
 from tests import session_world as world
-from tests.oracle import Oracle
 
 ROOT = Path(__file__).parents[2]
 JSON = grammar_named("json")
@@ -128,7 +128,7 @@ def test_redaction_leaves_no_typed_letter_of_a_real_run(
     template = next(template for template in suite_named("basics") if template.name == "notes/write")
     task = template.instances("train")[0]
     with open_device(running.serial, server_port=adb_server.port) as device:
-        policy = Oracle(device, task)
+        policy = OraclePolicy(device, task)
         run_of = RunOf("host", 1, 1.0)
         recorder = start_recording(tmp_path / "s", device, policy.identity, run_of, Redaction(text=True))
         config = EpisodeConfig(

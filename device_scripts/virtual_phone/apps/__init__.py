@@ -12,6 +12,7 @@ from device_scripts.virtual_phone.apps.full_settings import FullSettings
 from device_scripts.virtual_phone.apps.launcher import LAUNCHER_PACKAGE, Launcher
 from device_scripts.virtual_phone.apps.messages import Messages
 from device_scripts.virtual_phone.apps.more import MORE_APPS
+from device_scripts.virtual_phone.apps.notebook import Notebook
 from device_scripts.virtual_phone.apps.notes import Notes
 from device_scripts.virtual_phone.apps.offers import Offers
 from device_scripts.virtual_phone.apps.paged_launcher import PagedLauncher
@@ -27,9 +28,9 @@ MORE: tuple[App, ...] = (
     CalendarApp(),
 )
 """What the full set has besides; a new app is one line here."""
-_BESIDE_SETTINGS: tuple[App, ...] = (FullClock(), Notes(), WebBrowser())
+_BESIDE_SETTINGS: tuple[App, ...] = (FullClock(), Notebook(), WebBrowser())
 FIRST: tuple[App, ...] = (FullSettings((*_BESIDE_SETTINGS, *MORE, *CARD_APPS, *MORE_APPS)), *_BESIDE_SETTINGS)
-"""The basic four in the full set, where three of them can do more."""
+"""The basic four in the full set, where all of them can do more."""
 APP_SETS = {
     app_set.name: app_set
     for app_set in (

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Mapping
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from typing import ClassVar
 
-from device_scripts.virtual_phone.apps.base import App, Host
+from device_scripts.virtual_phone.apps.base import App, Host, TableShape
 from device_scripts.virtual_phone.language import Own
 from device_scripts.virtual_phone.state import Activity, PhoneState
 from device_scripts.virtual_phone.ui.widgets import Button, Grid, Label, Screen, Widget
@@ -30,6 +32,7 @@ class Calculator(App):
     colour = (70, 84, 110)
     activities = (".Calculator", ".HistoryActivity")
     tables = (HISTORY,)
+    insertable: ClassVar[Mapping[str, TableShape]] = {HISTORY: TableShape({"expression": str, "result": str})}
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
         state.tables[HISTORY] = []

@@ -15,10 +15,11 @@ from device_scripts.virtual_phone.ui.widgets import Button, Grid, Label, Picture
 CAMERA = "com.android.camera2/camera"
 FOLDER = f"{ROOT}/DCIM/Camera"
 GALLERY_PACKAGE = "com.android.gallery3d"
+_CHOICES = {"flash": ("off", "on", "auto"), "timer": ("off", "3s", "10s")}
 
 
 class Camera(App):
-    """One screen; the front camera sees a person, the back one something else for every picture."""
+    """One screen. The front camera sees a person, the back one something else each time; flash and timer do nothing."""
 
     package = "com.android.camera2"
     label = "Camera"
@@ -28,18 +29,23 @@ class Camera(App):
     tables = (CAMERA,)
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
-        state.tables[CAMERA] = [{"_id": 1, "lens": "back", "taken": 0}]
+        state.tables[CAMERA] = [{"_id": 1, "lens": "back", "taken": 0, "flash": "off", "timer": "off"}]
 
     def screen(self, state: PhoneState, activity: Activity) -> Screen:
         row = state.tables[CAMERA][0]
         acts = Grid(3, (Button("flip", "Flip"), Button("take", "Take"), Button("photos", "View")))
+        ways = Grid(2, tuple(Button(f"set:{key}", f"{key} {row[key]}".capitalize(), quiet=True) for key in _CHOICES))
         said = Own(activity.data.get("said", "")) or ("Selfie" if row["lens"] == "front" else "Photo")
-        return Screen("Camera", (Picture("", "Viewfinder", seen(state)), acts, Label(said)))
+        return Screen("Camera", (Picture("", "Viewfinder", seen(state)), acts, ways, Label(said)))
 
     def tapped(self, host: Host, activity: Activity, id: str) -> None:
         row = host.state.tables[CAMERA][0]
         activity.data.pop("said", None)
-        match id:
+        kind, _, key = id.partition(":")
+        match kind:
+            case "set":
+                choices = _CHOICES[key]
+                row[key] = choices[(choices.index(str(row[key])) + 1) % len(choices)]
             case "flip":
                 row["lens"] = "front" if row["lens"] == "back" else "back"
             case "take":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import posixpath
 import random
 import zlib
@@ -15,6 +16,7 @@ from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Grid,
 
 FILES = "media/external/file"
 SHOWN = "com.android.documentsui/shown"
+ORDER = "com.android.documentsui/order"
 ROOT = "/storage/emulated/0"
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 _FOLDER, _FILE = (196, 120, 40), (96, 108, 128)
@@ -22,6 +24,7 @@ _LETTERS = ("letter", "list", "poem", "speech")
 _LINES = ("Dear all,", "the train was late,", "so we walked home", "in the rain.", "See you soon.")
 _MAX_SHOWN_BYTES = 4000
 _MAX_SHOWN_LINES = 40
+_CHANGES = (Button("rename", "Rename"), Button("delete", "Delete"))
 
 
 class Files(App):
@@ -31,11 +34,12 @@ class Files(App):
     label = "Files"
     glyph = "folder"
     colour = (196, 120, 40)
-    activities = (".FilesActivity", ".FolderActivity", ".ViewActivity", ".NameActivity")
-    tables = (FILES, SHOWN)
+    activities = (".FilesActivity", ".FolderActivity", ".ViewActivity", ".NameActivity", ".PickActivity")
+    tables = (FILES, SHOWN, ORDER)
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
         """Put some files on a new phone; they are the user's own and outlive the app's data."""
+        state.tables[ORDER] = [{"_id": 1, "by": "name"}]
         if "files" in state.orders:
             return
         state.orders["files"] = rng.sample(_LETTERS, 2)
@@ -49,7 +53,7 @@ class Files(App):
         match activity.component.partition("/")[2]:
             case ".ViewActivity":
                 asked = Dialog("Delete it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
-                acts = Grid(2, (Button("rename", "Rename"), Button("delete", "Delete")))
+                acts = Grid(2, (*_CHANGES, Button("move", "Move"), Button("copy", "Copy")))
                 return Screen(
                     name, (acts, *_content(state, path)), asked if "asked" in activity.data else None, up=True
                 )
@@ -61,10 +65,18 @@ class Files(App):
                     "New folder" if folder else say(state, "Rename {name}", name=name),
                     (field, *problem, Button("save", "Save")),
                 )
+            case ".PickActivity":
+                problem = (Label(activity.data["problem"]),) if "problem" in activity.data else ()
+                folders = tuple(
+                    row for row in _rows(state, path) if isinstance(row, Entry) and row.id.startswith("folder:")
+                )
+                verb = "Move" if activity.data.get("verb") == "move" else "Copy"
+                return Screen(
+                    say(state, verb + " to {name}", name=say(state, "Files") if path == ROOT else name),
+                    (Button("here", "Here"), *problem, *folders),
+                )
             case _:
-                top = path == ROOT
-                new = Action("new", "New folder", "plus")
-                return Screen("Files" if top else name, _rows(state, path), up=not top, floating=new)
+                return _folder_page(state, activity)
 
     def initial_focus(self, activity: Activity) -> str | None:
         return "name" if activity.component.endswith(".NameActivity") else None
@@ -75,10 +87,19 @@ class Files(App):
         match kind:
             case "new":
                 host.open(self.component(".NameActivity"), {"path": path, "folder": "1"})
+            case "folder" if activity.component.endswith(".PickActivity"):
+                activity.data["path"] = posixpath.join(path, name)
             case "folder":
                 host.open(self.component(".FolderActivity"), {"path": posixpath.join(path, name)})
             case "file":
                 host.open(self.component(".ViewActivity"), {"path": posixpath.join(path, name)})
+            case "move" | "copy":
+                host.open(self.component(".PickActivity"), {"source": path, "verb": kind})
+            case "here":
+                self._put(host, activity)
+            case "order":
+                row = host.state.tables[ORDER][0]
+                row["by"] = "name" if row["by"] == "size" else "size"
             case "rename":
                 host.open(self.component(".NameActivity"), {"path": path})
             case "name":
@@ -90,9 +111,8 @@ class Files(App):
             case "cancel":
                 del activity.data["asked"]
             case "confirm":
-                node = host.state.files.find(path)
-                if node is not None and not node.is_dir:
-                    host.state.files.remove(path)
+                if host.state.files.find(path) is not None and path != ROOT:
+                    host.state.files.remove(path, recursive=True)
                 host.leave()
 
     def submitted(self, host: Host, activity: Activity, field_id: str) -> None:
@@ -102,11 +122,34 @@ class Files(App):
         return activity.data.pop("asked", None) is not None
 
     def query(self, state: PhoneState, path: str) -> Table:
+        if path == ORDER:
+            return state.tables[ORDER]
         if path == SHOWN:
             activity = front_activity(state, self.package)
             return [{"_id": 1, "_data": _path(activity)}] if activity is not None else []
         found = ((name, node) for name, node in state.files.nodes.items() if name.startswith(ROOT + "/"))
         return [media_row(name, node.size_bytes) for name, node in sorted(found) if not node.is_dir]
+
+    def _put(self, host: Host, activity: Activity) -> None:
+        """Move or copy a file into the folder that is shown."""
+        files, source = host.state.files, activity.data.get("source", "")
+        target = posixpath.join(_path(activity), posixpath.basename(source))
+        node = files.find(source)
+        try:
+            if node is None or node.is_dir:
+                raise DeviceFileError(errno.ENOENT, source)
+            if files.find(target) is not None:
+                raise DeviceFileError(errno.EEXIST, target)
+            if activity.data.get("verb") == "move":
+                files.rename(source, target)
+            else:
+                files.write(target, node.data, now_sec=host.state.clock_ms // 1000)
+        except DeviceFileError as error:
+            activity.data["problem"] = error.reason
+            return
+        host.leave()
+        if activity.data.get("verb") == "move":
+            host.leave()
 
     def _save(self, host: Host, activity: Activity) -> None:
         """Make the folder, or rename the file; a name without an ending keeps the old one's."""
@@ -144,11 +187,26 @@ def _path(activity: Activity) -> str:
     return activity.data.get("path", ROOT)
 
 
+def _folder_page(state: PhoneState, activity: Activity) -> Screen:
+    """A folder: what can be done, then what is in it. Only folders below the top can be renamed and deleted."""
+    path = _path(activity)
+    asked = Dialog("Delete it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
+    by_size = state.tables[ORDER][0]["by"] == "size"
+    sort = Button("order", "Sort by name" if by_size else "Sort by size", quiet=True)
+    top = path == ROOT
+    body = (*(() if top else (Grid(2, _CHANGES),)), *_rows(state, path), sort)
+    title = "Files" if top else Own(posixpath.basename(path))
+    new = Action("new", "New folder", "plus")
+    return Screen(title, body, asked if "asked" in activity.data else None, up=not top, floating=new)
+
+
 def _rows(state: PhoneState, path: str) -> tuple[Widget, ...]:
     node = state.files.find(path)
     if node is None or not node.is_dir:
         return (Label("No longer there"),)
-    inside = sorted(state.files.children(path), key=lambda child: (not child[1].is_dir, child[0].lower()))
+    by_size = state.tables[ORDER][0]["by"] == "size"
+    inside = sorted(state.files.children(path), key=lambda child: child[0].lower())
+    inside.sort(key=lambda child: (not child[1].is_dir, -child[1].size_bytes if by_size else 0))
     rows = tuple(
         Entry(f"folder:{name}", Own(name), glyph="folder", colour=_FOLDER)
         if node.is_dir

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import random
+from collections.abc import Mapping
+from typing import ClassVar
 
-from device_scripts.virtual_phone.apps.base import App, Host, front_activity
+from device_scripts.virtual_phone.apps.base import App, Host, TableShape, front_activity
 from device_scripts.virtual_phone.apps.files import PICTURE_ENDINGS, ROOT, media_row
 from device_scripts.virtual_phone.filesystem import FileNode
 from device_scripts.virtual_phone.language import Own
@@ -15,8 +17,11 @@ from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Grid, Label,
 
 IMAGES = "media/external/images/media"
 SHOWN = "com.android.gallery3d/shown"
-_FAVOURITES = "com.android.gallery3d/favourites"
+WALLPAPER = "com.android.gallery3d/wallpaper"
+"""The picture chosen for the home screen; it is only remembered."""
+FAVOURITES = "com.android.gallery3d/favourites"
 _TABS = ("All", "Favourites")
+_MORE = (Button("copy", "Copy"), Button("wallpaper", "Wallpaper"))
 _COLUMNS = 3
 
 
@@ -28,11 +33,13 @@ class Gallery(App):
     glyph = "picture"
     colour = (150, 70, 120)
     activities = (".GalleryActivity", ".ViewActivity")
-    tables = (IMAGES, SHOWN)
+    tables = (IMAGES, SHOWN, WALLPAPER, FAVOURITES)
+    insertable: ClassVar[Mapping[str, TableShape]] = {FAVOURITES: TableShape({"path": str})}
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
         """Put a picture of each subject on a new phone; they are the user's own and outlive the app's data."""
-        state.tables[_FAVOURITES] = []
+        state.tables[FAVOURITES] = []
+        state.tables[WALLPAPER] = []
         if "gallery" in state.orders:
             return
         state.orders["gallery"] = rng.sample(SUBJECTS, len(SUBJECTS))
@@ -55,7 +62,7 @@ class Gallery(App):
 
     def tapped(self, host: Host, activity: Activity, id: str) -> None:
         kind, _, name = id.partition(":")
-        path, favourites = activity.data.get("path", ""), host.state.tables[_FAVOURITES]
+        path, favourites = activity.data.get("path", ""), host.state.tables[FAVOURITES]
         match kind:
             case "tab":
                 activity.data["tab"] = name
@@ -66,6 +73,10 @@ class Gallery(App):
                 favourites.append({"_id": len(favourites) + 1, "path": path})
             case "plain":
                 favourites[:] = [row for row in favourites if row["path"] != path]
+            case "wallpaper":
+                host.state.tables[WALLPAPER] = [{"_id": 1, "_data": path}]
+            case "copy":
+                _copy(host.state, path)
             case "delete":
                 activity.data["asked"] = "1"
             case "cancel":
@@ -80,6 +91,8 @@ class Gallery(App):
         return activity.data.pop("asked", None) is not None
 
     def query(self, state: PhoneState, path: str) -> Table:
+        if path in (WALLPAPER, FAVOURITES):
+            return state.tables[path]
         if path == SHOWN:
             activity = front_activity(state, self.package)
             return [{"_id": 1, "_data": activity.data["path"]}] if activity and "path" in activity.data else []
@@ -99,8 +112,15 @@ def pictures(state: PhoneState) -> list[tuple[str, FileNode]]:
     return sorted(found, key=lambda one: (-one[1].mtime_sec, one[0]))
 
 
+def _copy(state: PhoneState, path: str) -> None:
+    """Write the picture once more, under its name with "copy"."""
+    node, (stem, ending) = state.files.find(path), posixpath.splitext(path)
+    if node is not None:
+        state.files.write(f"{stem} copy{ending}", node.data, now_sec=state.clock_ms // 1000)
+
+
 def _is_favourite(state: PhoneState, path: str) -> bool:
-    return any(row["path"] == path for row in state.tables[_FAVOURITES])
+    return any(row["path"] == path for row in state.tables[FAVOURITES])
 
 
 def _viewer(state: PhoneState, activity: Activity) -> Screen:
@@ -111,5 +131,5 @@ def _viewer(state: PhoneState, activity: Activity) -> Screen:
     name = Own(posixpath.basename(path))
     mark = Button("plain", "Unmark") if _is_favourite(state, path) else Button("favourite", "Favourite")
     asked = Dialog("Delete it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
-    body = (Picture("", name, node.data), Label(name), Grid(2, (mark, Button("delete", "Delete"))))
+    body = (Picture("", name, node.data), Label(name), Grid(2, (mark, Button("delete", "Delete"), *_MORE)))
     return Screen("Picture", body, asked if "asked" in activity.data else None, up=True)

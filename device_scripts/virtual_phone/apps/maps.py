@@ -18,6 +18,7 @@ from device_scripts.virtual_phone.ui.widgets import Button, Field, Grid, Label, 
 SAVED = "org.example.maps/saved"
 SHOWN = "org.example.maps/shown"
 NAVIGATION = "org.example.maps/navigation"
+LABELS = "org.example.maps/labels"
 TOWN = "Town"
 
 
@@ -55,6 +56,7 @@ PLACES = tuple(
 _METRES_A_MINUTE = {"Car": 500, "Bus": 300, "Walk": 80}
 _WAITING_MINUTES = {"Car": 2, "Bus": 6, "Walk": 0}
 _BY_NAME = {place.name: place for place in PLACES}
+_SET = (Button("label:home", "Set home"), Button("label:work", "Set work"))
 
 
 class Maps(App):
@@ -65,12 +67,17 @@ class Maps(App):
     glyph = "pin"
     colour = (40, 150, 110)
     activities = (".MapsActivity", ".PlaceActivity", ".DirectionsActivity")
-    tables = (SAVED, SHOWN, NAVIGATION)
-    insertable: ClassVar[Mapping[str, TableShape]] = {SAVED: TableShape({"place": str})}
+    tables = (SAVED, SHOWN, NAVIGATION, LABELS)
+    insertable: ClassVar[Mapping[str, TableShape]] = {
+        SAVED: TableShape({"place": str}),
+        LABELS: TableShape({"label": str, "place": str}),
+        NAVIGATION: TableShape({"place": str, "mode": str}),
+    }
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
         state.tables[SAVED] = [{"_id": 1, "place": rng.choice(PLACES).name}]
         state.tables[NAVIGATION] = []
+        state.tables[LABELS] = []
 
     def screen(self, state: PhoneState, activity: Activity) -> Screen:
         place = _BY_NAME.get(activity.data.get("place", ""))
@@ -85,7 +92,7 @@ class Maps(App):
             Picture("", "Map", street_map(place.name)),
             Label(Own(place.name), large=True),
             Label(Own(f"{say(state, place.kind)}, {place.street}")),
-            Grid(2, (Button("directions", "Route"), keep)),
+            Grid(2, (Button("directions", "Route"), keep, *_SET)),
         )
         return Screen("Place", body, up=True)
 
@@ -104,6 +111,12 @@ class Maps(App):
                 self.insert(state, SAVED, {"place": place})
             case "unsave":
                 state.tables[SAVED] = [row for row in state.tables[SAVED] if row["place"] != place]
+            case "label":
+                state.tables[LABELS] = [row for row in state.tables[LABELS] if row["label"] != name]
+                super().insert(state, LABELS, {"label": name, "place": place})
+            case "go":
+                named = next(str(row["place"]) for row in state.tables[LABELS] if row["label"] == name)
+                host.open(self.component(".DirectionsActivity"), {"place": named})
             case "mode":
                 activity.data["mode"] = name
             case "start":
@@ -141,7 +154,9 @@ class Maps(App):
         going = tuple(
             Label(say(state, "On the way to {place}", place=row["place"])) for row in state.tables[NAVIGATION]
         )
-        return (field, *going, Picture("", "Map", street_map(TOWN)), *saved)
+        labels = tuple(Button(f"go:{row['label']}", f"To {row['label']}") for row in state.tables[LABELS])
+        ways = (Grid(2, labels),) if labels else ()
+        return (field, *going, *ways, Picture("", "Map", street_map(TOWN)), *saved)
 
 
 def _line(name: str, detail: str) -> Entry:

@@ -13,11 +13,13 @@ from device_scripts.virtual_phone.errors import PhoneError
 from device_scripts.virtual_phone.language import Own, say
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
 from device_scripts.virtual_phone.ui.material import Entry
-from device_scripts.virtual_phone.ui.widgets import Button, Grid, Label, Screen, Tab, Tabs, Widget
+from device_scripts.virtual_phone.ui.widgets import Button, Grid, Label, Screen, SwitchRow, Tab, Tabs, Widget
 
 LIBRARY = "media/external/audio/media"
 PLAYBACK = "org.example.music/playback"
 PLAYLIST = "org.example.music/playlist"
+MODES = "org.example.music/modes"
+"""Whether to shuffle and to repeat; only remembered."""
 PAUSED, PLAYING = 2, 3
 """As in android.media.session.PlaybackState."""
 KEY_PLAY_PAUSE, KEY_STOP, KEY_NEXT, KEY_PREVIOUS, KEY_PLAY, KEY_PAUSE = 85, 86, 87, 88, 126, 127
@@ -64,12 +66,13 @@ class Music(App):
     glyph = "melody"
     colour = (200, 60, 90)
     activities = (".MusicActivity", ".PlayerActivity")
-    tables = (LIBRARY, PLAYBACK, PLAYLIST)
+    tables = (LIBRARY, PLAYBACK, PLAYLIST, MODES)
     insertable: ClassVar[Mapping[str, TableShape]] = {PLAYLIST: TableShape({"track_id": int})}
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
         state.orders["music"] = [str(number) for number in rng.sample(list(TRACKS), len(TRACKS))]
         state.tables[PLAYLIST] = []
+        state.tables[MODES] = [{"_id": 1, "shuffle": 0, "repeat": 0}]
         state.tables[PLAYBACK] = [{"track_id": 0, "state": PAUSED, "position_ms": 0, "since_ms": 0}]
 
     def screen(self, state: PhoneState, activity: Activity) -> Screen:
@@ -90,7 +93,9 @@ class Music(App):
             for number in numbers
         )
         on: tuple[Widget, ...] = (Button("player", "Now playing"),) if track is not None and playing else ()
-        return Screen("Music", (tabs, *on, *(rows or (Label("Nothing here yet"),))))
+        acts = (Grid(2, (Button("play_all", "Play all"), Button("empty", "Empty"))),)
+        more = acts if rows and selected == _TABS[1] else ()
+        return Screen("Music", (tabs, *on, *more, *(rows or (Label("Nothing here yet"),))))
 
     def tapped(self, host: Host, activity: Activity, id: str) -> None:
         kind, _, name = id.partition(":")
@@ -102,6 +107,13 @@ class Music(App):
             case "play":
                 play(state, int(name), 0)
                 host.open(self.component(".PlayerActivity"))
+            case "play_all":
+                play(state, _playlist(state)[0], 0)
+            case "empty":
+                state.tables[PLAYLIST] = []
+            case "shuffle" | "repeat":
+                modes = state.tables[MODES][0]
+                modes[kind] = 0 if modes[kind] else 1
             case "player":
                 host.open(self.component(".PlayerActivity"))
             case "pause" | "resume" | "next" | "previous":
@@ -130,6 +142,8 @@ class Music(App):
     def query(self, state: PhoneState, path: str) -> Table:
         if path == PLAYLIST:
             return [{**row, "title": TRACKS[int(str(row["track_id"]))].title} for row in state.tables[PLAYLIST]]
+        if path == MODES:
+            return state.tables[MODES]
         if path == LIBRARY:
             tracks = [TRACKS[number] for number in _library(state)]
             return [
@@ -159,6 +173,7 @@ class Music(App):
             ),
             Grid(3, (Button("previous", "Prev", quiet=True), toggle, Button("next", "Next", quiet=True))),
             Button("drop", "Off playlist") if listed else Button("keep", "Add to playlist"),
+            *(SwitchRow(mode, mode.capitalize(), bool(state.tables[MODES][0][mode])) for mode in ("shuffle", "repeat")),
         )
 
 

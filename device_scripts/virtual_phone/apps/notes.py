@@ -23,7 +23,7 @@ class Notes(App):
     glyph = "note"
     colour = (214, 142, 28)
     activities = (".MainActivity", ".EditActivity", ".ViewActivity")
-    tables = (NOTES,)
+    tables: tuple[str, ...] = (NOTES,)
     insertable: ClassVar[Mapping[str, TableShape]] = {NOTES: TableShape({"text": str})}
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from typing import ClassVar
 
-from device_scripts.virtual_phone.apps.base import App, Host, field_text
+from device_scripts.virtual_phone.apps.base import App, Host, TableShape, field_text
 from device_scripts.virtual_phone.apps.gadgets import GADGETS
-from device_scripts.virtual_phone.language import Own
+from device_scripts.virtual_phone.language import Own, say
 from device_scripts.virtual_phone.state import Activity, PhoneState, Table
 from device_scripts.virtual_phone.ui.material import Entry
 from device_scripts.virtual_phone.ui.widgets import Button, Dialog, Field, Grid, Label, Screen, Widget
 
 APPS_TABLE = "com.android.vending/apps"
+RATINGS = "com.android.vending/ratings"
+WISHES = "com.android.vending/wishes"
+_STARS = ("1", "2", "3", "4", "5")
 
 
 class Store(App):
@@ -22,10 +27,12 @@ class Store(App):
     glyph = "bag"
     colour = (90, 130, 50)
     activities = (".AssetBrowserActivity", ".DetailsActivity")
-    tables = (APPS_TABLE,)
+    tables = (APPS_TABLE, RATINGS, WISHES)
+    insertable: ClassVar[Mapping[str, TableShape]] = {WISHES: TableShape({"package": str})}
     offers = GADGETS
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
+        state.tables[RATINGS], state.tables[WISHES] = [], []
         state.orders["store"] = [app.package for app in rng.sample(GADGETS, len(GADGETS))]
 
     def screen(self, state: PhoneState, activity: Activity) -> Screen:
@@ -59,6 +66,13 @@ class Store(App):
                 host.install(package)
             case "open":
                 host.launch(package)
+            case "rate":
+                rated = [row for row in host.state.tables[RATINGS] if row["package"] != package]
+                host.state.tables[RATINGS] = [*rated, {"_id": len(rated) + 1, "package": package, "stars": int(name)}]
+            case "wish":
+                self.insert(host.state, WISHES, {"package": package})
+            case "unwish":
+                host.state.tables[WISHES] = [row for row in host.state.tables[WISHES] if row["package"] != package]
             case "uninstall":
                 activity.data["asked"] = "1"
             case "cancel":
@@ -75,6 +89,8 @@ class Store(App):
         return asked is not None or activity.data.pop("field:search", None) is not None
 
     def query(self, state: PhoneState, path: str) -> Table:
+        if path != APPS_TABLE:
+            return state.tables[path]
         return [
             {
                 "_id": number,
@@ -97,10 +113,15 @@ def _details(state: PhoneState, activity: Activity) -> Screen:
     app = _BY_PACKAGE.get(activity.data.get("package", ""))
     if app is None:
         return Screen("App", (Label("No longer there"),), up=True)
-    acts: Widget = Button("install", "Install")
+    wished = any(row["package"] == app.package for row in state.tables[WISHES])
+    wish = Button("unwish", "Off wishes") if wished else Button("wish", "Wish")
+    acts: tuple[Widget, ...] = (Grid(2, (Button("install", "Install"), wish)),)
     asked = None
     if _is_installed(state, app.package):
-        acts = Grid(2, (Button("open", "Open"), Button("uninstall", "Uninstall")))
+        stars = Grid(5, tuple(Button(f"rate:{number}", number, quiet=True) for number in _STARS))
+        given = next((row["stars"] for row in state.tables[RATINGS] if row["package"] == app.package), None)
+        said = Label("Rate it" if given is None else say(state, "Your rating: {stars}", stars=given))
+        acts = (Grid(2, (Button("open", "Open"), Button("uninstall", "Uninstall"))), said, stars)
         if "asked" in activity.data:
             asked = Dialog("Uninstall it?", (Button("cancel", "Keep"), Button("confirm", "Yes")))
-    return Screen("App", (Label(Own(app.label), large=True), Label(Own(app.about)), acts), asked, up=True)
+    return Screen("App", (Label(Own(app.label), large=True), Label(Own(app.about)), *acts), asked, up=True)

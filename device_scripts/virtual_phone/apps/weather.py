@@ -36,7 +36,7 @@ class Weather(App):
     colour = (54, 132, 200)
     activities = (".WeatherActivity", ".AddActivity", ".CityActivity")
     tables = (CITIES, SHOWN, FORECAST)
-    insertable: ClassVar[Mapping[str, TableShape]] = {CITIES: TableShape({"name": str})}
+    insertable: ClassVar[Mapping[str, TableShape]] = {CITIES: TableShape({"name": str}, {"alert": int})}
 
     def defaults(self, state: PhoneState, rng: random.Random) -> None:
         state.tables[CITIES] = [
@@ -85,6 +85,11 @@ class Weather(App):
                 host.leave()
             case "unit":
                 state.settings[UNIT[0]][UNIT[1]] = "celsius" if _is_fahrenheit(state) else "fahrenheit"
+            case "first":
+                state.tables[CITIES].sort(key=lambda row: row["name"] != activity.data.get("city"))
+            case "alert":
+                row = _city(state, activity.data.get("city", ""))
+                row["alert"] = 0 if row.get("alert") else 1
             case "remove":
                 activity.data["asked"] = "1"
             case "cancel":
@@ -112,6 +117,11 @@ class Weather(App):
             activity = front_activity(state, self.package)
             return [{"_id": 1, "name": activity.data["city"]}] if activity and "city" in activity.data else []
         return state.tables[path]
+
+
+def _city(state: PhoneState, name: str) -> dict[str, object]:
+    """Return a listed city; an empty one for a page whose city is not listed."""
+    return next((row for row in state.tables[CITIES] if row["name"] == name), {})
 
 
 def _switch(state: PhoneState) -> Entry:
@@ -159,4 +169,5 @@ def _page(state: PhoneState, city: str) -> tuple[Widget, ...]:
     today = days[0][1]
     lines = tuple(Label(_line(state, day, about)) for day, about in days)
     head = Label(Own(f"{say(state, str(today['sky']))}, {_degrees(state, today['high_c'])}"), large=True)
-    return (head, *lines, Button("remove", "Remove city"))
+    alert = Entry("alert", "Rain alert", checked=bool(_city(state, city).get("alert")))
+    return (head, *lines, Button("remove", "Remove city"), alert, Button("first", "Make first"))

@@ -34,6 +34,7 @@ class WebBrowser(App):
     glyph = browser.Browser.glyph
     colour = browser.Browser.colour
     activities = browser.Browser.activities
+    in_the_phones_words = False
 
     tables = (TABS, HISTORY, CART, COOKIES, ORDERS, PRODUCTS, LISTING)
     insertable: ClassVar[Mapping[str, TableShape]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import cast
 from urllib.parse import quote, urlsplit
 
 from device_scripts.virtual_phone.sites.base import CartLine, Visit
@@ -81,7 +80,7 @@ def visit(state: PhoneState, url: str) -> None:
     """Go to an address in the open tab; what could be gone forward to is lost."""
     row = _open(state)
     urls = [*_urls(row)[: _at(row) + 1], url][-_MAX_STEPS:]
-    row.update(urls=urls, at=len(urls) - 1)
+    row.update(urls="\n".join(urls), at=len(urls) - 1)
     history = state.tables[HISTORY]
     _add(history, {"url": url, "visited_ms": state.clock_ms})
     del history[:-_MAX_VISITS]
@@ -168,7 +167,7 @@ def _add(rows: Table, values: Row) -> None:
 def _open_tab(state: PhoneState) -> None:
     for row in state.tables[TABS]:
         row["active"] = 0
-    _add(state.tables[TABS], {"active": 1, "urls": [HOME], "at": 0})
+    _add(state.tables[TABS], {"active": 1, "urls": HOME, "at": 0})
 
 
 def _open(state: PhoneState) -> Row:
@@ -176,7 +175,7 @@ def _open(state: PhoneState) -> Row:
 
 
 def _urls(row: Row) -> list[str]:
-    return cast("list[str]", row["urls"])
+    return str(row["urls"]).split("\n")
 
 
 def _at(row: Row) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -50,6 +51,11 @@ def script(folder: Path, *lines: str) -> str:
         (("--device", "x", "--quantization", "int3"), "expected one of nf4, int8, none"),
         (("--device", "x", "--grammar", "xml"), "expected one of auto-ui, json, agentcpm"),
         (("--device", "x", "--suite", "phone"), "expected one of basics, cards, general"),
+        (("--device", "x", "--evaluate-split", "held"), "expected one of train, unseen-instances"),
+        (
+            ("--device", "x", "--evaluate-goals", "1", "--evaluate-split", "unseen-apps"),
+            "Got the split unseen-apps for the suite basics",
+        ),
         (("--device", "x", "--temperature", "-1"), "--temperature"),
         (("--device", "x", "--episodes", "many"), "--episodes"),
         (("--device", "x", "--tasks", "none.json"), "none.json"),
@@ -114,6 +120,20 @@ def test_a_run_writes_records_screens_and_a_summary(
             assert hashlib.sha256(png).hexdigest() == step["screen"]
     summary = json.loads((tmp_path / "out/summary.json").read_text())
     assert (summary["before"]["rate"], summary["explore"]["successes"], summary["after"]["rate"]) == (1.0, 2, 1.0)
+
+
+def test_success_is_told_by_split(
+    run_cli: RunCli, adb_server: Any, virtual_phone: Callable[..., Any], tmp_path: Path
+) -> None:
+    code, out, err = run_cli(
+        *phone_args(adb_server, virtual_phone(apps="full")),
+        *("--policy", script(tmp_path, DONE), "--suite", "general", "--episodes", "0", "--evaluate-goals", "2"),
+        *("--evaluate-split", "unseen-apps", "--evaluate-split", "unseen-instances", "--summary", "summary.json"),
+    )
+    assert (code, err) == (0, "")
+    by_split = json.loads((tmp_path / "summary.json").read_text())["before"]["by_split"]
+    assert by_split == {"unseen-instances": [0, 2], "unseen-apps": [0, 2]}
+    assert re.search(r"unseen-apps\s+│\s+0/2\s+│\s+-\s+│\s+0/2", out), out
 
 
 def test_a_tuner_that_is_away_leaves_the_episodes_in_the_spool(

@@ -17,7 +17,7 @@ def run(
     script: tuple[str, ...] = (PRESS, DONE),
     device: FakeDevice | None = None,
     stop_after: int | None = None,
-    held: int = 1,
+    evaluated: int = 1,
 ) -> tuple[RunResult, list[Trajectory]]:
     seen: list[Trajectory] = []
     template = FakeTemplate()
@@ -26,7 +26,7 @@ def run(
         ScriptedPolicy(script),
         grammar_named("json"),
         lambda rng: rng.choice(template.instances("train")),
-        template.instances("held")[:held],
+        template.instances("unseen-instances")[:evaluated],
         config,
         Hooks(on_episode=seen.append, should_stop=lambda: stop_after is not None and len(seen) >= stop_after),
     )
@@ -45,7 +45,7 @@ def test_evaluation_comes_before_and_after_with_same_goals_and_seeds_and_is_gree
 
 def test_the_seed_decides_the_goals_and_seeds_explored() -> None:
     def explored(seed: int) -> list[tuple[str, int]]:
-        return [(one.goal, one.seed) for one in run(RunConfig("r", seed=seed, episodes=4), held=0)[1]]
+        return [(one.goal, one.seed) for one in run(RunConfig("r", seed=seed, episodes=4), evaluated=0)[1]]
 
     assert explored(1) == explored(1)
     assert explored(1) != explored(2)
@@ -63,14 +63,14 @@ def test_a_stop_ends_the_run_without_the_last_evaluation() -> None:
 
 def test_voids_count_as_neither_and_too_many_in_a_row_end_the_run() -> None:
     device = FakeDevice(fails_at_action=0)
-    result, seen = run(RunConfig("r", episodes=50, max_voids_in_a_row=3), (PRESS,), device, held=0)
+    result, seen = run(RunConfig("r", episodes=50, max_voids_in_a_row=3), (PRESS,), device, evaluated=0)
     assert len(seen) == 3
     assert (result.explore.voids, result.explore.rate) == (3, None)
     assert "3 episodes in a row were void" in result.stopped
 
 
 def test_rate_is_successes_over_judged_episodes() -> None:
-    result, _ = run(RunConfig("r", episodes=4), script=(DONE, PRESS, DONE), held=0)
+    result, _ = run(RunConfig("r", episodes=4), script=(DONE, PRESS, DONE), evaluated=0)
     # DONE alone fails; from then on the device has acted: PRESS DONE, DONE and PRESS DONE all win
     assert (result.explore.successes, result.explore.failures, result.explore.rate) == (3, 1, 0.75)
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent_runtime.errors import UsageError
-from agent_runtime.tasks import held_tasks, sample_task, suite_named, tasks_from_file
-from agent_runtime.tasks.base import held_values
+from agent_runtime.tasks import sample_task, suite_named, tasks_from_file, unseen_tasks
 from agent_runtime.tasks.suites import SUITES, VIRTUAL_PHONE_SUITES, require_fit
 from tests.fakes import FakeDevice, FakeTemplate
 
@@ -28,7 +27,7 @@ def test_the_basics_suite_is_what_it_says() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["cards", "general", "injected", "settings", "webshop"])
+@pytest.mark.parametrize("name", sorted(VIRTUAL_PHONE_SUITES))
 def test_a_suite_that_clears_apps_is_refused_but_for_a_virtual_phone(name: str) -> None:
     with pytest.raises(UsageError, match=f"the suite {name} for fake-1, expected a virtual phone"):
         require_fit(name, FakeDevice())  # says nothing of its product
@@ -45,53 +44,36 @@ def test_the_basics_suite_asks_nothing_of_the_device() -> None:
 
 
 def test_an_unknown_suite_is_refused() -> None:
-    with pytest.raises(UsageError, match="expected one of basics, cards, general, settings"):
+    with pytest.raises(UsageError, match="expected one of basics, cards, general, injected, multi-app"):
         suite_named("phone")
-
-
-@pytest.mark.parametrize(
-    "template",
-    [*SUITE, *suite_named("general"), *suite_named("settings"), *suite_named("webshop")],
-    ids=lambda template: template.name,
-)
-def test_splits_are_disjoint_by_parameter_value_and_whole(template: FakeTemplate) -> None:
-    train, held = template.instances("train"), template.instances("held")
-    combinations = 1
-    for values in template.param_space.values():
-        combinations *= len(values)
-    assert len(train) + len(held) == combinations
-    if template.split_param is not None:
-        key = template.split_param
-        assert not {task.params[key] for task in train} & {task.params[key] for task in held}
-        assert held
-        assert train
-
-
-def test_a_quarter_is_held_and_it_is_always_the_same_one() -> None:
-    values = tuple(f"v{number}" for number in range(16))
-    assert len(held_values("t", values)) == 4
-    assert held_values("t", values) == held_values("t", tuple(reversed(values)))
 
 
 def test_sampling_is_decided_by_the_seed_and_stays_in_its_split() -> None:
     first = [sample_task(SUITE, "train", random.Random(7)).goal for _ in range(3)]
     assert first == [sample_task(SUITE, "train", random.Random(7)).goal for _ in range(3)]
-    held = {task.goal for template in SUITE for task in template.instances("held")}
+    held = {task.goal for template in SUITE for task in template.instances("unseen-instances")}
     rng = random.Random(1)
     assert not {sample_task(SUITE, "train", rng).goal for _ in range(200)} & held
-    assert {sample_task(SUITE, "held", rng).goal for _ in range(50)} <= held
+    assert {sample_task(SUITE, "unseen-instances", rng).goal for _ in range(50)} <= held
 
 
-def test_held_tasks_are_the_same_for_a_seed_spread_and_distinct_while_they_last() -> None:
-    goals = [task.goal for task in held_tasks(SUITE, 14, seed=3)]
-    assert goals == [task.goal for task in held_tasks(SUITE, 14, seed=3)]
+def test_unseen_tasks_are_the_same_for_a_seed_spread_and_distinct_while_they_last() -> None:
+    goals = [task.goal for task in unseen_tasks(SUITE, ["unseen-instances"], 14, seed=3)]
+    assert goals == [task.goal for task in unseen_tasks(SUITE, ["unseen-instances"], 14, seed=3)]
     assert len(set(goals)) == 14
-    assert len({task.name for task in held_tasks(SUITE, 7, seed=3)}) == 7  # all but the stopwatch, which has none
-    assert held_tasks(SUITE, 0, seed=3) == []
+    few = unseen_tasks(SUITE, ["unseen-instances"], 7, seed=3)
+    assert len({task.name for task in few}) == 7  # all but the stopwatch, which has none
+    assert unseen_tasks(SUITE, ["unseen-instances"], 0, seed=3) == []
+
+
+def test_unseen_tasks_are_as_many_of_each_split_and_none_of_an_empty_one() -> None:
+    drawn = unseen_tasks(suite_named("general"), ["unseen-templates", "unseen-apps"], 5, seed=1)
+    assert [task.split for task in drawn] == ["unseen-templates"] * 5 + ["unseen-apps"] * 5
+    assert unseen_tasks(SUITE, ["unseen-apps"], 5, seed=1) == []
 
 
 def test_more_tasks_than_there_are_repeat() -> None:
-    assert len(held_tasks([FakeTemplate()], 5, seed=0)) == 5
+    assert len(unseen_tasks([FakeTemplate()], ["unseen-instances"], 5, seed=0)) == 5
 
 
 def test_a_task_file_gives_its_tasks(tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
-"""How the oracle plays the four card games: it reads the cards on the screen and taps. Holds no tests."""
+"""Plans for the four card games: they read the cards on the screen, work out what to do and tap."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import permutations
 
 from agent_runtime.actions import Action
-from tests.phone_plans import NEXT_PAGE, Hands, Params
+from agent_runtime.errors import PolicyError
+from agent_runtime.tasks.base import Params
+from device_scripts.oracle.hands import Hands
+from device_scripts.oracle.steps import Plan, Step, paged_to
 
 _CARD = re.compile(r"(\w+) of \w+s")
 _VALUES = {"ace": 1, "jack": 10, "queen": 10, "king": 10}
@@ -62,14 +65,7 @@ def sticks(mine: Sequence[int], dealer: int) -> bool:
     return total >= 17 or (total >= 13 and 2 <= dealer <= 6) or (total == 12 and 4 <= dealer <= 6)
 
 
-def _open(hands: Hands, app: str) -> Iterator[Action]:
-    while app not in hands.labels():
-        yield NEXT_PAGE
-    yield hands.tap(app)
-
-
-def _number_line(hands: Hands, params: Params) -> Iterator[Action]:
-    yield from _open(hands, "NumberLine")
+def _number_line(hands: Hands, words: Params) -> Iterator[Action]:
     while "New game" not in (shown := hands.labels()):
         target, current = (
             int(label.rpartition(" ")[2]) for label in shown if label.startswith(("Target: ", "Current: "))
@@ -77,28 +73,29 @@ def _number_line(hands: Hands, params: Params) -> Iterator[Action]:
         yield hands.tap("Right" if current < target else "Left")
 
 
-def _formula(app: str, target: int, signs: str) -> Callable[[Hands, Params], Iterator[Action]]:
-    def plan(hands: Hands, params: Params) -> Iterator[Action]:
-        yield from _open(hands, app)
+def _formula(target: int, signs: str) -> Step:
+    def step(hands: Hands, words: Params) -> Iterator[Action]:
         numbers = [value for label in hands.labels() if (value := card_value(label)) is not None]
         tokens = solution(numbers, target, signs)
-        assert tokens is not None, f"{numbers} do not make {target}"
+        if tokens is None:
+            raise PolicyError(f"Got the cards {numbers}, expected some that make {target}: deal another game.")
         yield from hands.taps(*tokens, "=")
 
-    return plan
+    return step
 
 
-def _blackjack(hands: Hands, params: Params) -> Iterator[Action]:
-    yield from _open(hands, "Blackjack")
+def _blackjack(hands: Hands, words: Params) -> Iterator[Action]:
     while "New game" not in (shown := hands.labels()):
         at = shown.index("Player")
         dealer, mine = ([v for label in part if (v := card_value(label))] for part in (shown[:at], shown[at:]))
         yield hands.tap("Stick" if sticks(mine, dealer[0]) else "Hit")
 
 
-CARD_PLANS: dict[str, Callable[[Hands, Params], Iterator[Action]]] = {
-    "cards/numberline": _number_line,
-    "cards/ezpoints": _formula("EZPoints", 12, "+*"),
-    "cards/points24": _formula("Points24", 24, "+-*/"),
-    "cards/blackjack": _blackjack,
+CARD_PLANS: dict[str, Plan] = {
+    "cards/numberline": [paged_to("NumberLine"), _number_line],
+    "cards/ezpoints": [paged_to("EZPoints"), _formula(12, "+*")],
+    "cards/points24": [paged_to("Points24"), _formula(24, "+-*/")],
+    "cards/blackjack": [paged_to("Blackjack"), _blackjack],
 }
+GAMES_OF_CHANCE = frozenset(("cards/blackjack",))
+"""Templates whose tasks the best plan does not always solve."""

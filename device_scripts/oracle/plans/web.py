@@ -1,17 +1,18 @@
-"""Solves the web shopping suite's tasks by reading `uiautomator dump`, touching, typing and swiping. Holds no tests."""
+"""Plans for the suite ``webshop``: searching, choosing, filling carts; what counts is read off the pages."""
 
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from agent_runtime.actions import Action, Finish, Key, PressKey, Swipe, Tap, TypeText
+from agent_runtime.actions import Action, Key, PressKey, Swipe, TypeText
+from agent_runtime.errors import PolicyError
+from agent_runtime.tasks.base import Params
 from agent_runtime.tasks.web import SITES
-from tests.oracle import Oracle
+from agent_runtime.tasks.webshop import WEBSHOP_TEMPLATES
+from device_scripts.oracle.hands import Element, Hands
+from device_scripts.oracle.steps import Plan, Step, app
 
-_BOUNDS = re.compile(r"\[(\d+),(\d+)\]\[(\d+),(\d+)\]")
 _PRICE = re.compile(r"\$\d+\.\d\d")
 _MAX_SWIPES = 8
 _UP = Swipe(0.5, 0.7, 0.5, 0.4)
@@ -20,62 +21,50 @@ _CARTS = dict(zip(SITES, ("Cart", "Basket", "Bag", "Cart", "Cart"), strict=True)
 _ADD = dict(zip(SITES, ("cart", "basket", "bag", "cart", "cart"), strict=True))
 
 
-@dataclass(frozen=True)
-class Part:
-    """Something on the screen: what it says, whether it can be pressed, and its sides in pixels."""
-
-    label: str
-    kind: str
-    is_pressable: bool
-    bounds: tuple[int, int, int, int]
-
-    def holds(self, other: Part) -> bool:
-        (left, top, right, bottom), (left2, top2, right2, bottom2) = self.bounds, other.bounds
-        return left <= left2 and top <= top2 and right2 <= right and bottom2 <= bottom
-
-
-def _is_card(part: Part) -> bool:
+def _is_card(part: Element) -> bool:
     return part.is_pressable and part.kind == "View" and bool(part.label)
 
 
-class WebOracle(Oracle):
+class Shopper:
     """Knows the shops' pages as a customer does; what is first, cheapest or costs how much it reads off the screen."""
 
-    def _actions(self, name: str, params: dict[str, str]) -> Iterator[Action]:
+    def __init__(self, hands: Hands) -> None:
+        self.hands = hands
+
+    def follow(self, name: str, params: Params) -> Iterator[Action]:
+        """Do the task of that name in the browser, which is open."""
         suite, _, what = name.partition("/")
-        yield self.tap("Browser")
         if suite == "web":
             yield from self._web(what, params)
         elif what == "compare":
             yield from self._compare(params)
         elif what == "cookies":
             yield from self._go("hobnook.example")
-            yield from self._press("Reject all")
+            yield from self.press("Reject all")
         elif what in ("remove", "empty"):
             yield from self._go(params["site"])
-            yield from self._press(_CARTS[params["site"]])
+            yield from self.press(_CARTS[params["site"]])
             yield from self._take_out(params["item"], "all" if what == "empty" else "one")
         else:
             yield from self._go(params["site"])
             yield from self._search(params["site"], params.get("product") or params["item"])
             yield from self._in_shop(what, params)
-        yield Finish(True)
 
-    def _web(self, what: str, params: dict[str, str]) -> Iterator[Action]:
+    def _web(self, what: str, params: Params) -> Iterator[Action]:
         match what:
             case "go":
                 yield from self._go(params["site"])
             case "new-tab":
-                yield from self._press("1")
-                yield from self._press("New tab")
+                yield from self.press("1")
+                yield from self.press("New tab")
                 yield from self._go(params["site"])
             case _:
                 yield from self._go(params["product"])
         if what == "follow":
             shop = params["site"].partition(".")[0].capitalize()
-            yield from self._press(f"{params['product'].capitalize()} at {shop}")
+            yield from self.press(f"{params['product'].capitalize()} at {shop}")
 
-    def _in_shop(self, what: str, params: dict[str, str]) -> Iterator[Action]:
+    def _in_shop(self, what: str, params: Params) -> Iterator[Action]:
         site, item = params["site"], params.get("item", "")
         match what:
             case "search":
@@ -85,27 +74,26 @@ class WebOracle(Oracle):
             case "best-rated":
                 yield from self._sort(site, "Best rated", "Best rated")
             case "filter":
-                yield from self._press("4 stars and up")
+                yield from self.press("4 stars and up")
             case "next-page":
-                yield from self._press("Next page")
+                yield from self.press("Next page")
         if what in ("open-first", "add-first", "cheapest", "best-rated"):
-            yield from self._open_first()
+            yield from self.open_first()
         if item:
             yield from self._open(item)
         if what in ("add-first", "add-item", "add-two", "check-out"):
             yield from self._add(site)
         if what in ("add-two", "check-out"):
-            yield from self._press(f"Go to {_ADD[site]}")
-            yield from self._press("+" if what == "add-two" else "Check out")
+            yield from self.press(f"Go to {_ADD[site]}")
+            yield from self.press("+" if what == "add-two" else "Check out")
         if what == "price":
             price = self._prices(item)[0]
             yield PressKey(Key.HOME)
-            yield self.tap("Notes")
-            yield self.tap("New")
+            yield from self.hands.taps("Notes", "New")
             yield TypeText(price)
-            yield self.tap("Save")
+            yield self.hands.tap("Save")
 
-    def _compare(self, params: dict[str, str]) -> Iterator[Action]:
+    def _compare(self, params: Params) -> Iterator[Action]:
         shops, prices = params["shops"].split(" or "), []
         for shop in shops:
             yield from self._go(shop)
@@ -121,40 +109,40 @@ class WebOracle(Oracle):
         yield from self._add(shops[0] if back else shops[1])
 
     def _go(self, where: str) -> Iterator[Action]:
-        yield self._touch(self._parts()[self._index_of_address()])
+        yield self.hands.touch(self.hands.elements()[self._index_of_address()])
         yield TypeText(where)
         yield PressKey(Key.ENTER)
 
     def _search(self, site: str, words: str) -> Iterator[Action]:
         if site == "hobnook.example":
-            yield from self._press("Find")
-        yield from self._press(_FIELDS[site])
+            yield from self.press("Find")
+        yield from self.press(_FIELDS[site])
         yield TypeText(words)
         yield PressKey(Key.ENTER)
-        if any(part.label == "No thanks" for part in self._parts()):
-            yield from self._press("No thanks")
+        if any(part.label == "No thanks" for part in self.hands.elements()):
+            yield from self.press("No thanks")
 
     def _sort(self, site: str, link: str, choice: str) -> Iterator[Action]:
         if site == "quibmart.example":
-            yield from self._press(link)
+            yield from self.press(link)
             return
-        yield from self._press("Sort: Best match")
-        yield from self._press(choice)
+        yield from self.press("Sort: Best match")
+        yield from self.press(choice)
 
     def _add(self, site: str) -> Iterator[Action]:
-        if any(part.label == "Close" for part in self._parts()):
-            yield from self._press("Close")
-        yield from self._press(f"Add to {_ADD[site]}")
+        if any(part.label == "Close" for part in self.hands.elements()):
+            yield from self.press("Close")
+        yield from self.press(f"Add to {_ADD[site]}")
 
     def _take_out(self, item: str, how_many: str) -> Iterator[Action]:
         while True:
-            parts = self._parts()
+            parts = self.hands.elements()
             rows = [part for part in parts if part.kind == "View" and not part.is_pressable and not part.label]
             mine = [row for row in rows if any(row.holds(part) and part.label == item for part in parts)]
             buttons = [part for part in parts if part.label == "Remove"]
             chosen = [part for part in buttons if how_many == "all" or any(row.holds(part) for row in mine)]
             if chosen:
-                yield self._touch(chosen[0])
+                yield self.hands.touch(chosen[0])
                 if how_many == "one":
                     return
             elif any("is empty" in part.label for part in parts):
@@ -162,74 +150,63 @@ class WebOracle(Oracle):
             else:
                 yield _UP
 
-    def _open_first(self) -> Iterator[Action]:
+    def open_first(self) -> Iterator[Action]:
         """Open the first card that does not say it is sponsored; what it said stays known when it is scrolled off."""
         sponsored: set[str] = set()
         for _ in range(_MAX_SWIPES):
-            parts = self._parts()
+            parts = self.hands.elements()
             cards = [part for part in parts if _is_card(part)]
             paid = [part for part in parts if part.label == "Sponsored"]
             sponsored |= {card.label for card in cards if any(card.holds(part) for part in paid)}
             true = [card for card in cards if card.label not in sponsored]
             if true and self._shows_price(true[0], parts):
-                yield self._touch(true[0])
+                yield self.hands.touch(true[0])
                 return
             yield _UP
-        raise AssertionError(f"no entry among {[part.label for part in self._parts()]}")
+        raise PolicyError("Got no entry that is not sponsored, expected one: correct the plan.")
 
     def _open(self, item: str) -> Iterator[Action]:
         for _ in range(_MAX_SWIPES):
-            found = [part for part in self._parts() if _is_card(part) and part.label == item]
+            found = [part for part in self.hands.elements() if _is_card(part) and part.label == item]
             if found:
-                yield self._touch(found[0])
+                yield self.hands.touch(found[0])
                 return
             yield _UP
-        raise AssertionError(f"no {item} among {[part.label for part in self._parts()]}")
+        raise PolicyError(f"Got no {item} on the page, expected it: correct the plan.")
 
-    def _shows_price(self, card: Part, parts: list[Part]) -> bool:
+    def _shows_price(self, card: Element, parts: list[Element]) -> bool:
         """Whether enough of a card shows to tell that it is not a sponsored one."""
         return any(card.holds(part) and _PRICE.fullmatch(part.label) for part in parts)
 
     def _prices(self, item: str) -> list[str]:
         """Return the prices in the card of a product, or on its page where there is no card."""
-        parts = self._parts()
+        parts = self.hands.elements()
         cards = [part for part in parts if _is_card(part)]
         prices = [part for part in parts if _PRICE.fullmatch(part.label)]
         if not cards:
             return [price.label for price in prices]
         return [price.label for price in prices if any(card.label == item and card.holds(price) for card in cards)]
 
-    def _press(self, label: str) -> Iterator[Action]:
+    def press(self, label: str) -> Iterator[Action]:
         """Tap on what says this, alone or with a number after it, swiping up first while it does not show."""
         wanted = re.compile(rf"{re.escape(label)}( \(?\d+\)?)?")
         for _ in range(_MAX_SWIPES):
-            found = [part for part in self._parts() if part.is_pressable and wanted.fullmatch(part.label)]
+            found = [part for part in self.hands.elements() if part.is_pressable and wanted.fullmatch(part.label)]
             if found:
-                yield self._touch(found[-1])
+                yield self.hands.touch(found[-1])
                 return
             yield _UP
-        raise AssertionError(f"{label} is not among {[part.label for part in self._parts()]}")
-
-    def _touch(self, part: Part) -> Tap:
-        width_px, height_px = self._device.screen_size_px()
-        left, top, right, bottom = part.bounds
-        return Tap((left + right) / 2 / width_px, (top + bottom) / 2 / height_px)
+        raise PolicyError(f"Got no {label} on the page, expected it: correct the plan.")
 
     def _index_of_address(self) -> int:
-        parts = self._parts()
+        parts = self.hands.elements()
         fields = [number for number, part in enumerate(parts) if part.kind == "EditText"]
         return min(fields, key=lambda number: parts[number].bounds[1])
 
-    def _parts(self) -> list[Part]:
-        path = "/sdcard/oracle.xml"
-        self._device.shell(["rm", "-f", path])
-        self._device.shell(["uiautomator", "dump", path])
-        parts = []
-        for node in ET.fromstring(self._device.shell(["cat", path]).stdout).iter("node"):
-            bounds = _BOUNDS.fullmatch(node.get("bounds", ""))
-            assert bounds is not None, ET.tostring(node)
-            left, top, right, bottom = (int(number) for number in bounds.groups())
-            label = node.get("text") or node.get("content-desc") or ""
-            kind = node.get("class", "").rpartition(".")[2]
-            parts.append(Part(label, kind, node.get("clickable") == "true", (left, top, right, bottom)))
-        return parts
+
+def shopping(name: str, shopper: type[Shopper] = Shopper) -> Step:
+    """Do the task of that name in the open browser, the way of that shopper."""
+    return lambda hands, words: shopper(hands).follow(name, words)
+
+
+WEB_PLANS: dict[str, Plan] = {one.name: [app("Browser"), shopping(one.name)] for one in WEBSHOP_TEMPLATES}
