@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent_runtime.actions import Action, Finish, grammar_named
+from agent_runtime.actions import Action, Finish, Swipe, grammar_named
 from agent_runtime.devices import Device
 from agent_runtime.errors import PolicyError
 from agent_runtime.policy.scripted import ScriptedPolicy
 from agent_runtime.tasks import Task
+from agent_runtime.tasks.injected import NOTIFICATION, PARAM, POP_UP
 from agent_runtime.trajectory import NO_ADAPTER_DIGEST, Decision
 from device_scripts.oracle.hands import Hands
 from device_scripts.oracle.plans import PLANS
 from device_scripts.oracle.steps import Plan, follow
 
+LATER = "Later"
+BANNER_AWAY = Swipe(0.5, 0.13, 0.5, 0.01)
+"""A notification's banner lies in a window of the system's, which no dump of the app's shows."""
 _GRAMMAR = grammar_named("json")
 
 
@@ -42,5 +46,10 @@ class OraclePolicy(ScriptedPolicy):
 
 
 def _actions(plan: Plan, device: Device, task: Task) -> Iterator[Action]:
-    yield from follow(plan, Hands(device), dict(task.template.words(task.params)))
+    hands = Hands(device)
+    if task.params.get(PARAM) == POP_UP:
+        yield hands.tap(LATER)
+    elif task.params.get(PARAM) == NOTIFICATION:
+        yield BANNER_AWAY
+    yield from follow(plan, hands, dict(task.template.words(task.params)))
     yield Finish(True)
