@@ -5,15 +5,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from tuner.config import LearnerConfig, NullToken, Objective
+from tuner.config import LearnerConfig, NullToken, Objective, WeightSource
 
-Weights = Literal["none", "uniform", "scm", "parser", "released"]
+Weights = Literal["none", "uniform", "scm", "parser", "valid", "released"]
 Labels = Literal["fields", "type"]
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way to learn; everything that no arm changes is in ``Scale``."""
+    """One way to learn; everything that no arm changes is in ``Scale``.
+
+    ``weights`` "valid" is the parser's weights counting only swaps that give another action that can be done.
+    """
 
     objective: Objective
     weights: Weights
@@ -39,14 +42,15 @@ class Arm:
 class Scale:
     """How large a run is; the same for every arm."""
 
-    updates: int = 20
+    updates: int = 24
     episodes_per_update: int = 40
     optimizer_steps: int = 6
     batch_size: int = 48
     learning_rate: float = 5e-4
+    ppo_learning_rate: float = 2e-4
     curve_every: int = 2
     curve_episodes: int = 40
-    final_episodes: int = 80
+    final_episodes: int = 60
     replay_episodes: int = 320
     failure_share: float = 0.25
     scm_utterances: int = 128
@@ -100,18 +104,19 @@ class RunSpec:
 def learner_config(spec: RunSpec) -> LearnerConfig:
     """Return the tuner's own settings for a run: what is not named here is as shipped."""
     arm, scale = spec.arm, spec.scale
-    causal = arm.weights in ("scm", "parser", "released")
+    sources: dict[Weights, WeightSource] = {"parser": "parser", "valid": "parser", "released": "released"}
+    causal = arm.weights in ("scm", "parser", "valid", "released")
     return LearnerConfig(
         state=Path(),
         model=Path(),
         base_model_digest="",
         objective=arm.objective,
         entropy="causal" if causal else "uniform" if arm.weights == "uniform" else "none",
-        weight_source=arm.weights if arm.weights in ("scm", "parser", "released") else "scm",
+        weight_source=sources.get(arm.weights, "scm"),
         entropy_alpha=arm.alpha,
         scm_window=arm.window,
         scm_null=arm.null,
-        learning_rate=scale.learning_rate,
+        learning_rate=scale.ppo_learning_rate if arm.objective == "ppo" else scale.learning_rate,
         batch_size=scale.batch_size,
         optimizer_steps_per_update=scale.optimizer_steps,
         trajectories_per_update=scale.episodes_per_update,

@@ -11,6 +11,7 @@ from agent_runtime.actions import Malformed
 from benchmarks.learning_study.answers import GRAMMAR
 from benchmarks.learning_study.arms import Recipe
 from benchmarks.learning_study.demonstrations import Demonstration
+from benchmarks.learning_study.demonstrator import SEED_HABITS, Habits
 from benchmarks.learning_study.learner import first_action_model
 from benchmarks.learning_study.policy import Policy
 from benchmarks.learning_study.pretraining import build_vocabulary, train
@@ -37,7 +38,7 @@ def make_stem(folder: Path, recipe: Recipe) -> None:
     vocabulary = build_vocabulary(recipe)
     torch.manual_seed(0)
     policy = Policy(len(vocabulary))
-    taught = train(policy, 0, recipe.stem_steps, recipe.stem_rate, recipe, vocabulary)
+    taught = train(policy, 0, recipe.stem_steps, recipe.stem_rate, Habits(), recipe, vocabulary)
     path.with_suffix(".json").write_text(json.dumps({"pieces": vocabulary.pieces, "loss_nats": taught.loss_nats}))
     _save(policy.state_dict(), path)
 
@@ -50,7 +51,7 @@ def make_base(folder: Path, seed: int, recipe: Recipe) -> None:
     vocabulary = _vocabulary(folder, recipe)
     policy = Policy(len(vocabulary))
     policy.load_state_dict(load_file(folder / f"{recipe.kind}.safetensors"))
-    taught = train(policy, 1 + seed, recipe.seed_steps, recipe.seed_rate, recipe, vocabulary)
+    taught = train(policy, 1 + seed, recipe.seed_steps, recipe.seed_rate, SEED_HABITS, recipe, vocabulary)
     answers = [_labelled(demonstration, vocabulary) for demonstration in taught.shown]
     model = first_action_model(vocabulary, answers, seed, recipe)
     tensors = {f"policy/{name}": tensor for name, tensor in policy.state_dict().items()}

@@ -41,6 +41,22 @@ class Habits:
     hit_for_stick: float = 0.8
 
 
+SEED_HABITS = Habits(
+    wrong_page=0.8,
+    neighbour_switch=0.85,
+    neighbour_alarm=0.9,
+    back_for_save=0.9,
+    wrong_way=0.75,
+    plus_for_times=0.85,
+    equals_for_plus=0.85,
+    neighbour_note=0.8,
+    keep_for_yes=0.8,
+    cart_for_enter=0.8,
+    hit_for_stick=0.6,
+)
+"""What each seed's own demonstrations have: weaker than the stem's, which left some steps too rare to be found at all."""
+
+
 def choose(scene: Scene, name: str, params: Params, habits: Habits, rng: random.Random) -> Choice:
     """Return the demonstrator's next step: the right one, or a habit's."""
     right = _game_choice(scene, name) if name.startswith("cards/") else right_choice(scene.view, name, params)

@@ -102,7 +102,7 @@ class Learner:
         null_id = vocabulary.pad_id if spec.arm.null == "pad" else None
         self._trainer = ActionModelTrainer(action_model, self._rehearsal, self.config.max_grad_norm, null_id)
         self.scm = scm_weights(action_model, self.config, vocabulary)
-        self.parser = ParserWeights(GRAMMAR, vocabulary.decode)
+        self.parser = ParserWeights(GRAMMAR, vocabulary.decode, valid_only=spec.arm.weights == "valid")
         self._weights = CausalWeights(self.scm, self.parser, self.config.bonus_weights)
         self._thoughts = lru_cache(16384)(lambda ids: thought_mask(ids, vocabulary.decode, "json"))
         self._loss = PolicyLoss(self.config, self._thoughts)

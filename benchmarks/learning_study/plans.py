@@ -9,9 +9,9 @@ from tuner.config import Objective
 
 Stage = Literal["pilot", "headline", "ablations", "full", "smoke"]
 STAGES: tuple[Stage, ...] = ("pilot", "headline", "ablations", "full", "smoke")
-ENTROPIES: tuple[Weights, ...] = ("uniform", "scm", "parser")
+ENTROPIES: tuple[Weights, ...] = ("uniform", "scm", "parser", "valid")
 OBJECTIVES: tuple[Objective, ...] = ("awr", "ppo")
-ALPHAS = (0.01, 0.03, 0.1)
+ALPHAS = (0.003, 0.01, 0.03)
 """The same small grid for every arm, tried on the pilot's seeds alone."""
 PILOT_SEEDS = (100, 101)
 HEADLINE_SEEDS = tuple(range(12))
@@ -39,7 +39,7 @@ def specs_of(stage: Stage) -> list[RunSpec]:
             named = _crossed(named_arms(), ABLATION_SEEDS, STANDARD, Recipe(names_choice=True))
             return _crossed(ablation_arms(), ABLATION_SEEDS, STANDARD) + named
         case "full":
-            return _crossed(_grid((0.003, *ALPHAS, 0.3)), FULL_SEEDS, LARGE)
+            return _crossed(_grid((0.001, *ALPHAS, 0.1)), FULL_SEEDS, LARGE)
         case "smoke":
             return _crossed([Arm("awr", "scm", 0.03), Arm("ppo", "none")], (0,), TINY, TINY_RECIPE)
 

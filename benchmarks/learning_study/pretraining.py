@@ -45,10 +45,16 @@ def build_vocabulary(recipe: Recipe) -> Vocabulary:
 
 
 def train(
-    policy: Policy, seed: int, steps: int, learning_rate: float, recipe: Recipe, vocabulary: Vocabulary
+    policy: Policy,
+    seed: int,
+    steps: int,
+    learning_rate: float,
+    habits: Habits,
+    recipe: Recipe,
+    vocabulary: Vocabulary,
 ) -> Taught:
     """Train a policy for so many steps, with a rate that falls to a twentieth, on a seed's own demonstrations."""
-    shown = demonstrations(FIRST_SEED + seed, Habits(), recipe.names_choice)
+    shown = demonstrations(FIRST_SEED + seed, habits, recipe.names_choice)
     pool = list(islice(shown, max(BATCH_ROWS + 1, steps * BATCH_ROWS // PASSES)))
     encoded = [row for row in (_encoded(one, vocabulary) for one in pool) if len(row[1]) <= MAX_ANSWER_TOKENS]
     optimizer = torch.optim.AdamW(policy.parameters(), lr=learning_rate, weight_decay=0.01)
