@@ -42,12 +42,11 @@ class Arm:
 class Scale:
     """How large a run is; the same for every arm."""
 
-    updates: int = 24
+    updates: int = 16
     episodes_per_update: int = 40
     optimizer_steps: int = 6
     batch_size: int = 48
-    learning_rate: float = 5e-4
-    ppo_learning_rate: float = 2e-4
+    learning_rate: float = 2e-4
     curve_every: int = 2
     curve_episodes: int = 40
     final_episodes: int = 60
@@ -116,7 +115,7 @@ def learner_config(spec: RunSpec) -> LearnerConfig:
         entropy_alpha=arm.alpha,
         scm_window=arm.window,
         scm_null=arm.null,
-        learning_rate=scale.ppo_learning_rate if arm.objective == "ppo" else scale.learning_rate,
+        learning_rate=scale.learning_rate,
         batch_size=scale.batch_size,
         optimizer_steps_per_update=scale.optimizer_steps,
         trajectories_per_update=scale.episodes_per_update,

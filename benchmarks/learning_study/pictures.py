@@ -17,7 +17,14 @@ from benchmarks.learning_study.rollout import Fleet
 from benchmarks.learning_study.tables import Results
 
 SHOWN_ANSWERS = 16
-_COLOURS = {"none": "#777777", "uniform": "#c04a00", "scm": "#1a68d8", "parser": "#1c8a4a", "valid": "#00a6a6", "released": "#8a3ab8"}
+_COLOURS = {
+    "none": "#777777",
+    "uniform": "#c04a00",
+    "scm": "#1a68d8",
+    "parser": "#1c8a4a",
+    "valid": "#00a6a6",
+    "released": "#8a3ab8",
+}
 
 
 def draw_curves(results: Results, path: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Literal
 from benchmarks.learning_study.arms import Arm, Recipe, RunSpec, Scale, Weights
 from tuner.config import Objective
 
-Stage = Literal["pilot", "headline", "ablations", "full", "smoke"]
-STAGES: tuple[Stage, ...] = ("pilot", "headline", "ablations", "full", "smoke")
+Stage = Literal["pilot", "headline", "ppo", "ablations", "full", "smoke"]
+STAGES: tuple[Stage, ...] = ("pilot", "headline", "ppo", "ablations", "full", "smoke")
 ENTROPIES: tuple[Weights, ...] = ("uniform", "scm", "parser", "valid")
 OBJECTIVES: tuple[Objective, ...] = ("awr", "ppo")
 ALPHAS = (0.003, 0.01, 0.03)
@@ -24,8 +24,8 @@ TINY = replace(
     STANDARD, updates=2, episodes_per_update=12, optimizer_steps=2, curve_every=1, curve_episodes=6, final_episodes=6
 )
 TINY_RECIPE = Recipe(vocabulary_demonstrations=800, stem_steps=20, seed_steps=4, rehearsal_steps=4, first_steps=4)
-CHOSEN: dict[tuple[Objective, Weights], float] = {}
-"""α of each arm, by the pilot; see docs/learning-study.md."""
+CHOSEN: dict[Weights, float] = {"uniform": 0.01, "scm": 0.01, "parser": 0.01, "valid": 0.01}
+"""α of each arm, by the pilot of the AWR form; see docs/learning-study.md."""
 
 
 def specs_of(stage: Stage) -> list[RunSpec]:
@@ -34,9 +34,11 @@ def specs_of(stage: Stage) -> list[RunSpec]:
         case "pilot":
             return _crossed(_grid(ALPHAS), PILOT_SEEDS, STANDARD)
         case "headline":
-            return _crossed(headline_arms(), HEADLINE_SEEDS, STANDARD)
+            return _crossed([*chosen_arms("awr"), Arm("bc", "none")], HEADLINE_SEEDS, STANDARD)
+        case "ppo":
+            return _crossed(chosen_arms("ppo"), HEADLINE_SEEDS, STANDARD)
         case "ablations":
-            named = _crossed(named_arms(), ABLATION_SEEDS, STANDARD, Recipe(names_choice=True))
+            named = _crossed(chosen_arms("awr"), ABLATION_SEEDS, STANDARD, Recipe(names_choice=True))
             return _crossed(ablation_arms(), ABLATION_SEEDS, STANDARD) + named
         case "full":
             return _crossed(_grid((0.001, *ALPHAS, 0.1)), FULL_SEEDS, LARGE)
@@ -44,18 +46,14 @@ def specs_of(stage: Stage) -> list[RunSpec]:
             return _crossed([Arm("awr", "scm", 0.03), Arm("ppo", "none")], (0,), TINY, TINY_RECIPE)
 
 
-def headline_arms() -> list[Arm]:
-    """Return every arm once, at the α chosen."""
-    arms = [Arm("bc", "none")]
-    for objective in OBJECTIVES:
-        arms.append(Arm(objective, "none"))
-        arms += [Arm(objective, weights, CHOSEN[objective, weights]) for weights in ENTROPIES]
-    return arms
+def chosen_arms(objective: Objective) -> list[Arm]:
+    """Return every arm of an objective once, at the α chosen."""
+    return [Arm(objective, "none"), *(Arm(objective, weights, CHOSEN[weights]) for weights in ENTROPIES)]
 
 
 def ablation_arms() -> list[Arm]:
     """Return variants of the AWR arm with weights of the action model: one setting changed at a time."""
-    base = Arm("awr", "scm", CHOSEN["awr", "scm"])
+    base = Arm("awr", "scm", CHOSEN["scm"])
     return [
         base,
         replace(base, window=4),
@@ -64,11 +62,6 @@ def ablation_arms() -> list[Arm]:
         replace(base, labels="type"),
         replace(base, weights="released"),
     ]
-
-
-def named_arms() -> list[Arm]:
-    """Return the arms that are compared where the thought names the choice."""
-    return [Arm("awr", "none"), *(Arm("awr", weights, CHOSEN["awr", weights]) for weights in ENTROPIES)]
 
 
 def _grid(alphas: Iterable[float]) -> list[Arm]:
