@@ -2,14 +2,13 @@
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from benchmarks.learning_study.arms import RunSpec
 from benchmarks.learning_study.pictures import draw_curves, write_heat_map
-from benchmarks.learning_study.plans import PILOT_SEEDS, STAGES, specs_of
+from benchmarks.learning_study.plans import STAGES, specs_of
 from benchmarks.learning_study.study import BASES, play_all, records
 from benchmarks.learning_study.tables import Results, markdown
 
@@ -28,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.stage == "weights":
         torch.set_num_threads(1)
         page = options.folder / "weights.html"
-        write_heat_map(options.folder / BASES, PILOT_SEEDS[0], page, replace(specs_of("smoke")[0], seed=PILOT_SEEDS[0]))
+        write_heat_map(options.folder / BASES, specs_of("pilot")[0], page)
         print(page)
         return 0
     specs = [spec for spec in specs_of(options.stage) if spec.file_name.startswith(options.only)]

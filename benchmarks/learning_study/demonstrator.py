@@ -54,7 +54,7 @@ SEED_HABITS = Habits(
     cart_for_enter=0.8,
     hit_for_stick=0.6,
 )
-"""What each seed's own demonstrations have: weaker than the stem's, which left some steps too rare to be found at all."""
+"""Those of each seed's own demonstrations: weaker than the stem's, which left some steps too rare to be found."""
 
 
 def choose(scene: Scene, name: str, params: Params, habits: Habits, rng: random.Random) -> Choice:

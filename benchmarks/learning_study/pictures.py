@@ -48,12 +48,12 @@ def draw_curves(results: Results, path: Path) -> None:
     figure.savefig(path, dpi=130)
 
 
-def write_heat_map(bases: Path, seed: int, path: Path, spec: RunSpec) -> None:
-    """Write a page of sampled answers of a seed's base, each twice: shaded by action model and by parser."""
-    base = load_base(bases, seed, spec.recipe)
+def write_heat_map(bases: Path, spec: RunSpec, path: Path) -> None:
+    """Write a page of sampled answers of a run's base, each twice: shaded by action model and by parser."""
+    base = load_base(bases, spec.seed, spec.recipe)
     learner = Learner(spec, base.policy, base.action_model, base.vocabulary)
     fleet = Fleet(SHOWN_ANSWERS, base.vocabulary)
-    dice = torch.Generator().manual_seed(seed)
+    dice = torch.Generator().manual_seed(spec.seed)
     episodes = fleet.run(base.policy, TaskStream("train", VARIANTS, "heat").draw(SHOWN_ANSWERS), 1.0, dice)
     decisions = [
         episode.decisions[min(place % 4, len(episode.decisions) - 1)] for place, episode in enumerate(episodes)
