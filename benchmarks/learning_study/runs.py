@@ -99,7 +99,9 @@ def _weight_shares(learner: Learner, base: Base, episodes: Sequence[Episode]) ->
         "tokens": len(scm),
         "scm_low_share": float((scm < LOW_WEIGHT).double().mean()),
         "parser_low_share": float((parser < LOW_WEIGHT).double().mean()),
-        "correlation": float(torch.corrcoef(torch.stack((scm, parser)))[0, 1]),
+        "correlation": float(torch.corrcoef(torch.stack((scm, parser)))[0, 1])
+        if scm.std() * parser.std() > 0
+        else None,
     }
 
 

@@ -72,8 +72,8 @@ def bootstrapped_pairs(
 
 
 def ratio_of_means(ours: Scores, theirs: Scores) -> float:
-    """Return mean(ours) / mean(theirs)."""
-    return float(ours.mean() / theirs.mean())
+    """Return mean(ours) / mean(theirs), not a number where theirs is 0."""
+    return float(ours.mean() / theirs.mean()) if theirs.mean() else float("nan")
 
 
 def steps_to(curve: Sequence[tuple[float, float]], threshold: float, beyond: float) -> float:
