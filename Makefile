@@ -7,7 +7,7 @@ SEED ?= 0
 # Where torch comes from, for machines that want another build than pip's default (an index URL).
 TORCH_INDEX ?=
 
-.PHONY: demo test lint protos small-vlm bench clean
+.PHONY: demo test lint protos small-vlm bench learning-study clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m device_scripts.demo --minutes $(MINUTES) --seed $(SEED)
@@ -41,6 +41,12 @@ small-vlm: $(VENV)/.installed
 BENCHMARKS := virtual_phone observation delta delta_bytes decode weights update ingest recording gate
 bench: $(VENV)/.installed
 	failed=0; for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || failed=1; done; exit $$failed
+
+# Do causal weights help? Headline and ablations, resumable run by run; docs/learning-study.md has the rule.
+STAGE ?= headline
+JOBS ?= 2
+learning-study: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.learning_study $(STAGE) --jobs $(JOBS)
 
 clean:
 	rm -rf $(VENV) runs build dist

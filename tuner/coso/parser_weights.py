@@ -3,7 +3,8 @@
     B_i = Σ_{v ≠ y_i} π(v | y_<i, s) · 1[f_parse(y with v at i) ≠ f_parse(y)]  /  Σ_{v ≠ y_i} π(v | y_<i, s)
 
 both sums over the policy's own top k tokens at position i (method, section 4): the chance that the action
-changes, given that another token were drawn there. Two malformed texts are the same action.
+changes, given that another token were drawn there. Two malformed texts are the same action. With ``valid_only`` a
+swap counts only where it gives another action that can be done: breaking the format is no exploration.
 """
 
 from collections.abc import Sequence
@@ -20,12 +21,13 @@ from tuner.coso.rehearsal import Decode
 class ParserWeights:
     """Exact weights over top-k alternatives; what each swap parses to is remembered until ``forget``."""
 
-    def __init__(self, grammar: Grammar, decode: Decode, top_k: int = 5) -> None:
+    def __init__(self, grammar: Grammar, decode: Decode, top_k: int = 5, valid_only: bool = False) -> None:
         if top_k < 1:
             raise ValueError(f"Got top_k {top_k}: expected at least 1.")
         self._grammar = grammar
         self._decode = decode
         self._top_k = top_k
+        self._valid_only = valid_only
         self._changes: dict[tuple[tuple[int, ...], int, int], bool] = {}
 
     def forget(self) -> None:
@@ -63,8 +65,9 @@ class ParserWeights:
         key = (token_ids, position, other)
         if key not in self._changes:
             swapped = self._parsed((*token_ids[:position], other, *token_ids[position + 1 :]))
-            both_malformed = isinstance(swapped, Malformed) and isinstance(original, Malformed)
-            self._changes[key] = swapped != original and not both_malformed
+            broken = isinstance(swapped, Malformed)
+            same = swapped == original or (broken and isinstance(original, Malformed))
+            self._changes[key] = not same and not (broken and self._valid_only)
         return self._changes[key]
 
     def _parsed(self, token_ids: Sequence[int]) -> Action:

@@ -84,3 +84,11 @@ def test_positions_not_asked_for_are_zero() -> None:
 def test_top_k_of_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="top_k"):
         ParserWeights(GRAMMAR, _decode, top_k=0)
+
+
+def test_a_swap_that_breaks_the_format_can_be_left_out() -> None:
+    # at the number: "2" 0.2 gives another tap, "go" 0.3 nothing that can be done; at the end "}" 0.2 is malformed
+    probabilities = _probabilities({3: {4: 0.5, 5: 0.2, 1: 0.3}, 4: {6: 0.8, 7: 0.2}})
+    weights = ParserWeights(GRAMMAR, _decode, top_k=3, valid_only=True)
+    found = weights.weights([TAP], [EVERYWHERE], [probabilities])[0]
+    assert found[[3, 4]].tolist() == pytest.approx([0.2 / 0.5, 0.0])

@@ -1,0 +1,52 @@
+"""`python -m benchmarks.learning_study STAGE`: plays what is missing of a stage, then tables and curves."""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+from benchmarks.learning_study.arms import RunSpec
+from benchmarks.learning_study.pictures import draw_curves, write_heat_map
+from benchmarks.learning_study.plans import STAGES, specs_of
+from benchmarks.learning_study.study import BASES, play_all, records
+from benchmarks.learning_study.tables import Results, markdown
+
+ROOT = Path("runs/learning-study")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Play, add up, draw."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.learning_study", description=__doc__)
+    parser.add_argument("stage", choices=[*STAGES, "weights"])
+    parser.add_argument("--folder", type=Path, default=ROOT, help="where records, bases and figures lie")
+    parser.add_argument("--jobs", type=int, default=2, help="processes, one torch thread each")
+    parser.add_argument("--only", default="", help="play and show only runs whose name begins so")
+    parser.add_argument("--seeds", type=int, help="so many seeds of the stage, from its first")
+    options = parser.parse_args(arguments)
+    if options.stage == "weights":
+        torch.set_num_threads(1)
+        page = options.folder / "weights.html"
+        write_heat_map(options.folder / BASES, specs_of("pilot")[0], page)
+        print(page)
+        return 0
+    specs = [spec for spec in specs_of(options.stage) if spec.file_name.startswith(options.only)]
+    folder = options.folder / options.stage
+    wanted = sorted({spec.seed for spec in specs})[: options.seeds]
+    specs = [spec for spec in specs if spec.seed in wanted]
+    play_all(specs, folder, options.folder / BASES, options.jobs)
+    _show(specs, folder)
+    return 0
+
+
+def _show(specs: list[RunSpec], folder: Path) -> None:
+    results = Results(records(specs, folder))
+    table = markdown(results)
+    (folder / "tables.md").write_text(table + "\n")
+    (folder / "summary.json").write_text(json.dumps(results.as_dict(), indent=1))
+    draw_curves(results, folder / "curves.png")
+    print(table)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,126 @@
+"""What is compared: arms, their settings, and one run's specification. Runs nothing."""
+
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from tuner.config import LearnerConfig, NullToken, Objective, WeightSource
+
+Weights = Literal["none", "uniform", "scm", "parser", "valid", "released"]
+Labels = Literal["fields", "type"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way to learn; everything that no arm changes is in ``Scale``.
+
+    ``weights`` "valid" is the parser's weights counting only swaps that give another action that can be done.
+    """
+
+    objective: Objective
+    weights: Weights
+    alpha: float = 0.0
+    window: int = 1
+    null: NullToken = "mask"
+    labels: Labels = "fields"
+
+    @property
+    def name(self) -> str:
+        """A name for files and tables."""
+        extras = [f"w{self.window}"] * (self.window != 1) + [self.null] * (self.null != "mask")
+        extras += [self.labels] * (self.labels != "fields")
+        return "-".join([self.objective, self.weights, *([f"{self.alpha:g}"] if self.alpha else []), *extras])
+
+    @property
+    def family(self) -> str:
+        """The arm without its α."""
+        return f"{self.objective}-{self.weights}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How large a run is; the same for every arm."""
+
+    updates: int = 16
+    episodes_per_update: int = 40
+    optimizer_steps: int = 6
+    batch_size: int = 48
+    learning_rate: float = 2e-4
+    curve_every: int = 2
+    curve_episodes: int = 40
+    final_episodes: int = 60
+    replay_episodes: int = 320
+    failure_share: float = 0.25
+    scm_utterances: int = 128
+    scm_least_steps: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How the base policies are made: a stem for all seeds, then a few steps for each seed on data of its own."""
+
+    vocabulary_demonstrations: int = 6000
+    stem_steps: int = 2400
+    stem_rate: float = 4e-3
+    seed_steps: int = 120
+    seed_rate: float = 1e-3
+    rehearsal_steps: int = 200
+    first_steps: int = 150
+    names_choice: bool = False
+    """Whether the thought says what is about to be done."""
+
+    @property
+    def kind(self) -> str:
+        """A name for its files, another one for every other recipe."""
+        return f"{'names' if self.names_choice else 'plain'}-{zlib.crc32(repr(self).encode()):08x}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """One run: an arm on a seed."""
+
+    arm: Arm
+    seed: int
+    scale: Scale
+    recipe: Recipe
+
+    @property
+    def name(self) -> str:
+        """The arm, and the kind of base it is on where that is not the usual one."""
+        return self.arm.name + "-names" * self.recipe.names_choice
+
+    @property
+    def file_name(self) -> str:
+        """Where its raw record lies."""
+        return f"{self.name}-seed{self.seed}.json"
+
+    def as_dict(self) -> dict[str, object]:
+        """Return it as plain data."""
+        return asdict(self)
+
+
+def learner_config(spec: RunSpec) -> LearnerConfig:
+    """Return the tuner's own settings for a run: what is not named here is as shipped."""
+    arm, scale = spec.arm, spec.scale
+    sources: dict[Weights, WeightSource] = {"parser": "parser", "valid": "parser", "released": "released"}
+    causal = arm.weights in ("scm", "parser", "valid", "released")
+    return LearnerConfig(
+        state=Path(),
+        model=Path(),
+        base_model_digest="",
+        objective=arm.objective,
+        entropy="causal" if causal else "uniform" if arm.weights == "uniform" else "none",
+        weight_source=sources.get(arm.weights, "scm"),
+        entropy_alpha=arm.alpha,
+        scm_window=arm.window,
+        scm_null=arm.null,
+        learning_rate=scale.learning_rate,
+        batch_size=scale.batch_size,
+        optimizer_steps_per_update=scale.optimizer_steps,
+        trajectories_per_update=scale.episodes_per_update,
+        replay_capacity=scale.replay_episodes,
+        failure_share=scale.failure_share,
+        thought_scaling=0.5 if arm.objective == "ppo" else 1.0,
+        seed=spec.seed,
+    )

@@ -1,0 +1,109 @@
+"""One run: a base, an arm, a stream of tasks; everything measured goes into one plain record. Writes no file."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from benchmarks.learning_study.arms import RunSpec
+from benchmarks.learning_study.bases import Base, load_base
+from benchmarks.learning_study.goals import SPLITS, SplitName, Start, TaskStream
+from benchmarks.learning_study.learner import Learner
+from benchmarks.learning_study.phones import VARIANTS
+from benchmarks.learning_study.rollout import Episode, Fleet
+from tuner.coso.labels import Utterance
+
+Record = dict[str, object]
+FLEET_SIZE = 40
+WEIGHED_ANSWERS = 48
+LOW_WEIGHT = 0.2
+
+
+def play(spec: RunSpec, bases: Path) -> Record:
+    """Learn and measure; the same specification gives the same record but for its seconds."""
+    torch.set_num_threads(1)
+    torch.manual_seed(spec.seed)
+    began_sec, cpu_sec = time.perf_counter(), time.process_time()
+    base = load_base(bases, spec.seed, spec.recipe)
+    fleet = Fleet(FLEET_SIZE, base.vocabulary)
+    learner = Learner(spec, base.policy, base.action_model, base.vocabulary)
+    stream = TaskStream("train", VARIANTS, f"{spec.seed}/train")
+    dice = torch.Generator().manual_seed(spec.seed)
+    watched = _tests("instances", spec.scale.curve_episodes, spec.seed)
+    curve = [{"episodes": 0, "success": _success(fleet.run(base.policy, watched, 0.0))}]
+    updates: list[Record] = []
+    episodes: list[Episode] = []
+    for update in range(1, spec.scale.updates + 1):
+        episodes = fleet.run(base.policy, stream.draw(spec.scale.episodes_per_update), 1.0, dice)
+        updates.append(_update_record(learner, episodes))
+        if update % spec.scale.curve_every == 0:
+            success = _success(fleet.run(base.policy, watched, 0.0))
+            curve.append({"episodes": update * spec.scale.episodes_per_update, "success": success})
+    return {
+        "spec": spec.as_dict(),
+        "curve": curve,
+        "updates": updates,
+        "final": {split: _final(fleet, base, split, spec) for split in SPLITS},
+        "weights": _weight_shares(learner, base, episodes),
+        "seconds": round(time.perf_counter() - began_sec, 1),
+        "cpu_seconds": round(time.process_time() - cpu_sec, 1),
+    }
+
+
+def _update_record(learner: Learner, episodes: Sequence[Episode]) -> Record:
+    decisions = sum(len(episode.decisions) for episode in episodes)
+    figures = learner.update(episodes)
+    return {
+        "success": _success(episodes),
+        "malformed": sum(episode.malformed for episode in episodes) / decisions,
+        "decisions": decisions,
+        "critical_entropy": figures.critical_entropy,
+        "other_entropy": figures.other_entropy,
+        "clipped": figures.clipped,
+        "scm_loss": figures.scm_loss,
+        "scm_accuracy": figures.scm_accuracy,
+        "optimizer_steps": figures.steps,
+    }
+
+
+def _tests(split: SplitName, count: int, seed: int) -> list[Start]:
+    """Return the same tasks for every arm of a seed."""
+    return TaskStream(split, VARIANTS, f"{seed}/test").draw(count)
+
+
+def _final(fleet: Fleet, base: Base, split: SplitName, spec: RunSpec) -> Record:
+    """Return what the policy reaches on a split, greedily and as it explores, by template too."""
+    tasks = _tests(split, spec.scale.final_episodes, spec.seed)
+    greedy = fleet.run(base.policy, tasks, 0.0)
+    sampled = fleet.run(base.policy, tasks, 1.0, torch.Generator().manual_seed(spec.seed))
+    by_template: dict[str, list[bool]] = {}
+    for episode in greedy:
+        by_template.setdefault(episode.start.task.name, []).append(episode.succeeded)
+    decisions = sum(len(episode.decisions) for episode in sampled)
+    return {
+        "success": _success(greedy),
+        "sampled_success": _success(sampled),
+        "sampled_malformed": sum(episode.malformed for episode in sampled) / decisions,
+        "by_template": {name: sum(won) / len(won) for name, won in by_template.items()},
+    }
+
+
+def _weight_shares(learner: Learner, base: Base, episodes: Sequence[Episode]) -> Record:
+    """Return the share of tokens whose weight is below 0.2, by the action model and by the parser."""
+    decisions = [decision for episode in episodes for decision in episode.decisions][:WEIGHED_ANSWERS]
+    utterances: list[Utterance] = [decision.utterance for decision in decisions]
+    scm = torch.cat(learner.scm.weights(utterances))
+    parser = torch.cat(learner.parser_weights(decisions))
+    return {
+        "tokens": len(scm),
+        "scm_low_share": float((scm < LOW_WEIGHT).double().mean()),
+        "parser_low_share": float((parser < LOW_WEIGHT).double().mean()),
+        "correlation": float(torch.corrcoef(torch.stack((scm, parser)))[0, 1])
+        if scm.std() * parser.std() > 0
+        else None,
+    }
+
+
+def _success(episodes: Sequence[Episode]) -> float:
+    return sum(episode.succeeded for episode in episodes) / len(episodes)

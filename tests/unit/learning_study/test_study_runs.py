@@ -1,0 +1,89 @@
+"""A tiny study end to end: it is repeatable, goes on where it was stopped, and adds up. Measures nothing."""
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+
+from agent_runtime.actions import Finish
+from benchmarks.learning_study.__main__ import main
+from benchmarks.learning_study.bases import make_base, make_stem
+from benchmarks.learning_study.demonstrator import Habits, choose
+from benchmarks.learning_study.goals import SPLITS, TaskStream, templates_of
+from benchmarks.learning_study.phones import VARIANTS, InProcessPhone, starts
+from benchmarks.learning_study.plans import specs_of
+from benchmarks.learning_study.runs import play
+from benchmarks.learning_study.screens import Scene
+from benchmarks.learning_study.study import BASES, play_all, records, write_record
+from benchmarks.learning_study.vocabulary import Vocabulary
+
+NO_HABITS = Habits(**dict.fromkeys(Habits.__dataclass_fields__, 0.0))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny base of seed 0."""
+    torch.set_num_threads(1)
+    found = tmp_path_factory.mktemp("study")
+    recipe = specs_of("smoke")[0].recipe
+    make_stem(found / BASES, recipe)
+    make_base(found / BASES, 0, recipe)
+    return found
+
+
+def test_a_run_gives_the_same_record_twice(folder: Path) -> None:
+    spec = specs_of("smoke")[0]
+    first, second = (play(spec, folder / BASES) for _ in range(2))
+    for record in (first, second):
+        del record["seconds"], record["cpu_seconds"]
+    assert first == second
+
+
+def test_what_is_played_is_not_played_again(folder: Path, tmp_path: Path) -> None:
+    specs = specs_of("smoke")
+    for spec in specs:
+        write_record({"seed": spec.seed}, tmp_path / spec.file_name)
+    assert play_all(specs, tmp_path, folder / BASES, jobs=1) == 0
+    assert records(specs, tmp_path) == {spec: {"seed": 0} for spec in specs}
+
+
+def test_a_stopped_stage_goes_on_and_ends_in_tables(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    specs = specs_of("smoke")
+    (folder / "smoke").mkdir()
+    write_record(play(specs[0], folder / BASES), folder / "smoke" / specs[0].file_name)
+    assert main(["smoke", "--folder", str(folder), "--jobs", "1"]) == 0
+    told = capsys.readouterr().out
+    assert f"1/1 {specs[1].file_name}" in told
+    assert f"| {specs[0].name} |" in told
+    assert {path.name for path in (folder / "smoke").iterdir()} >= {"tables.md", "summary.json", "curves.png"}
+
+
+def test_without_habits_every_task_but_a_lost_hand_is_solved() -> None:
+    phone, states = InProcessPhone("test"), starts()
+    for split in SPLITS:
+        for start in TaskStream(split, VARIANTS, "oracle").draw(3 * len(templates_of(split))):
+            if start.task.name == "cards/blackjack":
+                continue
+            start.begin(phone, states)
+            assert not start.task.is_successful(phone)
+            for _ in range(start.step_limit):
+                phone.settle()
+                choice = choose(Scene.of(phone.phone), start.task.name, start.task.params, NO_HABITS, random.Random(0))
+                if isinstance(choice.action, Finish):
+                    break
+                phone.perform(choice.action)
+            assert start.task.is_successful(phone), start.task.goal
+
+
+def test_trained_and_unseen_goals_do_not_meet() -> None:
+    seen = {start.task.goal + start.task.params.get("game", "") for start in TaskStream("train", 1, "a").draw(2000)}
+    held = {start.task.goal + start.task.params.get("game", "") for start in TaskStream("instances", 1, "b").draw(500)}
+    assert not seen & held
+
+
+def test_every_printable_text_comes_back_and_nothing_after_the_end_is_read() -> None:
+    vocabulary = Vocabulary.of(['{"thought":"tap 312"}'])
+    text = '{"thought":"~tap 31 512;\\n"}'
+    assert vocabulary.decode(vocabulary.encode(text)) == text
+    assert vocabulary.decode([*vocabulary.encode("tap"), vocabulary.end_id, *vocabulary.encode("x")]) == "tap"
