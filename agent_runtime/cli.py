@@ -15,6 +15,7 @@ from typing import Annotated, Any, cast
 import typer
 from typer.core import TyperGroup
 
+from agent_runtime import device_commands
 from agent_runtime.actions import GRAMMAR_NAMES
 from agent_runtime.errors import AgentRuntimeError, UsageError
 from agent_runtime.sessions import commands as session_commands
@@ -56,6 +57,7 @@ def _group() -> None:
 
 session_commands.register(app)
 transfer_commands.register(app)
+device_commands.register(app)
 
 
 @app.command()

@@ -38,6 +38,8 @@ def open_session(folder: Path) -> Session:
             course.take(number, Fields(fields))
         except ValueError as error:
             raise _bad_line(folder, number, str(error)) from error
+    if course.is_closed and reading.torn_bytes:
+        raise _bad_line(folder, reading.count + 1, "it stands after the session's end")
     session = Session(folder, info, tuple(course.episodes()), reading.count, course.is_closed, reading.torn_bytes)
     _verify_screens(session)
     return session

@@ -339,6 +339,14 @@ def test_a_line_that_is_chained_but_makes_no_sense_is_named(
         open_session(recorded)
 
 
+@pytest.mark.parametrize("added", [b"x", b"{}", b"\0" * 100])
+def test_bytes_after_the_last_line_are_named(recorded: Path, added: bytes) -> None:
+    with (recorded / "steps.jsonl").open("ab") as file:
+        file.write(added)
+    with pytest.raises(SessionError, match=r"line 14 .*after the session's end"):
+        open_session(recorded)
+
+
 def test_another_format_version_is_refused(recorded: Path) -> None:
     fields, _ = chain.opened_header((recorded / "session.json").read_bytes())
     content, _ = chain.sealed_header({**fields, "format_version": 2})
