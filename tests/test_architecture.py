@@ -112,6 +112,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "tuner.ingest.learner_view",
         "tuner.ingest.ledger",
         "tuner.ingest.version_trials",
+        "tuner.ingest.wholeness",
         "tuner.canary.standing",
         "tuner.learner.decisions",
         "tuner.learner.records",

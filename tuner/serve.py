@@ -25,6 +25,7 @@ from tuner.ingest.free_space import FreeSpace
 from tuner.ingest.housekeeping import Housekeeping
 from tuner.ingest.identity import Identity
 from tuner.ingest.ledger import Ledger
+from tuner.ingest.mending import mend
 from tuner.ingest.retention import Limits, Retention
 from tuner.ingest.rollout import Rollout
 from tuner.ingest.server import Front
@@ -149,6 +150,7 @@ async def serve(
             ledger, store, identity, supervisor.view, executor, signing(state), rollout, free_space, recomputation
         )
         front = _front(service, state, tls_submits_per_second)
+        await loop.run_in_executor(executor, mend, state)
         await loop.run_in_executor(executor, ledger.open)
         if trials is not None:
             await loop.run_in_executor(executor, trials.open)

@@ -20,6 +20,7 @@ def print_status(address: str, status: tuner_pb2.GetStatusResponse) -> None:
         ("  void", f"{status.trajectories_void}"),
         ("  waiting", f"{status.trajectories_waiting}"),
         ("  consumed", f"{status.trajectories_consumed}"),
+        ("  damaged", f"{status.trajectories_damaged}"),
         ("adapter version", f"{status.latest_version} ({status.latest_payload_bytes:,} bytes)"),
         *_trial_rows(status),
         ("learner", f"{status.learner_state} {status.learner_message}".strip()),

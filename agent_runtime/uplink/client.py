@@ -159,7 +159,7 @@ class TunerLink:
                 _LOG.info("tuner at %s: %s", self._address, error.code())
                 retry_sec = self._pause(retry_sec, asked_to_wait_sec(error))
                 continue
-            except TunerError as error:
+            except (TunerError, OSError) as error:  # the spool's disk may be the one in trouble
                 _LOG.warning("tuner at %s: %s", self._address, error)
                 retry_sec = self._pause(retry_sec)
                 continue

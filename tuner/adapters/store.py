@@ -2,10 +2,12 @@
 
     adapters/00000003/adapter_model.safetensors     the payload
     adapters/00000003/manifest.pb                   coso.v1.AdapterManifest, written last: it makes the version exist
+    adapters/00000003/manifest.sha256               sha256 of the manifest, in hexadecimal
     adapters/00000003/delta.zst                     sha256 of the parent's payload, sha256 of the rest, the delta;
                                                     only where it is smaller, and nothing depends on it
 
-A version whose payload does not have the manifest's sha256 is set aside under ``damaged/`` when it is read.
+A version whose payload does not have the manifest's sha256, or whose manifest is not what was written, is set aside
+under ``damaged/`` when it is read. A manifest of an earlier release has no sha256 and is taken as it is.
 """
 
 import hashlib
@@ -23,6 +25,7 @@ from tuner.files import fsync_folder, write_atomically
 
 PAYLOAD_NAME = "adapter_model.safetensors"
 MANIFEST_NAME = "manifest.pb"
+MANIFEST_SHA256_NAME = "manifest.sha256"
 DELTA_NAME = "delta.zst"
 _DIGEST_BYTES = 32
 _HEAD_BYTES = 2 * _DIGEST_BYTES
@@ -57,8 +60,11 @@ class AdapterStore:
         complete.published_at.GetCurrentTime()
         folder = self._version_folder(manifest.version)
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / PAYLOAD_NAME, payload, durable_name=False)  # the next write makes both names durable
-        write_atomically(folder / MANIFEST_NAME, complete.SerializeToString())
+        told = complete.SerializeToString()
+        digest = hashlib.sha256(told).hexdigest().encode()
+        write_atomically(folder / PAYLOAD_NAME, payload, durable_name=False)  # the last write makes all names durable
+        write_atomically(folder / MANIFEST_SHA256_NAME, digest, durable_name=False)
+        write_atomically(folder / MANIFEST_NAME, told)
         fsync_folder(self._folder)
         self._keep_delta(complete, payload)
         self._last = complete, payload
@@ -113,10 +119,16 @@ class AdapterStore:
         Raises:
             StoreError: there is no such version, or its manifest cannot be read; then it is set aside.
         """
+        folder = self._version_folder(version)
         try:
-            return policy_pb2.AdapterManifest.FromString((self._version_folder(version) / MANIFEST_NAME).read_bytes())
+            content = (folder / MANIFEST_NAME).read_bytes()
         except FileNotFoundError as error:
             raise StoreError(f"Got version {version}, expected one of {self.versions()}.") from error
+        digest = folder / MANIFEST_SHA256_NAME
+        if digest.exists() and hashlib.sha256(content).hexdigest().encode() != digest.read_bytes():
+            raise self._set_aside(version, "its manifest is not what was published")
+        try:
+            return policy_pb2.AdapterManifest.FromString(content)
         except DecodeError as error:
             raise self._set_aside(version, "its manifest cannot be read") from error
 

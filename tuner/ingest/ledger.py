@@ -2,9 +2,13 @@
 
 The front writes from its process and the learner reads from its own: WAL lets both at once. A trajectory is
 acknowledged only after ``store`` returns, that is after the commit was fsynced (synchronous=FULL).
+
+Nothing is handed out whose bytes are not those of its content_sha256: such a record is set aside. Its bytes go to a
+file under ``damaged/``; its row keeps id and hash, is emptied and gets the purpose ``DAMAGED``: no update waits for it.
 """
 
 import hashlib
+import logging
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -12,15 +16,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from coso.v1 import trajectory_pb2
 
 from tuner.errors import LedgerError
-from tuner.files import fsync_folder
+from tuner.files import fsync_folder, write_atomically
+from tuner.ingest.wholeness import DAMAGED, is_damage, readable_text, whole_message
 
 SCHEMA_VERSION = 1
+LEDGER_NAME = "ledger.sqlite3"
+DAMAGED_NAME = "damaged"
+TO_MEND_NAME = "ledger-to-mend"
+"""A file of this name under ``damaged/`` has the next start of the service make the ledger anew."""
 _BUSY_TIMEOUT_MS = 10_000
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS trajectories (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -38,6 +48,8 @@ CREATE TABLE IF NOT EXISTS runtimes (
     registered_at_unix_sec REAL NOT NULL
 );
 """
+_LOG = logging.getLogger(__name__)
+_COLUMNS = "sequence, id, content_sha256, purpose, verdict, message"
 _TRAINABLE = f"purpose = {trajectory_pb2.PURPOSE_EXPLORE} AND verdict != {trajectory_pb2.VERDICT_VOID}"
 
 
@@ -66,13 +78,16 @@ class LedgerCounts:
     void: int
     waiting: int
     consumed: int
+    damaged: int = 0
+    """Set aside, of those stored."""
 
 
 class Ledger:
     """One connection to the ledger in a folder; call ``open`` before anything else."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "ledger.sqlite3"
+        self._path = folder / LEDGER_NAME
+        self._damaged = folder / DAMAGED_NAME
         self._connection: sqlite3.Connection | None = None
 
     def open(self) -> None:
@@ -83,6 +98,7 @@ class Ledger:
         """
         try:
             connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_MS / 1000, isolation_level=None)
+            connection.text_factory = readable_text
             _set_pragma(connection, "journal_mode", "WAL", "wal")
             _set_pragma(connection, "synchronous", "FULL", 2)
             version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -91,7 +107,7 @@ class Ledger:
                     f"Got a ledger of schema {version} at {self._path}, expected {SCHEMA_VERSION}: "
                     "use the release that wrote it, or another state folder."
                 )
-            connection.executescript(_SCHEMA)
+            connection.executescript(SCHEMA)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             fsync_folder(self._path.parent)
         except (sqlite3.Error, OSError) as error:
@@ -172,15 +188,63 @@ class Ledger:
             row = sql.execute(
                 f"SELECT COUNT(*), COALESCE(SUM(verdict = {trajectory_pb2.VERDICT_VOID}), 0), "
                 f"COALESCE(SUM(consumed_by_version IS NULL AND {_TRAINABLE}), 0), "
-                "COALESCE(SUM(consumed_by_version IS NOT NULL), 0) FROM trajectories"
+                f"COALESCE(SUM(consumed_by_version IS NOT NULL), 0), COALESCE(SUM(purpose = {DAMAGED}), 0) "
+                "FROM trajectories"
             ).fetchone()
         return LedgerCounts(*row)
 
     def _read(self, where: str, arguments: tuple[int, ...]) -> Iterator[StoredTrajectory]:
+        """Yield what can be read and is what was stored; set the rest aside."""
+        try:
+            with self.sql() as sql:
+                rows = sql.execute(f"SELECT {_COLUMNS} FROM trajectories {where}", arguments).fetchall()
+        except LedgerError as error:
+            if not is_damage(error.__cause__):
+                raise
+            rows = self._rows_one_by_one(where, arguments)
+        for row in rows:
+            message = whole_message(*row[1:])
+            if message is None:
+                self._set_aside(row[0], row[-1])
+            else:
+                yield StoredTrajectory(row[0], message)
+
+    def _rows_one_by_one(self, where: str, arguments: tuple[int, ...]) -> list[tuple[Any, ...]]:
+        """Return the rows of which SQLite finds all pages; leave word of the others for the next start."""
+        rows: list[tuple[Any, ...]] = []
         with self.sql() as sql:
-            rows = sql.execute(f"SELECT sequence, message FROM trajectories {where}", arguments).fetchall()
-        for sequence, blob in rows:
-            yield StoredTrajectory(sequence, trajectory_pb2.Trajectory.FromString(blob))
+            sequences = [row[0] for row in sql.execute(f"SELECT sequence FROM trajectories {where}", arguments)]
+            for sequence in sequences:
+                try:
+                    rows += sql.execute(f"SELECT {_COLUMNS} FROM trajectories WHERE sequence = ?", (sequence,))
+                except sqlite3.DatabaseError as error:
+                    _LOG.warning("record %d cannot be read (%s) and is left out: restart the tuner", sequence, error)
+                    self._leave_word()
+        return rows
+
+    def _set_aside(self, sequence: int, content: object) -> None:
+        """Keep the bytes of a damaged record in a file, and empty and mark its row."""
+        blob = content if isinstance(content, bytes) else repr(content).encode()
+        name = f"record-{sequence}-{hashlib.sha256(blob).hexdigest()[:16]}"
+        _LOG.warning("record %d is not what was stored: it is set aside as %s", sequence, self._damaged / name)
+        try:
+            self._damaged.mkdir(exist_ok=True)
+            write_atomically(self._damaged / name, blob)
+        except OSError as error:
+            raise LedgerError(f"Got {error} for {self._damaged / name}, expected room for a damaged record.") from error
+        with self.sql() as sql:
+            sql.execute(
+                "UPDATE trajectories SET message = x'', purpose = ? WHERE sequence = ?",
+                (DAMAGED, sequence),
+            )
+
+    def _leave_word(self) -> None:
+        """Have the next start make the ledger anew; where the disk refuses, a later reader tries again."""
+        try:
+            self._damaged.mkdir(exist_ok=True)
+            write_atomically(self._damaged / TO_MEND_NAME, b"")
+        except OSError as error:
+            _LOG.warning("the ledger is damaged, and that cannot be noted: %s", error)
 
     @contextmanager
     def sql(self) -> Iterator[sqlite3.Connection]:
@@ -194,6 +258,12 @@ class Ledger:
         try:
             yield self._connection
         except sqlite3.Error as error:
+            if is_damage(error):
+                self._leave_word()
+                raise LedgerError(
+                    f"Got {error} from the ledger at {self._path}, expected a whole one: restart the tuner, which "
+                    "saves what can be read."
+                ) from error
             raise LedgerError(
                 f"Got {error} from the ledger at {self._path}, expected it to be writable: check the disk's free space."
             ) from error

@@ -177,6 +177,7 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
             trusted_version=standing.trusted,
             trial_version=standing.trial,
             withdrawn_version=standing.withdrawn,
+            trajectories_damaged=counts.damaged,
         )
 
     async def _store_one(

@@ -38,6 +38,7 @@ class _Collected(Collector):
         yield _gauge("tuner_trajectories_void", "Stored trajectories that are void.", counts.void)
         yield _gauge("tuner_trajectories_waiting", "Stored trajectories that wait to be learned from.", counts.waiting)
         yield _gauge("tuner_trajectories_consumed", "Stored trajectories an update has used.", counts.consumed)
+        yield _gauge("tuner_trajectories_damaged", "Stored trajectories set aside as damaged.", counts.damaged)
         yield _gauge(
             "tuner_adapter_latest_version", "Newest adapter version; 0 before the first.", self._latest.version
         )

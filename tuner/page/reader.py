@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coso.v1 import trajectory_pb2
-from google.protobuf.message import DecodeError
 
 from tuner.canary.standing import VersionDecision
 from tuner.errors import LedgerError
-from tuner.ingest.ledger import LedgerCounts
+from tuner.ingest.ledger import LEDGER_NAME, LedgerCounts
 from tuner.ingest.version_trials import read_decisions
+from tuner.ingest.wholeness import DAMAGED, readable_text, whole_message
 
 WINDOW = 500
 READ_BUDGET_BYTES = 32 << 20
@@ -35,6 +35,7 @@ VERDICTS = {
     trajectory_pb2.VERDICT_FAILURE: "failure",
     trajectory_pb2.VERDICT_VOID: "void",
 }
+_DAMAGED = trajectory_pb2.Trajectory(goal="damaged: its bytes are not what was stored")
 PURPOSES = {trajectory_pb2.PURPOSE_EXPLORE: "explore", trajectory_pb2.PURPOSE_EVALUATE: "evaluate"}
 
 
@@ -66,7 +67,7 @@ class LedgerReader:
     """Opened by the first question, and anew after an error."""
 
     def __init__(self, state: Path) -> None:
-        self._path = state / "ledger.sqlite3"
+        self._path = state / LEDGER_NAME
         self._connection: sqlite3.Connection | None = None
         self._known: dict[int, EpisodeFacts] = {}
         self._opened: tuple[int, trajectory_pb2.Trajectory] | None = None
@@ -92,6 +93,7 @@ class LedgerReader:
                 count - used for purpose, verdict, count, used in rows if purpose == explore and verdict != void
             ),
             consumed=sum(used for _, _, _, used in rows),
+            damaged=sum(count for purpose, _, count, _ in rows if purpose == DAMAGED),
         )
 
     def runtimes(self) -> list[Runtime]:
@@ -134,12 +136,13 @@ class LedgerReader:
         self._opened = None  # two large ones at once are what the front's memory need not hold
         with self._sql() as sql:
             row = sql.execute(
-                "SELECT message FROM trajectories WHERE sequence = ? AND length(message) BETWEEN 1 AND ?",
+                "SELECT id, content_sha256, purpose, verdict, message FROM trajectories "
+                "WHERE sequence = ? AND length(message) BETWEEN 1 AND ?",
                 (sequence, MAX_MESSAGE_BYTES),
             ).fetchone()
-            if row is None:
+            message = None if row is None else whole_message(*row)
+            if message is None:
                 return None
-            message = trajectory_pb2.Trajectory.FromString(row[0])
         self._opened = sequence, message
         return message
 
@@ -151,7 +154,7 @@ class LedgerReader:
             ends_at = time.monotonic() + _DEADLINE_SEC
             self._connection.set_progress_handler(lambda: time.monotonic() > ends_at, _INSTRUCTIONS_BETWEEN_LOOKS)
             yield self._connection
-        except (sqlite3.Error, DecodeError) as error:
+        except sqlite3.Error as error:
             self.close()
             raise LedgerError(
                 f"Got {error} from the ledger, expected an answer: the page cannot be shown now."
@@ -162,20 +165,23 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_DEADLINE_SEC, isolation_level=None
     )
+    connection.text_factory = readable_text
     connection.execute("PRAGMA query_only = 1")
     return connection
 
 
 def _read_facts(sql: sqlite3.Connection, sequence: int) -> tuple[EpisodeFacts, int]:
     """Return the facts of one stored trajectory and the bytes read for them."""
-    stored_at, purpose, verdict, trajectory_id, blob = sql.execute(
-        "SELECT stored_at_unix_sec, purpose, verdict, id, CASE WHEN length(message) <= ? THEN message END "
-        "FROM trajectories WHERE sequence = ?",
+    stored_at, trajectory_id, digest, purpose, verdict, blob = sql.execute(
+        "SELECT stored_at_unix_sec, id, content_sha256, purpose, verdict, "
+        "CASE WHEN length(message) <= ? THEN message END FROM trajectories WHERE sequence = ?",
         (MAX_MESSAGE_BYTES, sequence),
     ).fetchone()
     message = trajectory_pb2.Trajectory(goal="too large to open")
     if blob:
-        message = trajectory_pb2.Trajectory.FromString(blob)
+        message = whole_message(trajectory_id, digest, purpose, verdict, blob) or _DAMAGED
+    elif purpose == DAMAGED:
+        message = _DAMAGED
     elif blob is not None:
         message = trajectory_pb2.Trajectory(goal="emptied, as it is old")
     facts = EpisodeFacts(

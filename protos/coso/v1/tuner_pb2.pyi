@@ -97,7 +97,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("software_version", "base_model_digest", "quantization", "action_grammar", "uptime_seconds", "trajectories_stored", "trajectories_void", "trajectories_waiting", "trajectories_consumed", "latest_version", "latest_payload_bytes", "latest_payload_sha256", "learner_state", "learner_message", "runtime_ids", "learner_metrics", "trusted_version", "trial_version", "withdrawn_version")
+    __slots__ = ("software_version", "base_model_digest", "quantization", "action_grammar", "uptime_seconds", "trajectories_stored", "trajectories_void", "trajectories_waiting", "trajectories_consumed", "latest_version", "latest_payload_bytes", "latest_payload_sha256", "learner_state", "learner_message", "runtime_ids", "learner_metrics", "trusted_version", "trial_version", "withdrawn_version", "trajectories_damaged")
     class LearnerMetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -124,6 +124,7 @@ class GetStatusResponse(_message.Message):
     TRUSTED_VERSION_FIELD_NUMBER: _ClassVar[int]
     TRIAL_VERSION_FIELD_NUMBER: _ClassVar[int]
     WITHDRAWN_VERSION_FIELD_NUMBER: _ClassVar[int]
+    TRAJECTORIES_DAMAGED_FIELD_NUMBER: _ClassVar[int]
     software_version: str
     base_model_digest: str
     quantization: str
@@ -143,4 +144,5 @@ class GetStatusResponse(_message.Message):
     trusted_version: int
     trial_version: int
     withdrawn_version: int
-    def __init__(self, software_version: _Optional[str] = ..., base_model_digest: _Optional[str] = ..., quantization: _Optional[str] = ..., action_grammar: _Optional[str] = ..., uptime_seconds: _Optional[int] = ..., trajectories_stored: _Optional[int] = ..., trajectories_void: _Optional[int] = ..., trajectories_waiting: _Optional[int] = ..., trajectories_consumed: _Optional[int] = ..., latest_version: _Optional[int] = ..., latest_payload_bytes: _Optional[int] = ..., latest_payload_sha256: _Optional[str] = ..., learner_state: _Optional[str] = ..., learner_message: _Optional[str] = ..., runtime_ids: _Optional[_Iterable[str]] = ..., learner_metrics: _Optional[_Mapping[str, float]] = ..., trusted_version: _Optional[int] = ..., trial_version: _Optional[int] = ..., withdrawn_version: _Optional[int] = ...) -> None: ...
+    trajectories_damaged: int
+    def __init__(self, software_version: _Optional[str] = ..., base_model_digest: _Optional[str] = ..., quantization: _Optional[str] = ..., action_grammar: _Optional[str] = ..., uptime_seconds: _Optional[int] = ..., trajectories_stored: _Optional[int] = ..., trajectories_void: _Optional[int] = ..., trajectories_waiting: _Optional[int] = ..., trajectories_consumed: _Optional[int] = ..., latest_version: _Optional[int] = ..., latest_payload_bytes: _Optional[int] = ..., latest_payload_sha256: _Optional[str] = ..., learner_state: _Optional[str] = ..., learner_message: _Optional[str] = ..., runtime_ids: _Optional[_Iterable[str]] = ..., learner_metrics: _Optional[_Mapping[str, float]] = ..., trusted_version: _Optional[int] = ..., trial_version: _Optional[int] = ..., withdrawn_version: _Optional[int] = ..., trajectories_damaged: _Optional[int] = ...) -> None: ...

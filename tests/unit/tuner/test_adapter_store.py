@@ -13,7 +13,7 @@ import pytest
 from coso.v1 import policy_pb2
 
 from tests.wire_world import manifest
-from tuner.adapters.store import MANIFEST_NAME, PAYLOAD_NAME, AdapterStore
+from tuner.adapters.store import MANIFEST_NAME, MANIFEST_SHA256_NAME, PAYLOAD_NAME, AdapterStore
 from tuner.errors import StoreError
 
 PAYLOAD = bytes(range(256)) * 8
@@ -100,7 +100,8 @@ def test_a_full_disk_publishes_nothing(store: AdapterStore, folder: Path) -> Non
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert (store.versions(), latest_version(store)) == ([1], 1)
-    assert [path.name for path in (folder / "00000002").iterdir()] == [PAYLOAD_NAME]  # and no temporary file
+    left = sorted(path.name for path in (folder / "00000002").iterdir())
+    assert left == [PAYLOAD_NAME, MANIFEST_SHA256_NAME]  # and no temporary file
     store.publish(manifest(2), b"again")
     assert store.get(2)[1] == b"again"
 
@@ -180,3 +181,19 @@ def test_a_version_under_another_number_is_not_handed_out(store: AdapterStore, f
     shutil.copytree(folder / "00000001", folder / "00000007")
     assert latest_version(store) == 1
     assert (folder / "damaged" / "00000007").is_dir()
+
+
+def test_a_changed_bit_that_still_makes_a_manifest_is_found(store: AdapterStore, folder: Path) -> None:
+    publish(store, 1, 2)
+    path = folder / "00000002" / MANIFEST_NAME
+    changed = policy_pb2.AdapterManifest.FromString(path.read_bytes())
+    changed.rolled_back_to = 1
+    path.write_bytes(changed.SerializeToString())
+    assert latest_version(AdapterStore(folder)) == 1
+    assert (folder / "damaged" / "00000002").is_dir()
+
+
+def test_a_manifest_of_an_earlier_release_is_taken_without_its_sha256(store: AdapterStore, folder: Path) -> None:
+    publish(store, 1)
+    (folder / "00000001" / MANIFEST_SHA256_NAME).unlink()
+    assert latest_version(AdapterStore(folder)) == 1

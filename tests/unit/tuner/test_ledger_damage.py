@@ -1,0 +1,205 @@
+"""The ledger under damaged bytes: what is hit is set aside, the rest stays, and the service starts. Trains nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.wire_world import message
+from tuner.ingest.ledger import DAMAGED_NAME, LEDGER_NAME, TO_MEND_NAME, Ledger, LedgerCounts, StoreOutcome
+from tuner.ingest.mending import mend
+from tuner.page.reader import LedgerReader
+
+COUNT = 12
+IDS = [f"trajectory-{number}" for number in range(COUNT)]
+
+
+def open_ledger(folder: Path) -> Ledger:
+    ledger = Ledger(folder)
+    ledger.open()
+    return ledger
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """Return a state folder with a closed ledger of twelve, of which the first two were used; each fills pages."""
+    ledger = open_ledger(tmp_path)
+    for trajectory_id in IDS:
+        sent = message(trajectory_id)
+        sent.goal = trajectory_id * 700
+        ledger.store(sent)
+    ledger.mark_consumed([1, 2], version=3)
+    ledger.note_runtime("phone")
+    ledger.close()
+    return tmp_path
+
+
+def flip(path: Path, place: int, bit: int = 0) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1 << bit
+    path.write_bytes(content)
+
+
+def place_of(path: Path, words: bytes) -> int:
+    return path.read_bytes().index(words)
+
+
+def ids(ledger: Ledger) -> list[str]:
+    return [stored.message.trajectory_id for stored in ledger.waiting(1000)]
+
+
+def test_a_whole_ledger_is_left_alone(state: Path) -> None:
+    before = (state / LEDGER_NAME).read_bytes()
+    assert not mend(state)
+    assert (state / LEDGER_NAME).read_bytes() == before
+    assert not mend(state / "none")
+
+
+def test_a_flipped_bit_in_a_trajectory_sets_that_one_aside(state: Path) -> None:
+    flip(state / LEDGER_NAME, place_of(state / LEDGER_NAME, IDS[5].encode() * 100))
+    assert not mend(state)  # found when it is read
+    ledger = open_ledger(state)
+    assert ids(ledger) == IDS[2:5] + IDS[6:]
+    assert ids(ledger) == IDS[2:5] + IDS[6:]
+    assert ledger.counts() == LedgerCounts(stored=COUNT, void=0, waiting=COUNT - 3, consumed=2, damaged=1)
+    (kept,) = (state / DAMAGED_NAME).iterdir()
+    assert kept.name.startswith("record-6-")
+    assert len(kept.read_bytes()) > 700 * len(IDS[5])
+    whole = message(IDS[5])
+    whole.goal = IDS[5] * 700
+    assert ledger.store(whole) is StoreOutcome.DUPLICATE  # its id and hash are still known
+    ledger.close()
+
+
+def test_a_used_record_that_was_damaged_is_no_replay(state: Path) -> None:
+    flip(state / LEDGER_NAME, place_of(state / LEDGER_NAME, IDS[1].encode() * 100))
+    ledger = open_ledger(state)
+    assert [stored.message.trajectory_id for stored in ledger.recent(10)] == IDS[:1]
+    ledger.close()
+
+
+def test_the_page_shows_a_damaged_record_as_such_and_the_others(state: Path) -> None:
+    flip(state / LEDGER_NAME, place_of(state / LEDGER_NAME, IDS[5].encode() * 100))
+    reader = LedgerReader(state)
+    assert [facts.goal.startswith("damaged") for facts in reader.latest()].count(True) == 1
+    assert reader.episode(6) is None
+    assert reader.episode(7) is not None
+    ledger = open_ledger(state)
+    assert len(ids(ledger)) == COUNT - 3
+    assert reader.counts().damaged == ledger.counts().damaged == 1
+    assert reader.counts().waiting == COUNT - 3
+    reader.close()
+    ledger.close()
+
+
+@pytest.mark.parametrize("column", ["purpose", "verdict", "id", "content_sha256"])
+def test_a_column_that_says_something_else_is_damage(state: Path, column: str) -> None:
+    with sqlite3.connect(state / LEDGER_NAME) as sql:
+        value = "'x'" if column in ("id", "content_sha256") else "2"
+        sql.execute(f"UPDATE trajectories SET {column} = {value} WHERE sequence = 1")
+        sql.execute("UPDATE trajectories SET purpose = 1, consumed_by_version = 3 WHERE sequence = 1 AND purpose = 2")
+    ledger = open_ledger(state)
+    assert IDS[0] not in [stored.message.trajectory_id for stored in [*ledger.recent(99), *ledger.waiting(99)]] or (
+        column == "purpose"  # restored above
+    )
+    ledger.close()
+
+
+@pytest.mark.parametrize("place", [0, 16, 18, 19, 21, 30, 44, 52, 56, 59, 60, 63, 67])
+def test_a_damaged_header_costs_no_record(state: Path, place: int) -> None:
+    flip(state / LEDGER_NAME, place, 1)
+    mend(state)
+    ledger = open_ledger(state)
+    assert ids(ledger) == IDS[2:]
+    assert ledger.counts() == LedgerCounts(stored=COUNT, void=0, waiting=COUNT - 2, consumed=2, damaged=0)
+    assert ledger.runtime_ids() == ["phone"]
+    assert ledger.store(message("new")) is StoreOutcome.STORED
+    ledger.close()
+
+
+def test_a_schema_that_cannot_be_read_costs_no_record(state: Path) -> None:
+    flip(state / LEDGER_NAME, place_of(state / LEDGER_NAME, b"CREATE TABLE trajectories"))
+    assert mend(state)
+    ledger = open_ledger(state)
+    assert ids(ledger) == IDS[2:]
+    ledger.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"SQLite", b"not a database" * 1000])
+def test_a_file_without_a_ledger_is_kept_and_a_new_one_made(state: Path, content: bytes) -> None:
+    (state / LEDGER_NAME).write_bytes(content)
+    assert mend(state)
+    ledger = open_ledger(state)
+    assert ids(ledger) == []
+    ledger.close()
+    (kept,) = (state / DAMAGED_NAME).glob(f"ledger-*/{LEDGER_NAME}")
+    assert kept.read_bytes() == content
+
+
+def test_a_file_cut_short_keeps_what_is_left(state: Path) -> None:
+    content = (state / LEDGER_NAME).read_bytes()
+    (state / LEDGER_NAME).write_bytes(content[: -3 * 4096])
+    assert mend(state)
+    ledger = open_ledger(state)
+    found = ids(ledger)
+    assert COUNT - 4 <= len(found) < COUNT - 2
+    assert found == IDS[2 : 2 + len(found)]
+    ledger.close()
+
+
+def test_a_page_of_the_index_of_ids_is_no_loss_and_lets_nothing_in_twice(state: Path) -> None:
+    path = state / LEDGER_NAME
+    with sqlite3.connect(path) as sql:
+        page = sql.execute("SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_trajectories_1'")
+        root = page.fetchone()[0]
+    content = path.read_bytes()
+    place = content.index(IDS[7].encode(), (root - 1) * 4096)
+    flip(path, place)
+    assert mend(state)
+    ledger = open_ledger(state)
+    assert ids(ledger) == IDS[2:]
+    again = message(IDS[7])
+    again.goal = IDS[7] * 700
+    assert ledger.store(again) is StoreOutcome.DUPLICATE
+    ledger.close()
+
+
+def test_a_record_whose_pages_are_lost_is_left_out_until_the_next_start_marks_it(state: Path) -> None:
+    path = state / LEDGER_NAME
+    content = bytearray(path.read_bytes())
+    pages = range(0, len(content), 4096)
+    inner = [at for at in pages if content[at] == 0 and IDS[5].encode() * 200 in content[at : at + 4096]]
+    content[inner[0] : inner[0] + 4] = b"\xff\xff\xff\xff"  # the number of the page after it
+    path.write_bytes(content)
+    ledger = open_ledger(state)
+    assert ids(ledger) == IDS[2:5] + IDS[6:]
+    assert ledger.store(message("new")) is StoreOutcome.STORED
+    ledger.close()
+    assert (state / DAMAGED_NAME / TO_MEND_NAME).exists()
+    assert mend(state)
+    assert not mend(state)
+    ledger = open_ledger(state)
+    assert ids(ledger) == [*IDS[2:5], *IDS[6:], "new"]
+    ledger.close()
+
+
+def test_a_start_that_is_broken_off_when_the_new_ledger_is_complete_goes_on_with_it(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flip(state / LEDGER_NAME, 0)
+
+    def dies(mended: Path, path: Path) -> None:
+        path.unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tuner.ingest.mending._put_in_place", dies)
+        with pytest.raises(KeyboardInterrupt):
+            mend(state)
+    assert mend(state)
+    ledger = open_ledger(state)
+    assert ids(ledger) == IDS[2:]
+    ledger.close()
+    assert not mend(state)

@@ -1,0 +1,132 @@
+"""Makes a ledger whose file is damaged anew from what can still be read of it. Serves nobody.
+
+Called by who starts a service, while no other process has the ledger open. The look is cheap: table and indexes are
+read without the trajectories' bytes, which are held against their hashes when they are used. A ledger that does not
+hold goes to ``damaged/`` with its log, and every record whose bytes are those of its hash goes into a new one. Of a
+record that was hit the row stays, marked as damaged, where it can be read.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from tuner.errors import LedgerError
+from tuner.files import fsync_folder
+from tuner.ingest.ledger import DAMAGED_NAME, LEDGER_NAME, SCHEMA, SCHEMA_VERSION, TO_MEND_NAME
+from tuner.ingest.salvage import HEADER_BYTES, LOG_SUFFIX, MENDING_PREFIX, connected, made_anew
+from tuner.ingest.wholeness import is_damage
+
+_LOG = logging.getLogger(__name__)
+_MENDED_NAME: Final = "ledger-mended.sqlite3"
+_HEADER: Final = {
+    **{place: (byte,) for place, byte in enumerate(b"SQLite format 3\0\x10\0")},  # pages of 4,096 bytes
+    18: (1, 2),
+    19: (1, 2),
+    20: (0,),
+    21: (64,),
+    22: (32,),
+    23: (32,),
+    **dict.fromkeys((44, 45, 46, 52, 53, 54, 55, 56, 57, 58, 64, 65, 66, 67), (0,)),
+    47: (0, 4),
+    59: (0, 1),
+}
+"""What a ledger has at these places of its header (https://www.sqlite.org/fileformat.html, section 1.3)."""
+_FREE_PAGE_AT: Final = slice(32, 36)
+_FREE_COUNT_AT: Final = slice(36, 40)
+_INDEXES: Final = {
+    "sqlite_autoindex_trajectories_1": "id, sequence",
+    "waiting": "consumed_by_version, sequence",
+    "kinds": "purpose, verdict, consumed_by_version, sequence",
+}
+
+
+def mend(state: Path) -> bool:
+    """Make the ledger in ``state`` anew where it is damaged; return whether it was.
+
+    Raises:
+        LedgerError: the new one cannot be written; the old one then lies under ``damaged/``.
+    """
+    path, mended = state / LEDGER_NAME, state / _MENDED_NAME
+    if mended.exists():  # a start before this one was broken off when it was complete
+        _put_in_place(mended, path)
+        return True
+    if not path.exists() or (not _is_to_be_mended(state) and _holds(path)):
+        return False
+    kept = state / DAMAGED_NAME / f"ledger-{time.time_ns()}"
+    _LOG.warning("the ledger %s is damaged: it is kept in %s, and what can be read is copied", path, kept)
+    for leftover in state.glob(f"{MENDING_PREFIX}*"):
+        shutil.rmtree(leftover)
+    try:
+        fresh = made_anew(path)
+        kept.mkdir(parents=True)
+        for name in (LEDGER_NAME, LEDGER_NAME + LOG_SUFFIX):
+            if (state / name).exists():
+                shutil.copyfile(state / name, kept / name)
+        os.replace(fresh / LEDGER_NAME, mended)
+        fresh.rmdir()
+        fsync_folder(state)
+        _put_in_place(mended, path)
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(
+            f"Got {error} when saving what can be read of {path}, expected room for two more of it: free some."
+        ) from error
+    return True
+
+
+def _put_in_place(mended: Path, path: Path) -> None:
+    """Let the new ledger take the old one's place; the old one's log goes first, or it would be played back."""
+    for suffix in (LOG_SUFFIX, "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    fsync_folder(path.parent)
+    os.replace(mended, path)
+    (path.parent / DAMAGED_NAME / TO_MEND_NAME).unlink(missing_ok=True)
+    fsync_folder(path.parent)
+
+
+def _is_to_be_mended(state: Path) -> bool:
+    return (state / DAMAGED_NAME / TO_MEND_NAME).exists()
+
+
+def _holds(path: Path) -> bool:
+    """Whether the file is one of ours whose table and indexes say the same; another schema's is left as it is."""
+    with path.open("rb") as file:
+        header = file.read(HEADER_BYTES)
+    if len(header) < HEADER_BYTES or any(header[place] not in told for place, told in _HEADER.items()):
+        return False
+    if any(header[_FREE_PAGE_AT]) != any(header[_FREE_COUNT_AT]):
+        return False
+    try:
+        with closing(connected(path)) as sql:
+            version = sql.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, SCHEMA_VERSION):
+                return not _has_our_tables(sql)  # with our tables it is a number that was changed
+            if not sql.execute("SELECT 1 FROM sqlite_master WHERE name = 'trajectories'").fetchone():
+                return bool(version == 0)
+            return all(
+                _sum(sql, f"SELECT {columns} FROM trajectories INDEXED BY {index}")
+                == _sum(sql, f"SELECT {columns} FROM trajectories NOT INDEXED")
+                for index, columns in _INDEXES.items()
+            )
+    except sqlite3.DatabaseError as error:
+        _LOG.warning("%s: %s", path, error)
+        return not is_damage(error) and "no such index" not in str(error) and "malformed" not in str(error)
+
+
+def _has_our_tables(sql: sqlite3.Connection) -> bool:
+    told = sql.execute("SELECT sql FROM sqlite_master WHERE name = 'trajectories'").fetchone()
+    return told is not None and str(told[0]) in SCHEMA.replace("IF NOT EXISTS ", "")
+
+
+def _sum(sql: sqlite3.Connection, question: str) -> tuple[int, int]:
+    """Return how many rows there are and a sum over them that does not depend on their order."""
+    count = total = 0
+    for row in sql.execute(question):
+        count, total = count + 1, total + hash(row)
+    return count, total
