@@ -108,6 +108,10 @@ def serve(
     optimizer_steps_per_update: Annotated[
         int, typer.Option(help="Optimizer steps before a publish.")
     ] = DEFAULT.optimizer_steps_per_update,
+    max_version_lag: Annotated[
+        int | None,
+        typer.Option(min=0, help="Learn from no step acted more than so many versions ago; no bound by default."),
+    ] = DEFAULT.max_version_lag,
     report_to: Annotated[
         ReportTo, typer.Option(help="Where figures go besides TensorBoard files in the state folder.")
     ] = DEFAULT.report_to,
@@ -149,6 +153,7 @@ def serve(
             batch_size=batch_size,
             trajectories_per_update=trajectories_per_update,
             optimizer_steps_per_update=optimizer_steps_per_update,
+            max_version_lag=max_version_lag,
             report_to=report_to,
             run_name=run_name,
             publish_start=canary_share is not None,

@@ -57,6 +57,11 @@ class LearnerConfig(BaseModel):
     trajectories_per_update: int = Field(8, ge=1, description="New trajectories to wait for before an update.")
     optimizer_steps_per_update: int = Field(8, ge=1)
     replay_capacity: int = Field(2000, ge=1, description="Trajectories kept for replay.")
+    max_version_lag: int | None = Field(
+        None,
+        ge=0,
+        description="Steps acted by a version further than this behind the one trained are never used; None: no bound.",
+    )
     discount: float = Field(0.9, gt=0, le=1, description="λ per step left until the outcome.")
     negative_ceiling: float = Field(
         0.0, ge=0, le=1, description="Largest negative weight of a failed episode's steps (awr only)."

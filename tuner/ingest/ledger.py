@@ -11,7 +11,7 @@ import hashlib
 import logging
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -43,6 +43,10 @@ CREATE TABLE IF NOT EXISTS trajectories (
 );
 CREATE INDEX IF NOT EXISTS waiting ON trajectories (consumed_by_version, sequence);
 CREATE INDEX IF NOT EXISTS kinds ON trajectories (purpose, verdict, consumed_by_version);
+CREATE TABLE IF NOT EXISTS unused (
+    sequence INTEGER PRIMARY KEY,
+    reason TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS runtimes (
     id TEXT PRIMARY KEY,
     registered_at_unix_sec REAL NOT NULL
@@ -153,15 +157,21 @@ class Ledger:
         where = f"consumed_by_version IS NOT NULL AND length(message) > 0 AND {_TRAINABLE}"
         return list(self._read(f"WHERE {where} ORDER BY sequence DESC LIMIT ?", (limit,)))[::-1]
 
-    def mark_consumed(self, sequences: Iterable[int], version: int) -> None:
-        """Note which version was trained on these, all or none."""
+    def mark_consumed(self, sequences: Iterable[int], version: int, unused: Mapping[int, str] | None = None) -> None:
+        """Note which version was trained on these, and why it used nothing of some of them, all or none."""
         with self.sql() as sql:
             sql.execute("BEGIN IMMEDIATE")
             sql.executemany(
                 "UPDATE trajectories SET consumed_by_version = ? WHERE sequence = ?",
                 [(version, sequence) for sequence in sequences],
             )
+            sql.executemany("INSERT OR REPLACE INTO unused VALUES (?, ?)", (unused or {}).items())
             sql.execute("COMMIT")
+
+    def unused(self) -> dict[int, str]:
+        """Return why the update that took them used nothing of some trajectories, by sequence."""
+        with self.sql() as sql:
+            return dict(sql.execute("SELECT sequence, reason FROM unused").fetchall())
 
     def note_runtime(self, runtime_id: str) -> None:
         """Remember a runtime that registered."""

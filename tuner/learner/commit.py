@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tuner.adapters.store import AdapterStore
 from tuner.config import LearnerConfig
-from tuner.errors import LearnerError
+from tuner.errors import LearnerError, StoreError
 from tuner.ingest.ledger import Ledger
 from tuner.learner.checkpoint import Checkpoint, CheckpointFolder
 from tuner.learner.mailbox import Mailbox
@@ -34,6 +34,16 @@ class Commits:
     def latest_version(self) -> int:
         """The newest version published, 0 when there is none."""
         return max(self.store.versions(), default=0)
+
+    def rollbacks(self) -> list[tuple[int, int]]:
+        """Return (new version, version returned to) of the rollbacks among the versions there are."""
+        found = []
+        for version in self.store.versions():
+            try:
+                found.append((version, self.store.manifest(version).rolled_back_to))
+            except StoreError:
+                continue  # it was set aside
+        return [(version, to) for version, to in found if to]
 
     def latest(self) -> tuple[Checkpoint, Progress] | None:
         """Return the newest checkpoint that is whole and where it stands, None when there is none.
@@ -71,7 +81,7 @@ class Commits:
             self._mailbox.published(version)
         if progress.rolled_back_to:
             record_rollback(self._config.state, progress.rolled_back_to, version - 1, version)
-        self._ledger.mark_consumed(progress.batch, version)
+        self._ledger.mark_consumed(progress.batch, version, dict(progress.unused))
 
 
 def _adapter_payload(tensors: Mapping[str, Tensor]) -> bytes:

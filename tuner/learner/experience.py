@@ -16,12 +16,16 @@ advantage 0 are the ones that ride along. Advantages are per-step A_h of ``advan
 the whole episode, against the latest ``GROUP_SIZE`` of the same task and parameters in the replay. Under "critic"
 weights are those of ``judged``, which ``judging`` makes of the critics' values: steps of weight 1 carry the policy
 term, whatever their episode's outcome, under "awr"; GAE's A_h under "ppo".
+
+Whatever the rule of ``freshness`` forbids is dropped, on arrival or once it has aged, before anything looks at it, and
+counted once by its reason.
 """
 
 import heapq
 import math
 import operator
 import random
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +34,7 @@ from tuner.coso.advantage import SuccessBaseline, awr_weights, step_advantages
 from tuner.coso.credit import group_advantage
 from tuner.coso.labels import Utterance
 from tuner.ingest.ledger import StoredTrajectory
+from tuner.learner.freshness import Freshness
 from tuner.learner.samples import NO_BOUND, Group, StepSample, trainable_steps
 
 FRESH_FACTOR = 2.0
@@ -37,6 +42,8 @@ FAILURES_KEPT = 32
 """Failed trajectories kept for their entropy; older ones show screens the policy has moved on from."""
 GROUP_SIZE = 16
 """Episodes a group-relative advantage compares with; an older policy's outcomes are no measure of today's."""
+NOT_TRAINABLE = "not_trainable"
+"""Why nothing was used of a trajectory that is void, unreadable or not finite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,11 @@ class Experience:
         vocabulary_size: int = NO_BOUND,
     ) -> None:
         self.baseline = SuccessBaseline()
+        self.freshness = Freshness()
+        self.dropped: Counter[str] = Counter()
+        """Steps dropped so far, by the reason."""
+        self.unused: dict[int, str] = {}
+        """Trajectories of the latest batch of which no step may be used, and why, by sequence."""
         self.judged: Mapping[tuple[int, int], float] = {}
         """Weight of steps by key, of the critics' making; asked under "critic" alone."""
         self._capacity = capacity
@@ -77,19 +89,35 @@ class Experience:
         self._steps: dict[int, list[StepSample]] = {}  # by sequence, in order of arrival
         self._fresh: set[int] = set()
 
-    def recall(self, replay: Iterable[StoredTrajectory]) -> None:
-        """Take in trajectories of earlier updates, oldest first, without counting their outcomes again."""
+    def recall(self, replay: Iterable[StoredTrajectory], counted: Freshness | None = None) -> None:
+        """Take in trajectories of earlier updates, oldest first, without counting their outcomes again.
+
+        Nor are steps counted that the rule ``counted`` forbids: they were, when it was made. Call ``train_from`` next.
+        """
+        earlier = counted or Freshness()
         for stored in replay:
-            self._steps[stored.sequence] = trainable_steps(stored, self._vocabulary_size)
+            steps = trainable_steps(stored, self._vocabulary_size)
+            self._steps[stored.sequence] = [step for step in steps if earlier.reason(step.version) is None]
         self._trim()
+
+    def train_from(self, freshness: Freshness) -> None:
+        """Hold to this rule from now on; steps it forbids leave the replay."""
+        self.freshness = freshness
+        for sequence, steps in self._steps.items():
+            self._steps[sequence] = self._kept_by_rule(steps)
 
     def take(self, batch: Sequence[StoredTrajectory]) -> None:
         """Take in new trajectories and their outcomes; they are the fresh ones until the next call."""
         self._fresh = {stored.sequence for stored in batch}
+        self.unused = {}
         for stored in batch:
-            steps = self._steps[stored.sequence] = trainable_steps(stored, self._vocabulary_size)
+            told = trainable_steps(stored, self._vocabulary_size)
+            steps = self._steps[stored.sequence] = self._kept_by_rule(told)
             if steps:
                 self.baseline.update(steps[0].task_name, steps[0].reward)
+            else:
+                why = self.freshness.reason(told[0].version) if told else None
+                self.unused[stored.sequence] = why or NOT_TRAINABLE
         self._trim()
 
     def steps_of(self, sequence: int) -> list[StepSample]:
@@ -177,6 +205,16 @@ class Experience:
         if self._objective == "ppo":
             return advantages
         return awr_weights(advantages, step.succeeded, self._negative_ceiling)
+
+    def _kept_by_rule(self, steps: Sequence[StepSample]) -> list[StepSample]:
+        kept = []
+        for step in steps:
+            reason = self.freshness.reason(step.version)
+            if reason is None:
+                kept.append(step)
+            else:
+                self.dropped[reason] += 1
+        return kept
 
     def _outcomes(self) -> dict[Group, dict[int, float]]:
         """Return sequence → reward of the episodes of each group, in order of arrival."""

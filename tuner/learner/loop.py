@@ -21,6 +21,7 @@ from tuner.learner.entropy_watch import EntropyWatch
 from tuner.learner.experience import Experience, Sampler
 from tuner.learner.figures import entropies_by_action, entropy_figures, mean_figures
 from tuner.learner.finite import NotFiniteError
+from tuner.learner.freshness import DROP_REASONS, Freshness
 from tuner.learner.intake import Intake
 from tuner.learner.judging import digirl_weights, gae_weights
 from tuner.learner.mailbox import Mailbox, RollbackWish
@@ -106,6 +107,7 @@ class Learner:
             LearnerError: the checkpoint is of other settings.
         """
         found = self._commits.latest()
+        counted = Freshness()
         if found is None:
             self._begin()
         else:
@@ -114,9 +116,14 @@ class Learner:
             self._experience.baseline.load(checkpoint.state["baseline"])
             if "entropy_watch" in checkpoint.state:  # the offline stage has none
                 self._watch.load(checkpoint.state["entropy_watch"])
+            if "freshness" in checkpoint.state:  # the offline stage has no bound
+                counted = Freshness.from_plain(checkpoint.state["freshness"])
+                self._experience.dropped.update(checkpoint.state["dropped"])
             self._commits.finish(self._progress, checkpoint.tensors)
             self._progress = self._progress.at_least(self._commits.latest_version)
-        self._experience.recall(self._ledger.recent(self._config.replay_capacity))
+        self._experience.recall(self._ledger.recent(self._config.replay_capacity), counted)
+        rule = Freshness(self._config.max_version_lag, rollbacks=counted.rollbacks)
+        self._experience.train_from(rule.at(self._progress.version, self._commits.rollbacks()))
 
     def _begin(self) -> None:
         """Start without a checkpoint: from the newest published adapter where there is one."""
@@ -137,7 +144,7 @@ class Learner:
         good = {name: tensor.detach().clone() for name, tensor in self._student.tensors().items()}
         self._experience.take(batch)
         try:
-            outcome = self._learn()
+            outcome = self._learn(batch)
         except (NotFiniteError, TooFarError) as error:
             self._student.load(good)
             self._mailbox.state("training", f"update {self._progress.update + 1} was undone: {error}")
@@ -155,10 +162,14 @@ class Learner:
             return
         self._student.return_to(load(payload))
         self._progress = self._progress.rolled_back(self._commits.latest_version, wish.version)
+        left = (self._progress.version, wish.version)
+        self._experience.train_from(self._experience.freshness.at(self._progress.version, [left]))
         self._save_and_publish()
         self._mailbox.rolled_back(wish.request, self._progress.version)
 
-    def _learn(self) -> Outcome:
+    def _learn(self, taken: Sequence[StoredTrajectory]) -> Outcome:
+        if not any(self._experience.steps_of(stored.sequence) for stored in taken):
+            return Outcome()  # nothing new: versions of the replay alone would only age what is on its way
         seed = f"{self._config.seed}/{self._progress.update + 1}"
         unseen = self._experience.unseen_utterances(SCM_UNSEEN_UTTERANCES)
         others = self._student.causal_model.calibration(unseen)  # before they are trained on
@@ -224,7 +235,8 @@ class Learner:
 
     def _commit(self, batch: Sequence[StoredTrajectory], outcome: Outcome, seconds: float) -> None:
         sequences = [stored.sequence for stored in batch]
-        self._progress = self._progress.after(sequences, len(outcome.steps))
+        self._progress = self._progress.after(sequences, len(outcome.steps), self._experience.unused)
+        self._experience.train_from(self._experience.freshness.at(self._progress.version))
         alarms = self._watch.look(entropies_by_action(outcome.steps))
         self._save_and_publish()
         for alarm in alarms:
@@ -235,7 +247,12 @@ class Learner:
         self._report(batch, outcome, seconds)
 
     def _save_and_publish(self) -> None:
-        state = {"baseline": self._experience.baseline.state(), "entropy_watch": self._watch.state()}
+        state = {
+            "baseline": self._experience.baseline.state(),
+            "entropy_watch": self._watch.state(),
+            "freshness": self._experience.freshness.plain(),
+            "dropped": dict(self._experience.dropped),
+        }
         self._commits.commit(self._progress, self._student.tensors(), state)
 
     def _report(self, batch: Sequence[StoredTrajectory], outcome: Outcome, seconds: float) -> None:
@@ -247,6 +264,8 @@ class Learner:
             "version": float(self._progress.version),
             "optimizer_steps": float(self._progress.optimizer_steps),
             "trajectories_consumed": float(self._progress.trajectories_consumed),
+            "trajectories_unused": float(self._progress.trajectories_unused),
+            **{f"dropped_steps_{reason}": float(self._experience.dropped[reason]) for reason in DROP_REASONS},
             "batch_success_rate": sum(step.succeeded for step in judged) / len(judged) if judged else 0.0,
             "batch_reward": sum(step.reward for step in judged) / len(judged) if judged else 0.0,
             "refused_steps": float(outcome.refused),

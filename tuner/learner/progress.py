@@ -26,6 +26,9 @@ class Progress:
     batch: tuple[int, ...]
     rolled_back_to: int = 0
     """The version whose tensors ``version`` has again; 0 when it was learned."""
+    unused: tuple[tuple[int, str], ...] = ()
+    """(sequence, reason) of those in ``batch`` of which no step was used."""
+    trajectories_unused: int = 0
 
     @classmethod
     def first(cls, config: LearnerConfig, version: int = 0) -> Progress:
@@ -36,14 +39,19 @@ class Progress:
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Progress:
         """Undo ``plain``."""
-        return cls(**{**plain, "batch": tuple(plain["batch"])})
+        unused = tuple((int(sequence), str(reason)) for sequence, reason in plain.get("unused", ()))
+        return cls(**{**plain, "batch": tuple(plain["batch"]), "unused": unused})
 
     def plain(self) -> dict[str, Any]:
         """Return everything as JSON knows it."""
         return asdict(self)
 
-    def after(self, batch: Sequence[int], good_steps: int) -> Progress:
-        """Return the state after one more update; a version is counted only when a step was good."""
+    def after(self, batch: Sequence[int], good_steps: int, unused: Mapping[int, str] | None = None) -> Progress:
+        """Return the state after one more update; a version is counted only when a step was good.
+
+        ``unused`` is why nothing was used of some of the batch, by sequence.
+        """
+        unused = unused or {}
         return replace(
             self,
             update=self.update + 1,
@@ -51,6 +59,8 @@ class Progress:
             optimizer_steps=self.optimizer_steps + good_steps,
             trajectories_consumed=self.trajectories_consumed + len(batch),
             batch=tuple(batch),
+            unused=tuple(sorted(unused.items())),
+            trajectories_unused=self.trajectories_unused + len(unused),
             rolled_back_to=0 if good_steps else self.rolled_back_to,
         )
 
@@ -60,7 +70,7 @@ class Progress:
 
     def rolled_back(self, latest: int, to_version: int) -> Progress:
         """Return the state after the tensors of ``to_version`` came back as a version above ``latest``."""
-        return replace(self, update=self.update + 1, version=latest + 1, batch=(), rolled_back_to=to_version)
+        return replace(self, update=self.update + 1, version=latest + 1, batch=(), unused=(), rolled_back_to=to_version)
 
     def at_least(self, version: int) -> Progress:
         """Return the same, counting versions on from ``version`` where a newer one is out already."""
