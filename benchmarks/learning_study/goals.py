@@ -93,10 +93,12 @@ def templates_of(split: SplitName) -> tuple[TaskTemplate, ...]:
 def every_start(variants: int, rng: random.Random) -> Start:
     """Draw from all templates and all their instances: what the demonstrator shows."""
     template = rng.choices(list(SHOWN), list(SHOWN.values()))[0]
-    return Start(rng.choice([*template.instances("train"), *template.instances("held")]), rng.randrange(variants))
+    return Start(
+        rng.choice([*template.instances("train"), *template.instances("unseen-instances")]), rng.randrange(variants)
+    )
 
 
 def _instances(template: TaskTemplate, split: SplitName) -> list[Task]:
     if split in ("train", "instances"):
-        return template.instances("train" if split == "train" else "held")
-    return [*template.instances("train"), *template.instances("held")]
+        return template.instances("train" if split == "train" else "unseen-instances")
+    return [*template.instances("train"), *template.instances("unseen-instances")]

@@ -72,6 +72,8 @@ class Replay(Experience):
             behaviour_log_probs=decision.log_probs,
             temperature=1.0,
             reward=float(episode.succeeded),
+            succeeded=episode.succeeded,
+            version=0,
             steps=len(episode.decisions),
             horizon=episode.start.step_limit,
         )
