@@ -1,4 +1,4 @@
-"""The policy proper: a picture and a prompt in, an utterance with log-probs out. Learns nothing, batches nothing itself."""
+"""The policy proper: a picture and a prompt in, an utterance with log-probs out. Learns nothing, waits for nobody."""
 
 import hashlib
 import threading

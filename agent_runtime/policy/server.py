@@ -32,17 +32,18 @@ class FlyingRow(Protocol):
 
 
 Asked = TypeVar("Asked")
+Taken = TypeVar("Taken", contravariant=True)
 Row = TypeVar("Row", bound=FlyingRow)
 
 
-class Batch(Protocol[Asked, Row]):
+class Batch(Protocol[Taken, Row]):
     """What rows fly in: `agent_runtime.policy.batch.TokenBatch`, or a fake of it."""
 
     @property
     def has_room(self) -> bool:
         """Whether one more may join."""
 
-    def join(self, request: Asked) -> Row:
+    def join(self, request: Taken) -> Row:
         """Take a request in; a row that is over at once is not kept."""
 
     def step(self) -> Sequence[Row]:
