@@ -29,7 +29,9 @@ from agent_runtime.actions import grammar_named
 from agent_runtime.agenda import Agenda
 from agent_runtime.devices.adb import open_device
 from agent_runtime.devices.recovery import RecoveringDevice
+from agent_runtime.episode import OnStep
 from agent_runtime.fleet import Fleet
+from agent_runtime.policy.base import Policy
 from agent_runtime.policy.generate import VlmPolicy, load_policy
 from agent_runtime.policy.identity import resolve_checkpoint
 from agent_runtime.policy.pictures import PictureFeatures
@@ -75,20 +77,23 @@ def tokens_a_second(policy: VlmPolicy, server: AdbServer, serials: Sequence[str]
     lock, begun, tokens = threading.Lock(), set[str](), 0
     is_over, counts = threading.Event(), threading.Event()
 
-    def on_step(serial: str, step: Step) -> None:
-        nonlocal tokens
-        with lock:
-            begun.add(serial)
-            if len(begun) == len(serials) and not counts.is_set():
-                counts.set()
-            elif counts.is_set() and not is_over.is_set():
-                tokens += len(step.decision.token_ids)
+    def listener(serial: str) -> OnStep:
+        def on_step(step: Step) -> None:
+            nonlocal tokens
+            with lock:
+                begun.add(serial)
+                if len(begun) == len(serials) and not counts.is_set():
+                    counts.set()
+                elif counts.is_set() and not is_over.is_set():
+                    tokens += len(step.decision.token_ids)
+
+        return on_step
 
     with DecisionServer(policy) as served, ExitStack() as stack:
         fleet = Fleet(should_stop=is_over.is_set)
         for index, serial in enumerate(serials):
             device = RecoveringDevice(stack.enter_context(open_device(serial, server_port=server.port)))
-            hooks = Hooks(on_step=lambda step, serial=serial: on_step(serial, step), should_stop=fleet.should_stop)
+            hooks = Hooks(on_step=listener(serial), should_stop=fleet.should_stop)
             config = RunConfig(f"benchmark/{serial}", device_index=index)
             agenda = Agenda([], None, None)
             fleet.add(Runner(device, served, grammar, lambda rng: rng.choice(tasks), agenda, config, hooks))
@@ -149,11 +154,17 @@ def alone_sec(policy: VlmPolicy, asks: Sequence[Ask]) -> list[float]:
 def side_by_side(
     policy: VlmPolicy, asks: Sequence[Ask], alone: Sequence[float], mean_wait_sec: float, *, is_even: bool
 ) -> tuple[float, float]:
-    """Run the devices freely; return steps a second of all together, and the utilisation."""
-    steps, step_sec, excess_sec = [0] * DEVICES, [0.0] * DEVICES, [0.0] * DEVICES
-    ends_at = time.perf_counter() + STEPS * mean_wait_sec * (1 + 1 / WAITS_PER_DECISION)
+    """Run the devices freely; return steps a second of all together, and the utilisation.
 
-    def device(index: int, served: DecisionServer[object, object]) -> None:
+    Only steps that end within the time measured count, which begins a step after the devices do: they are out of
+    step with each other by then.
+    """
+    steps, step_sec, excess_sec = [0] * DEVICES, [0.0] * DEVICES, [0.0] * DEVICES
+    mean_step_sec = mean_wait_sec * (1 + 1 / WAITS_PER_DECISION)
+    begins_at = time.perf_counter() + 1.5 * mean_step_sec
+    ends_at = begins_at + STEPS * mean_step_sec
+
+    def device(index: int, served: Policy) -> None:
         rng = random.Random(index)
         time.sleep(rng.random() * mean_wait_sec)  # devices do not start at one moment
         while time.perf_counter() < ends_at:
@@ -163,20 +174,19 @@ def side_by_side(
             ask, asked_at = asks[number], time.perf_counter()
             served.decide(ask.png, ask.prompt, temperature=1.0, seed=ask.seed)
             now = time.perf_counter()
-            if now > ends_at:
-                return
+            if not begins_at <= now <= ends_at:
+                continue
             steps[index] += 1
             step_sec[index] += now - started_at
             excess_sec[index] += max(0.0, now - asked_at - alone[number])
 
-    started_at = time.perf_counter()
     with DecisionServer(policy) as served:
         threads = [threading.Thread(target=device, args=(index, served)) for index in range(DEVICES)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    return sum(steps) / (ends_at - started_at), 1 - sum(excess_sec) / sum(step_sec)
+    return sum(steps) / (ends_at - begins_at), 1 - sum(excess_sec) / sum(step_sec)
 
 
 def in_lockstep(policy: VlmPolicy, asks: Sequence[Ask], mean_wait_sec: float, *, is_even: bool) -> float:
