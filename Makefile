@@ -38,7 +38,7 @@ small-vlm: $(VENV)/.installed
 	$(BIN)/python -m device_scripts.small_vlm.train --output agent_runtime/small_vlm
 
 # Every benchmark, also after one that misses a bar.
-BENCHMARKS := virtual_phone observation delta delta_bytes decode weights update ingest recording gate
+BENCHMARKS := virtual_phone observation delta delta_bytes decode weights update ingest recording rollout gate
 bench: $(VENV)/.installed
 	failed=0; for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || failed=1; done; exit $$failed
 

@@ -1,4 +1,4 @@
-"""Hands adapter versions from the uplink's thread to the loop, which applies them between two decisions.
+"""Hands adapter versions from the uplink's thread to the loops, which apply them between two decisions.
 
 Verification happens in the uplink's thread while the policy works; only the copy happens between decisions.
 Torch-free: the slot that verifies and copies is given.
@@ -72,25 +72,29 @@ class AdapterInbox:
         return True
 
     def apply_waiting(self) -> None:
-        """Put the version that waits in place, if there is one; called by the loop between two decisions."""
+        """Put the version that waits in place, if there is one; called by every loop between two of its decisions.
+
+        Nobody else gets past here, and no other version is verified, before it is in place.
+        """
         with self._changed:
-            if self._held:
+            if self._held or self._staged is None:
                 return
-            staged, self._staged = self._staged, None
+            try:
+                self._slot.apply(self._staged)
+                self.applied += 1
+            except AdapterError as error:
+                self.refused += 1
+                _LOG.warning("a verified version is not used: %s", error)
+            self._staged = None
             self._changed.notify_all()
-        if staged is None:
-            return
-        try:
-            self._slot.apply(staged)
-            self.applied += 1
-        except AdapterError as error:
-            self.refused += 1
-            _LOG.warning("a verified version is not used: %s", error)
 
     def wait_for_version(self, timeout_sec: float) -> bool:
-        """Return True once a version waits to be applied, False after ``timeout_sec``."""
+        """Return True once a version waits or another loop applied one, False after ``timeout_sec``."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._staged is not None or self._closed, timeout_sec)
+            known = self.applied
+            return self._changed.wait_for(
+                lambda: self._staged is not None or self.applied > known or self._closed, timeout_sec
+            )
 
     def hold(self) -> None:
         """Keep the version in place from now on, as an evaluation needs; what arrives waits."""

@@ -62,7 +62,10 @@ device_commands.register(app)
 
 @app.command()
 def run(
-    device: Annotated[str, typer.Option(help="Serial, as `adb devices` shows it.")],
+    device: Annotated[
+        list[str] | None, typer.Option(help="Serial, as `adb devices` shows it; may be given again.")
+    ] = None,
+    devices: Annotated[str | None, typer.Option(help="all: every device the adb server shows as ready.")] = None,
     adb_server_host: Annotated[str, typer.Option(help="Where the adb server runs.")] = "127.0.0.1",
     adb_server_port: Annotated[int, typer.Option(min=1, max=65535, help="The adb server's port.")] = 5037,
     model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
@@ -88,7 +91,9 @@ def run(
     judge_votes: Annotated[int, typer.Option(min=1, max=9, help="Votes; more than half must agree.")] = 3,
     judge_cache: Annotated[Path, typer.Option(help="Folder where votes are kept.")] = _FOLDER_OF_VOTES,
     goal_step_limit: Annotated[int, typer.Option(min=1, max=1000, help="Steps for a goal of the list.")] = 10,
-    episodes: Annotated[int | None, typer.Option(min=0, help="Episodes to explore; 10 without --minutes.")] = None,
+    episodes: Annotated[
+        int | None, typer.Option(min=0, help="Episodes to explore, over all devices; 10 without --minutes.")
+    ] = None,
     minutes: Annotated[float | None, typer.Option(min=0.0, help="Minutes to explore.")] = None,
     temperature: Annotated[float, typer.Option(min=0.0, max=10.0, help="Of sampling; 0 is greedy.")] = 1.0,
     evaluate_goals: Annotated[int, typer.Option(min=0, help="Goals of each split to evaluate before and after.")] = 0,
@@ -102,7 +107,9 @@ def run(
     spool: Annotated[Path, typer.Option(help="Folder where episodes wait for the tuner.")] = _FOLDER_OF_SPOOL,
     records: Annotated[Path | None, typer.Option(help="JSON-lines file to append episodes to.")] = None,
     save_screens: Annotated[Path | None, typer.Option(help="Folder for the pictures the model saw.")] = None,
-    record: Annotated[Path | None, typer.Option(help="New folder to record the whole session in.")] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="New folder to record the whole session in; one below it for each device.")
+    ] = None,
     redact_text: Annotated[
         bool, typer.Option("--redact-text", help="Record typed text and parameters of tasks as ▒.")
     ] = False,
@@ -121,11 +128,12 @@ def run(
     summary: Annotated[Path | None, typer.Option(help="JSON file for the result.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides tasks and sampling.")] = 0,
 ) -> None:
-    """Run episodes on one device until done, or until SIGINT or SIGTERM ends it after the current step."""
+    """Run episodes on one device or many until done, or until SIGINT or SIGTERM ends it after the current step."""
     from agent_runtime.gate.files import GateChoice
     from agent_runtime.gate.person import ask_at_terminal
     from agent_runtime.judged_goals import chosen_goals
-    from agent_runtime.session import Options, run_session
+    from agent_runtime.options import Options
+    from agent_runtime.session import run_session
     from agent_runtime.tasks.splits import DEFAULT_SPLIT, splits_named
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -134,7 +142,7 @@ def run(
     try:
         _check_choices(quantization, grammar)
         options = Options(
-            device=device,
+            devices=_named_devices(device or [], devices),
             adb_server_host=adb_server_host,
             adb_server_port=adb_server_port,
             model=model,
@@ -174,7 +182,7 @@ def run(
     except (AgentRuntimeError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(BAD_INPUT_EXIT_CODE) from None
-    if "void" in result.stopped:
+    if result.has_left:
         typer.echo(f"Stopped early: {result.stopped}", err=True)
         raise typer.Exit(NO_DEVICE_LEFT_EXIT_CODE)
 
@@ -199,6 +207,23 @@ def doctor(
         raise typer.Exit(BAD_INPUT_EXIT_CODE) from None
     if examination.has_failed:
         raise typer.Exit(NOT_READY_EXIT_CODE)
+
+
+def _named_devices(serials: list[str], devices: str | None) -> tuple[str, ...]:
+    """Return the serials named, none for all that are ready.
+
+    Raises:
+        UsageError: none or all and some are named, or one is named twice.
+    """
+    if devices not in (None, "all"):
+        raise UsageError(f"Got --devices {devices}, expected all: name single ones with --device.")
+    if (devices is None) == (not serials):
+        got = "neither --device nor" if devices is None else "both --device and"
+        raise UsageError(f"Got {got} --devices all, expected one of them: see `adb devices` and choose.")
+    twice = [serial for number, serial in enumerate(serials) if serial in serials[:number]]
+    if twice:
+        raise UsageError(f"Got the device {twice[0]} twice, expected each once: name it once.")
+    return tuple(serials)
 
 
 def _check_choices(quantization: str, grammar: str | None) -> None:

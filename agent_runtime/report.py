@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from agent_runtime.runner import RunResult, Tally
+from agent_runtime.tally import DeviceResult, RunResult, Tally
 from agent_runtime.tasks.splits import SPLITS
 from agent_runtime.trajectory import Trajectory, Verdict
 
@@ -13,9 +13,10 @@ _COLOURS = {Verdict.SUCCESS: "green", Verdict.FAILURE: "yellow", Verdict.VOID: "
 
 
 class Reporter:
-    """One line per episode, a table at the end; colours only on a terminal."""
+    """One line per episode, told one at a time, and a table at the end; colours only on a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, names_devices: bool = False) -> None:
+        self._names_devices = names_devices
         self._console: Any = None
         self._episodes = 0
 
@@ -33,8 +34,9 @@ class Reporter:
         verdict = trajectory.verdict
         version = trajectory.steps[-1].decision.adapter_version if trajectory.steps else 0
         reason = f" ({trajectory.void_reason})" if trajectory.void_reason else ""
+        where = f"{escape(trajectory.device_serial)} " if self._names_devices else ""
         self._console.print(
-            f"{self._episodes:4d} {trajectory.purpose.value:8s} [{_COLOURS[verdict]}]{verdict.value:7s}[/] "
+            f"{self._episodes:4d} {where}{trajectory.purpose.value:8s} [{_COLOURS[verdict]}]{verdict.value:7s}[/] "
             f"{len(trajectory.steps):2d} steps  adapter {version:<3d} {escape(trajectory.goal + reason)}"
         )
 
@@ -43,7 +45,7 @@ class Reporter:
         self._console.print(sentence, markup=False)
 
     def table(self, result: RunResult) -> None:
-        """Print success by task and by split: before, exploring, after."""
+        """Print success by task, by split and, where there are several, by device: before, exploring, after."""
         from rich.table import Table
 
         table = Table("task", "before", "explored", "after")
@@ -57,7 +59,16 @@ class Reporter:
         table.add_section()
         table.add_row("all", *(_share(tally.successes, tally.successes + tally.failures) for tally in tallies))
         table.add_row("void", *(str(tally.voids) for tally in tallies))
+        if self._names_devices:
+            table.add_section()
+            for serial, device in result.by_device.items():
+                table.add_row(serial, *(_told(tally) for tally in (device.before, device.explore, device.after)))
         self._console.print(table)
+
+
+def _told(tally: Tally) -> str:
+    voids = f", {tally.voids} void" if tally.voids else ""
+    return _share(tally.successes, tally.successes + tally.failures) + voids
 
 
 def _share(successes: int, judged: int) -> str:
@@ -66,18 +77,14 @@ def _share(successes: int, judged: int) -> str:
 
 def summary(result: RunResult, extra: dict[str, object]) -> dict[str, object]:
     """Return the run as plain JSON data; rates are None where nothing was judged."""
+    devices = {serial: _plain(device) for serial, device in result.by_device.items()}
+    return {**_plain(result), "devices": devices, **extra}
 
-    def plain(tally: Tally) -> dict[str, object]:
-        return {**asdict(tally), "rate": tally.rate}
 
-    return {
-        "before": plain(result.before),
-        "explore": plain(result.explore),
-        "after": plain(result.after),
-        "seconds": result.seconds,
-        "stopped": result.stopped,
-        **extra,
-    }
+def _plain(result: DeviceResult) -> dict[str, object]:
+    tallies = {"before": result.before, "explore": result.explore, "after": result.after}
+    told = {name: {**asdict(tally), "rate": tally.rate} for name, tally in tallies.items()}
+    return {**told, "seconds": result.seconds, "stopped": result.stopped}
 
 
 def write_summary(path: Path, data: dict[str, object]) -> None:

@@ -186,7 +186,7 @@ def running_delivery(folder: Path) -> Iterator[Delivery]:
     with ExitStack() as stack:
         front = stack.enter_context(running_front(folder / "state", checkpoint, ["cat", str(pipe)]))
         stack.callback(os.close, words_to_front)  # ends the stand-in, which cannot be told to stop
-        link = TunerLink(front.address, identity, "benchmark", spool, delivery.inbox.receive, delivery.inbox.version)
+        link = TunerLink(front.address, identity, ["benchmark"], spool, delivery.inbox.receive, delivery.inbox.version)
         link.start()
         stack.callback(link.close, 0.0)
         stack.callback(delivery.inbox.close)

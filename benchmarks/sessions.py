@@ -26,6 +26,7 @@ from typing import Final
 from unittest import mock
 
 from agent_runtime.actions import Action, Finish, Key, LongPress, OpenApp, PressKey, Swipe, Tap, TypeText, grammar_named
+from agent_runtime.agenda import Agenda
 from agent_runtime.errors import SessionError
 from agent_runtime.observe import PNG_COMPRESS_LEVEL
 from agent_runtime.policy.base import Policy
@@ -91,9 +92,10 @@ def record(folder: Path, number: int, policy: Policy, episodes: int = 2) -> None
     run = RunOf("benchmark", number, temperature)
     recorder = start_recording(folder, device, policy.identity, run, Redaction())
     hooks = Hooks(recorder.episode_ended, recorder.episode_started, recorder.step_taken)
-    config = RunConfig("benchmark", number, episodes, temperature=temperature)
+    config = RunConfig("benchmark", number, temperature=temperature)
     grammar = grammar_named(policy.identity.action_grammar, policy.image_size_px)
-    Runner(device, policy, grammar, lambda rng: sample_task(suite, "train", rng), [], config, hooks).run()
+    agenda = Agenda([], episodes, None)
+    Runner(device, policy, grammar, lambda rng: sample_task(suite, "train", rng), agenda, config, hooks).run()
     recorder.close()
 
 

@@ -1,6 +1,6 @@
 """The quantized VLM that decides: load, prompt, generate with log-probs, verify and swap adapters.
 
-Only `identity`, `base` and `scripted` import without torch.
+Only `identity`, `base`, `scripted`, `server` and `turn_lock` import without torch.
 """
 
 import logging

@@ -6,7 +6,6 @@ check has passed; and the copy itself happens under the lock that every decision
 
 import hashlib
 import math
-import threading
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +24,7 @@ from agent_runtime.adapters.layout import described_tensors
 from agent_runtime.adapters.signatures import ManifestVerifier
 from agent_runtime.errors import AdapterError
 from agent_runtime.policy.lora import adapter_tensors, attach_lora
+from agent_runtime.policy.turn_lock import TurnLock
 from agent_runtime.trajectory import NO_ADAPTER_DIGEST
 
 MAX_LORA_R = 512
@@ -53,7 +53,7 @@ class AdapterSlot:
 
     def __init__(self, model: Any, base_model_digest: str) -> None:
         self.model = model
-        self.lock = threading.RLock()
+        self.lock = TurnLock()
         self.verifier: ManifestVerifier | None = None
         self.version = 0
         self.digest = NO_ADAPTER_DIGEST

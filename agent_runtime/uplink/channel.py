@@ -11,6 +11,7 @@ from grpc_status import rpc_status
 from agent_runtime.uplink.tls import ClientTls
 
 MAX_MESSAGE_BYTES = 64 << 20
+CALL_DEADLINE_SEC = 20.0
 FIRST_RETRY_SEC = 0.2
 LONGEST_RETRY_SEC = 5.0
 LONGEST_HINT_SEC = 60.0

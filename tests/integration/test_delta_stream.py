@@ -88,7 +88,7 @@ class Runtime:
         spool.open()
         inbox = self.inbox
         self.link = TunerLink(
-            address, RUNTIME_IDENTITY, folder.name, spool, inbox.receive, inbox.version, inbox.digest, encodings
+            address, RUNTIME_IDENTITY, [folder.name], spool, inbox.receive, inbox.version, inbox.digest, encodings
         )
 
     def take(self) -> int:
@@ -216,7 +216,7 @@ def test_a_tuner_of_the_release_before_serves_this_runtime(tmp_path: Path) -> No
     link = TunerLink(
         old.address,
         RUNTIME_IDENTITY,
-        "new",
+        ["new"],
         spool,
         lambda manifest, payload: received.append(manifest),
         lambda: received[-1].version if received else 0,

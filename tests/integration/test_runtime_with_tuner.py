@@ -103,3 +103,55 @@ def test_a_signal_ends_a_run_cleanly(
     assert process.returncode == 0
     assert "all" in rest  # the table
     assert json.loads((tmp_path / "summary.json").read_text())["stopped"] == "asked to stop"
+
+
+def test_two_phones_over_one_link_are_two_runtimes_in_the_ledger(
+    adb_server: Any,
+    virtual_phone: Callable[..., Any],
+    start_tuner: Callable[[Identity], str],
+    tmp_path: Path,
+) -> None:
+    phones = [virtual_phone(seed=seed) for seed in (1, 2)]
+    serials = [phone.serial for phone in phones]
+    address = start_tuner(Identity(NOBODY, NOBODY, "none", "json"))
+    command = runtime_command(adb_server, phones[0], tmp_path, "--device", serials[1], "--tuner", address)
+    command += ["--episodes", "6", "--record", str(tmp_path / "session"), "--records", str(tmp_path / "records.jsonl")]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    lines = [line for line in done.stdout.splitlines() if " explore " in line]
+    assert len(lines) == 6
+    assert all(any(serial in line for serial in serials) for line in lines)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert list(summary["devices"]) == serials
+    by_device = [summary["devices"][serial]["explore"]["failures"] for serial in serials]
+    assert sum(by_device) == summary["explore"]["failures"] == summary["trajectories_accepted"] == 6
+    assert len((tmp_path / "records.jsonl").read_text().splitlines()) == 6
+    for serial in serials:
+        header = json.loads((tmp_path / "session" / serial / "session.json").read_text())
+        assert header["device"]["serial"] == serial
+    ledger = Ledger(tmp_path / "state")
+    ledger.open()
+    assert sorted(ledger.runtime_ids()) == sorted(summary["runtime_ids"])
+    stored = [one.message for one in ledger.waiting(10)]
+    ledger.close()
+    assert len(stored) == 6
+    for message in stored:
+        assert message.runtime_id.endswith(f"/{message.device_serial}")
+
+
+def test_devices_that_all_die_end_the_run_with_exit_code_1(
+    adb_server: Any, virtual_phone: Callable[..., Any], tmp_path: Path
+) -> None:
+    phones = [virtual_phone(seed=seed) for seed in (1, 2)]
+    (tmp_path / "tasks.json").write_text('[{"name": "apps/open", "params": {"app": "Notes"}}]')
+    broken = "import agent_runtime.tasks.system as s\ndef fail(*_): raise s.DeviceError('The cable is out.')\n"
+    broken += (
+        "from agent_runtime.errors import DeviceError\ns.DeviceError = DeviceError\ns.OpenAppTask.prepare = fail\n"
+    )
+    command = runtime_command(adb_server, phones[0], tmp_path, "--device", phones[1].serial)
+    command[1:3] = ["-c", f"{broken}from agent_runtime.cli import main; main()"]
+    command += ["--tasks", str(tmp_path / "tasks.json"), "--episodes", "1000"]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1, done
+    for phone in phones:
+        assert f"{phone.serial}: 5 episodes in a row were void" in done.stderr

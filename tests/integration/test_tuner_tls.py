@@ -282,7 +282,7 @@ def link_to(address: str, world: World, name: str, spool: Spool, taken: list[byt
     return TunerLink(
         address,
         identity,
-        f"{name}/phone",
+        [f"{name}/phone"],
         spool,
         lambda manifest, payload: taken.append(payload),
         have_version=lambda: len(taken),

@@ -74,7 +74,7 @@ def connect(spool: Spool) -> Iterator[Callable[..., TunerLink]]:
 
         def start(address: str, **settings: Any) -> TunerLink:
             given = {"on_adapter": lambda manifest, payload: None, **settings}
-            link = TunerLink(address, RUNTIME_IDENTITY, "runtime", spool, **given)
+            link = TunerLink(address, RUNTIME_IDENTITY, ["runtime"], spool, **given)
             stack.callback(link.close, 0.0)
             link.start()
             return link

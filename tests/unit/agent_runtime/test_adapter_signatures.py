@@ -7,6 +7,7 @@ import hashlib
 import stat
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from agent_runtime import session
+from agent_runtime import policy_setup
 from agent_runtime.adapters import signatures
 from agent_runtime.adapters.signatures import ManifestSigner, ManifestVerifier, read_key, signed_bytes, write_key
 from agent_runtime.errors import AdapterError, UsageError
+from agent_runtime.options import Options
 from tuner import serve
 from tuner.adapters.keys import KEY_NAME, PUBLIC_KEY_NAME, load_signer, make_signing_key
 from tuner.cli import app
@@ -267,15 +269,15 @@ def test_a_tuner_with_a_key_signs_and_one_without_does_not(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("key", ["nonsense", "nowhere.pub"])
 def test_a_runtime_given_what_is_no_key_says_so_in_a_sentence(key: str, tmp_path: Path) -> None:
-    options = session.Options(**_options(tmp_path), tuner_key=key)
+    options = Options(**_options(tmp_path), tuner_key=key)
     with pytest.raises(UsageError, match="expected base64 of 32 bytes or a file with it"):
-        session._policy(options)
+        policy_setup.open_policies(options, 1, ExitStack())
 
 
 def _options(folder: Path) -> dict[str, Any]:
     required = {
         field.name: None
-        for field in dataclasses.fields(session.Options)
+        for field in dataclasses.fields(Options)
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     }
     return {**required, "policy": "scripted:nowhere", "spool": folder}

@@ -46,7 +46,11 @@ def script(folder: Path, *lines: str) -> str:
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (("run",), "device"),
+        (("run",), "neither --device nor --devices all"),
+        (("--device", "x", "--device", "y", "--device", "x"), "the device x twice"),
+        (("--device", "x", "--devices", "all"), "both --device and --devices all"),
+        (("--devices", "two"), "expected all"),
+        (("--devices", "all", "--adb-server-port", "1"), "adb start-server"),
         (("dance",), "dance"),
         (("--device", "x", "--quantization", "int3"), "expected one of nf4, int8, none"),
         (("--device", "x", "--grammar", "xml"), "expected one of auto-ui, json, agentcpm"),
@@ -143,8 +147,8 @@ def test_a_tuner_that_is_away_leaves_the_episodes_in_the_spool(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("agent_runtime.session.REGISTER_TIMEOUT_SEC", 0.1)
-    monkeypatch.setattr("agent_runtime.session.DRAIN_TIMEOUT_SEC", 0.1)
+    monkeypatch.setattr("agent_runtime.uplink_setup.REGISTER_TIMEOUT_SEC", 0.1)
+    monkeypatch.setattr("agent_runtime.uplink_setup.DRAIN_TIMEOUT_SEC", 0.1)
     code, out, _ = run_cli(
         *phone_args(adb_server, virtual_phone()),
         *("--policy", script(tmp_path, DONE), "--tuner", "127.0.0.1:1", "--episodes", "2", "--spool", "spool"),

@@ -12,6 +12,7 @@ import torch
 
 from agent_runtime.actions import grammar_named
 from agent_runtime.errors import PolicyError, UsageError
+from agent_runtime.policy.batch import Row
 from agent_runtime.policy.checkpoint import LoadedModel, load_model
 from agent_runtime.policy.generate import VlmPolicy, load_policy
 from agent_runtime.policy.prompt import PromptBuilder
@@ -119,15 +120,14 @@ def test_a_stop_token_ends_the_answer_and_is_part_of_it(loaded: LoadedModel, pro
     assert decision.log_probs == whole.log_probs[:length]
 
 
-def test_the_end_of_turn_is_a_stop_token_and_not_in_the_utterance(
-    loaded: LoadedModel, prompts: PromptBuilder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_end_of_turn_is_a_stop_token_and_not_in_the_utterance(loaded: LoadedModel, prompts: PromptBuilder) -> None:
     tokenizer = loaded.encoder.tokenizer
     assert loaded.stop_token_ids == {tokenizer.convert_tokens_to_ids("<|im_end|>")}
     written = [*tokenizer.encode('{"a": 1} '), *loaded.stop_token_ids]
     policy = VlmPolicy(loaded, prompts, IDENTITY, 12, None)
-    monkeypatch.setattr(policy, "_generate", lambda *_: (written, [0.0] * len(written)))
-    assert decided(policy).utterance == '{"a": 1} '
+    request = policy.request(PNG, PROMPT, temperature=1.0, seed=0)
+    row = Row(request, torch.Generator(), 0, 0, written, [0.0] * len(written), is_over=True)
+    assert policy.decision(row).utterance == '{"a": 1} '
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7, 30])

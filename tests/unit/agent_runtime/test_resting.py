@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from agent_runtime.actions import grammar_named
+from agent_runtime.agenda import Agenda
 from agent_runtime.devices import ShellResult, parsers
 from agent_runtime.errors import DeviceError, TaskError
 from agent_runtime.policy.scripted import ScriptedPolicy
@@ -79,8 +80,8 @@ def test_it_is_called_before_every_episode_and_its_fault_makes_that_one_void() -
 
     policy = ScriptedPolicy(['{"action":"press","key":"home"}', '{"action":"finish","status":"success"}'] * 3)
     hooks = Hooks(on_episode=seen.append, before_start=before_start)
-    config = RunConfig("test", episodes=3)
-    Runner(FakeDevice(), policy, grammar_named("json"), lambda rng: fake_task(), [], config, hooks).run()
+    agenda = Agenda([], episodes=3, minutes=None)
+    Runner(FakeDevice(), policy, grammar_named("json"), lambda rng: fake_task(), agenda, RunConfig("test"), hooks).run()
     assert calls == [0, 1, 2]
     assert [episode.verdict is Verdict.VOID for episode in seen] == [False, True, False]
     assert seen[1].void_reason.startswith("DeviceError: The cable is out")

@@ -13,7 +13,7 @@ import pytest
 from coso.v1 import tuner_pb2
 
 from agent_runtime.errors import TunerError, TunerRefusedError
-from agent_runtime.uplink import client
+from agent_runtime.uplink import client, link_state, sending
 from agent_runtime.uplink.client import TunerLink
 from agent_runtime.uplink.spool import Spool
 from tests.wire_world import DEADLINE_SEC, IDENTITY, LoopThread, ServedTuner, message, until
@@ -64,8 +64,8 @@ def test_a_tuner_that_restarts_is_found_again(serve: Serve, connect: Connect, sp
 
 
 def test_it_keeps_knocking_at_the_pace_it_says(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "FIRST_RETRY_SEC", 0.1)
-    monkeypatch.setattr(client, "LONGEST_RETRY_SEC", 0.2)
+    monkeypatch.setattr(sending, "FIRST_RETRY_SEC", 0.1)
+    monkeypatch.setattr(link_state, "LONGEST_RETRY_SEC", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(5.0)
         connect(f"127.0.0.1:{listener.getsockname()[1]}")

@@ -10,7 +10,7 @@ import grpc
 import pytest
 from coso.v1 import tuner_pb2
 
-from agent_runtime.uplink import client
+from agent_runtime.uplink import sending
 from agent_runtime.uplink.client import TunerLink
 from agent_runtime.uplink.spool import Spool
 from tests.wire_world import DEADLINE_SEC, ServedTuner, message
@@ -28,7 +28,7 @@ def refused_names(tmp_path: Path) -> list[str]:
 def test_more_than_one_batch_is_sent(
     serve: Serve, connect: Connect, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "UPLOAD_BATCH", 2)
+    monkeypatch.setattr(sending, "UPLOAD_BATCH", 2)
     tuner = serve()
     for number in range(5):  # 2 + 2 + 1
         spool.put(message(f"{number}"))
@@ -121,7 +121,7 @@ def test_what_the_tuner_refuses_is_set_aside_and_the_rest_goes_on(
 def test_what_is_too_large_for_a_message_does_not_block_the_rest(
     serve: Serve, connect: Connect, spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "MAX_MESSAGE_BYTES", 4096)
+    monkeypatch.setattr(sending, "MAX_MESSAGE_BYTES", 4096)
     tuner = serve()
     large = message("large")
     large.goal = "g" * 4096
