@@ -15,6 +15,7 @@ from agent_runtime.errors import DeviceError, SessionError, UsageError
 from agent_runtime.sessions.on_device import differing_share, known_task, perform_again
 from agent_runtime.sessions.reader import open_session
 from agent_runtime.sessions.recording import Redaction, Region, Session
+from agent_runtime.tasks.splits import SPLITS
 from benchmarks.sessions import HashedPolicy, record
 from device_scripts.in_process import InProcessDevice, in_process_device
 from tests import session_world as world
@@ -85,7 +86,7 @@ def test_a_set_up_that_deletes_is_refused_on_a_phone_of_somebody(session: Sessio
 
     start = session.episodes[0].start
     wiping = replace(start, task_name="gallery/delete", task_params={}, goal="")
-    suite_task = next(iter(_general("gallery/delete").instances("train")))
+    suite_task = next(task for split in SPLITS for task in _general("gallery/delete").instances(split))
     wiping = replace(wiping, task_params=dict(suite_task.params), goal=suite_task.goal)
     other = replace(session, episodes=(replace(session.episodes[0], start=wiping),))
     assert known_task(other.episodes[0]) is not None

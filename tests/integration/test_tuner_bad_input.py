@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 from collections.abc import Callable, Sequence
@@ -45,22 +44,16 @@ def a_file(folder: Path) -> Sequence[str]:
     return "--state", str(folder / "file" / "state")
 
 
-def a_torn_ledger(folder: Path) -> Sequence[str]:
-    (folder / "ledger.sqlite3").write_text(json.dumps("torn") * 100)
-    return "--state", str(folder)
-
-
 @pytest.mark.parametrize(
     ("options", "says"),
     [
         (a_file, "expected one that can be written: Not a directory; choose another."),
         (lambda folder: ("--state", "/proc/none"), "expected one that can be written: No such file or directory"),
-        (a_torn_ledger, "Got file is not a database when opening"),
         (lambda folder: ("--model", str(folder)), "expected 'small-vlm' or a folder with a config.json"),
         (lambda folder: ("--grammar", "xml"), "'xml'"),
         (lambda folder: ("--lora-r", "0"), "Got settings that cannot be: lora_r: Input should be greater than"),
     ],
-    ids=["state under a file", "state nowhere", "torn ledger", "no model", "no grammar", "no rank"],
+    ids=["state under a file", "state nowhere", "no model", "no grammar", "no rank"],
 )
 def test_what_it_cannot_use_is_one_sentence(
     model: Path, tmp_path: Path, options: Callable[[Path], Sequence[str]], says: str

@@ -100,7 +100,8 @@ def serve(model: Path, state: Path) -> Iterator[Callable[[], Serving]]:
             stack.callback(process.communicate)
             stack.callback(process.kill)
             assert process.stdout is not None
-            ready = process.stdout.readline()
+            lines = iter(process.stdout.readline, "")
+            ready = next((line for line in lines if " WARNING " not in line), "")
             assert ready.startswith("listening on 127.0.0.1:"), ready
             address = ready.split()[-1]
             channel = stack.enter_context(grpc.insecure_channel(address))
@@ -125,6 +126,14 @@ def registration(model: Path, **changes: str) -> tuner_pb2.RegisterRuntimeReques
         "action_grammar": "json",
     }
     return tuner_pb2.RegisterRuntimeRequest(**{**facts, **changes})
+
+
+def test_a_ledger_that_is_none_any_more_is_set_aside_and_it_serves(serve: Callable[[], Serving], state: Path) -> None:
+    state.mkdir(parents=True)
+    (state / "ledger.sqlite3").write_text("torn" * 100)
+    assert serve().status().trajectories_stored == 0
+    (kept,) = (state / "damaged").glob("ledger-*/ledger.sqlite3")
+    assert kept.read_text() == "torn" * 100
 
 
 def test_it_is_healthy_and_says_what_it_serves(serve: Callable[[], Serving]) -> None:
