@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from agent_runtime.actions import grammar_named
 from agent_runtime.agenda import Agenda
 from agent_runtime.devices.adb import open_device, server_states
@@ -45,8 +47,9 @@ class Watched:
 
 
 def test_a_phone_that_dies_leaves_the_other_alone_and_joins_again(
-    adb_server: Any, virtual_phone: Callable[..., Any]
+    adb_server: Any, virtual_phone: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("agent_runtime.devices.adb.RETURN_TIMEOUT_SEC", 0.3)
     steady = virtual_phone(seed=1).serial
     watched, stop, notes = Watched(), threading.Event(), list[str]()
     fleet = Fleet(notes.append, stop.is_set, look_sec=0.05)
