@@ -12,7 +12,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -21,37 +21,14 @@ from typing import Any
 from coso.v1 import trajectory_pb2
 
 from tuner.errors import LedgerError
-from tuner.files import fsync_folder, write_atomically
-from tuner.ingest.wholeness import DAMAGED, is_damage, readable_text, whole_message
+from tuner.files import write_atomically
+from tuner.ingest.opening import opened
+from tuner.ingest.wholeness import DAMAGED, is_damage, whole_message
 
-SCHEMA_VERSION = 1
 LEDGER_NAME = "ledger.sqlite3"
 DAMAGED_NAME = "damaged"
 TO_MEND_NAME = "ledger-to-mend"
 """A file of this name under ``damaged/`` has the next start of the service make the ledger anew."""
-_BUSY_TIMEOUT_MS = 10_000
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS trajectories (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    content_sha256 TEXT NOT NULL,
-    purpose INTEGER NOT NULL,
-    verdict INTEGER NOT NULL,
-    stored_at_unix_sec REAL NOT NULL,
-    consumed_by_version INTEGER,
-    message BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS waiting ON trajectories (consumed_by_version, sequence);
-CREATE INDEX IF NOT EXISTS kinds ON trajectories (purpose, verdict, consumed_by_version);
-CREATE TABLE IF NOT EXISTS unused (
-    sequence INTEGER PRIMARY KEY,
-    reason TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS runtimes (
-    id TEXT PRIMARY KEY,
-    registered_at_unix_sec REAL NOT NULL
-);
-"""
 _LOG = logging.getLogger(__name__)
 _COLUMNS = "sequence, id, content_sha256, purpose, verdict, message"
 _TRAINABLE = f"purpose = {trajectory_pb2.PURPOSE_EXPLORE} AND verdict != {trajectory_pb2.VERDICT_VOID}"
@@ -101,25 +78,12 @@ class Ledger:
             LedgerError: the file is no ledger of this schema, or the disk does not take the settings it needs.
         """
         try:
-            connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_MS / 1000, isolation_level=None)
-            connection.text_factory = readable_text
-            _set_pragma(connection, "journal_mode", "WAL", "wal")
-            _set_pragma(connection, "synchronous", "FULL", 2)
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, SCHEMA_VERSION):
-                raise LedgerError(
-                    f"Got a ledger of schema {version} at {self._path}, expected {SCHEMA_VERSION}: "
-                    "use the release that wrote it, or another state folder."
-                )
-            connection.executescript(SCHEMA)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            fsync_folder(self._path.parent)
+            self._connection = opened(self._path)
         except (sqlite3.Error, OSError) as error:
             raise LedgerError(
                 f"Got {error} when opening {self._path}, expected a ledger that can be written: "
                 "check the folder and its disk."
             ) from error
-        self._connection = connection
 
     def close(self) -> None:
         """Close the connection; safe to call twice."""
@@ -266,6 +230,7 @@ class Ledger:
         if self._connection is None:
             raise LedgerError("Got a ledger that is not open, expected an open one: call open() first.")
         try:
+            self._undo()
             yield self._connection
         except sqlite3.Error as error:
             if is_damage(error):
@@ -278,13 +243,10 @@ class Ledger:
                 f"Got {error} from the ledger at {self._path}, expected it to be writable: check the disk's free space."
             ) from error
         finally:
-            if self._connection is not None and self._connection.in_transaction:  # something kept it from its COMMIT
-                self._connection.rollback()
+            with suppress(sqlite3.Error):  # what cannot be undone now is before anything else is done
+                self._undo()
 
-
-def _set_pragma(connection: sqlite3.Connection, name: str, value: str, expected: object) -> None:
-    """Set a pragma and check the answer: an I/O error here leaves the old value without an exception."""
-    connection.execute(f"PRAGMA {name} = {value}")
-    answer = connection.execute(f"PRAGMA {name}").fetchone()[0]
-    if answer != expected:
-        raise LedgerError(f"Got {name} {answer!r} from SQLite, expected {expected!r}: use a local disk.")
+    def _undo(self) -> None:
+        """Roll back what something kept from its COMMIT."""
+        if self._connection is not None and self._connection.in_transaction:
+            self._connection.rollback()

@@ -1,7 +1,8 @@
 """Makes a ledger whose file is damaged anew from what can still be read of it. Serves nobody.
 
 Called by who starts a service, while no other process has the ledger open. The look is cheap: table and indexes are
-read without the trajectories' bytes, which are held against their hashes when they are used. A ledger that does not
+read without the trajectories' bytes, which are held against their hashes when they are used; how the pages hang
+together, those that are free among them, is looked at where the file is not too large for that. A ledger that does not
 hold goes to ``damaged/`` with its log, and every record whose bytes are those of its hash goes into a new one. Of a
 record that was hit the row stays, marked as damaged, where it can be read.
 """
@@ -19,7 +20,8 @@ from typing import Final
 
 from tuner.errors import LedgerError
 from tuner.files import fsync_folder
-from tuner.ingest.ledger import DAMAGED_NAME, LEDGER_NAME, SCHEMA, SCHEMA_VERSION, TO_MEND_NAME
+from tuner.ingest.ledger import DAMAGED_NAME, LEDGER_NAME, TO_MEND_NAME
+from tuner.ingest.opening import SCHEMA, SCHEMA_VERSION
 from tuner.ingest.salvage import HEADER_BYTES, LOG_SUFFIX, MENDING_PREFIX, connected, made_anew
 from tuner.ingest.wholeness import is_damage
 
@@ -38,6 +40,8 @@ _HEADER: Final = {
     59: (0, 1),
 }
 """What a ledger has at these places of its header (https://www.sqlite.org/fileformat.html, section 1.3)."""
+_WHOLE_LOOK_BYTES: Final = 256 << 20
+"""A larger file's pages are not all read at every start."""
 _FREE_PAGE_AT: Final = slice(32, 36)
 _FREE_COUNT_AT: Final = slice(36, 40)
 _INDEXES: Final = {
@@ -68,7 +72,9 @@ def mend(state: Path) -> bool:
         kept.mkdir(parents=True)
         for name in (LEDGER_NAME, LEDGER_NAME + LOG_SUFFIX):
             if (state / name).exists():
-                shutil.copyfile(state / name, kept / name)
+                _copy_durably(state / name, kept / name)
+        fsync_folder(kept)
+        fsync_folder(kept.parent)
         os.replace(fresh / LEDGER_NAME, mended)
         fresh.rmdir()
         fsync_folder(state)
@@ -78,6 +84,14 @@ def mend(state: Path) -> bool:
             f"Got {error} when saving what can be read of {path}, expected room for two more of it: free some."
         ) from error
     return True
+
+
+def _copy_durably(source: Path, target: Path) -> None:
+    """Copy what a power cut must not take: it may be all there is of a record that cannot be read."""
+    with source.open("rb") as old, target.open("wb") as new:
+        shutil.copyfileobj(old, new)
+        new.flush()
+        os.fsync(new.fileno())
 
 
 def _put_in_place(mended: Path, path: Path) -> None:
@@ -109,6 +123,8 @@ def _holds(path: Path) -> bool:
                 return not _has_our_tables(sql)  # with our tables it is a number that was changed
             if not sql.execute("SELECT 1 FROM sqlite_master WHERE name = 'trajectories'").fetchone():
                 return bool(version == 0)
+            if path.stat().st_size <= _WHOLE_LOOK_BYTES and sql.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+                return False
             return all(
                 _sum(sql, f"SELECT {columns} FROM trajectories INDEXED BY {index}")
                 == _sum(sql, f"SELECT {columns} FROM trajectories NOT INDEXED")
@@ -125,8 +141,8 @@ def _has_our_tables(sql: sqlite3.Connection) -> bool:
 
 
 def _sum(sql: sqlite3.Connection, question: str) -> tuple[int, int]:
-    """Return how many rows there are and a sum over them that does not depend on their order."""
+    """Return how many rows there are and a sum over them that does not depend on their order, but on their types."""
     count = total = 0
     for row in sql.execute(question):
-        count, total = count + 1, total + hash(row)
+        count, total = count + 1, total + hash(repr(row))  # a text, a blob and its like have the same hash themselves
     return count, total

@@ -11,6 +11,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -29,13 +30,21 @@ _ROOT_PAGE: Final = 2
 _PAGES_AT: Final = slice(28, 32)
 _VALID_FOR_AT: Final = slice(92, 96)
 _CHANGES_AT: Final = slice(24, 28)
+_LARGEST_NUMBER: Final = 1 << 53
 _COLUMNS: Final = "sequence, id, content_sha256, purpose, verdict, stored_at_unix_sec, consumed_by_version, message"
 MENDING_PREFIX: Final = ".mending-"
 Row = tuple[Any, ...]
+Claims = dict[int, list[object]]
+"""By sequence, what the indexes say of the version that used it."""
+Keep = Callable[[sqlite3.Connection, Row, list[object]], None]
+"""Takes a row into the new ledger where it is of a kind; nothing where another of its id or number is there."""
 
 
 def made_anew(path: Path) -> Path:
     """Return a folder, beside the damaged ledger, with a new one that has what could be read; it is closed and synced.
+
+    What is whole goes in first, whichever way leads to it, so that nothing takes its place that looked damaged on
+    another way; whole records whose number is taken come last, under new ones.
 
     Raises:
         OSError: the disk refused.
@@ -46,20 +55,27 @@ def made_anew(path: Path) -> Path:
     ledger.open()
     first_page = _first_page(folder / LEDGER_NAME)
     with closing(ledger), ledger.sql() as new:
-        for mended in (lambda page: page, _with_header_of(first_page), lambda page: first_page):
-            copy = folder / "copy.sqlite3"
-            for leftover in folder.glob("copy.sqlite3*"):
-                leftover.unlink()
-            shutil.copyfile(path, copy)
-            log = path.with_name(path.name + LOG_SUFFIX)
-            if log.exists():
-                shutil.copyfile(log, copy.with_name(copy.name + LOG_SUFFIX))
-            _mend_first_page(copy, mended)
-            _copy_what_is_readable(copy, new)
-        _copy_leaf_by_leaf(copy, len(first_page), new)
+        for keep in (_keep_whole, _keep_doubtful, _keep_stray):
+            for mended in (lambda page: page, _with_header_of(first_page), lambda page: first_page):
+                copy = _copied(path, folder)
+                _mend_first_page(copy, mended)
+                _copy_what_is_readable(copy, new, keep)
+            _copy_leaf_by_leaf(copy, len(first_page), new, keep)
         for leftover in folder.glob("copy.sqlite3*"):
             leftover.unlink()
     return folder
+
+
+def _copied(path: Path, folder: Path) -> Path:
+    """Return a new copy of the damaged ledger and its log, in place of the one before."""
+    copy = folder / "copy.sqlite3"
+    for leftover in folder.glob("copy.sqlite3*"):
+        leftover.unlink()
+    shutil.copyfile(path, copy)
+    log = path.with_name(path.name + LOG_SUFFIX)
+    if log.exists():
+        shutil.copyfile(log, copy.with_name(copy.name + LOG_SUFFIX))
+    return copy
 
 
 def _first_page(path: Path) -> bytes:
@@ -90,18 +106,22 @@ def _mend_first_page(path: Path, mended: Callable[[bytes], bytes]) -> None:
         file.write(page)
 
 
-def _copy_what_is_readable(copy: Path, new: sqlite3.Connection) -> None:
-    """Copy rows from a damaged ledger into a new one that has none of the same id or number yet."""
+def _copy_what_is_readable(copy: Path, new: sqlite3.Connection, keep: Keep) -> None:
+    """Copy rows from a damaged ledger into a new one, as the tables and indexes lead to them."""
     with closing(connected(copy)) as old:
-        numbers: dict[int, int | None] = {}
-        for order in ("NOT INDEXED ORDER BY sequence", "NOT INDEXED ORDER BY sequence DESC", "INDEXED BY waiting"):
-            question = f"SELECT sequence, consumed_by_version FROM trajectories {order}"
-            numbers.update((row[0], row[1]) for row in _rows(old, question))  # the index has the last word
-        _copy_rows(old, new, numbers)
+        claims: Claims = {}
+        for order in ("ORDER BY sequence", "ORDER BY sequence DESC"):
+            for row in _rows(old, f"SELECT sequence FROM trajectories NOT INDEXED {order}"):
+                claims.setdefault(row[0], [])
+        for index in ("waiting", "kinds"):
+            question = f"SELECT sequence, consumed_by_version FROM trajectories INDEXED BY {index}"
+            for sequence, consumed in _rows(old, question):
+                claims.setdefault(sequence, []).append(consumed)
+        _copy_rows(old, new, claims, keep)
         _copy_other_tables(old, new)
 
 
-def _copy_leaf_by_leaf(copy: Path, page_bytes: int, new: sqlite3.Connection) -> None:
+def _copy_leaf_by_leaf(copy: Path, page_bytes: int, new: sqlite3.Connection, keep: Keep) -> None:
     """Copy what no way through the tree leads to: every page of rows in turn takes the place of the table's root."""
     with closing(connected(copy)) as old:
         for _ in _rows(old, "PRAGMA wal_checkpoint(TRUNCATE)"):
@@ -116,39 +136,51 @@ def _copy_leaf_by_leaf(copy: Path, page_bytes: int, new: sqlite3.Connection) -> 
             file.write(page)
             file.flush()
             with closing(connected(copy)) as old:
-                question = "SELECT sequence, consumed_by_version FROM trajectories NOT INDEXED"
-                numbers = {row[0]: row[1] for row in _rows(old, question)}
-                _copy_rows(old, new, numbers)
-                if any(not _has(new, sequence) for sequence in numbers):  # one may be out of its order
-                    for row in list(_rows(old, f"SELECT {_COLUMNS} FROM trajectories NOT INDEXED")):
-                        _keep(new, row, row[6], doubtful=False)
+                claims: Claims = {row[0]: [] for row in _rows(old, "SELECT sequence FROM trajectories NOT INDEXED")}
+                _copy_rows(old, new, claims, keep)
+                for row in list(_rows(old, f"SELECT {_COLUMNS} FROM trajectories NOT INDEXED")):
+                    keep(new, row, [])  # one may be out of its order
 
 
-def _copy_rows(old: sqlite3.Connection, new: sqlite3.Connection, numbers: dict[int, int | None]) -> None:
+def _copy_rows(old: sqlite3.Connection, new: sqlite3.Connection, claims: Claims, keep: Keep) -> None:
     new.execute("BEGIN IMMEDIATE")
-    for doubtful in (False, True):  # first what is whole, so that no other takes its place
-        for sequence, consumed in sorted(numbers.items()):
-            if not _has(new, sequence):
-                for row in _rows(old, f"SELECT {_COLUMNS} FROM trajectories WHERE sequence = ?", sequence):
-                    _keep(new, row, consumed, doubtful)
+    for sequence, told in sorted(claims.items()):
+        for row in _rows(old, f"SELECT {_COLUMNS} FROM trajectories WHERE sequence = ?", sequence):
+            keep(new, row, told)
     new.execute("COMMIT")
 
 
-def _has(new: sqlite3.Connection, sequence: int) -> bool:
-    return new.execute("SELECT 1 FROM trajectories WHERE sequence = ?", (sequence,)).fetchone() is not None
-
-
-def _keep(new: sqlite3.Connection, row: Row, consumed: int | None, doubtful: bool) -> None:
-    """Take in a row that is whole, or, where it is ``doubtful``, one that was emptied or is to be marked as damaged."""
-    sequence, trajectory_id, digest, purpose, verdict, stored_at, used, content = row
-    message = trajectory_of(digest, content)
-    if (message is None) != doubtful:
-        return
+def _keep_whole(new: sqlite3.Connection, row: Row, claims: list[object]) -> None:
+    """Take in a row whose bytes are those of its hash."""
+    message = trajectory_of(row[2], row[7])
     if message is not None:
-        trajectory_id, purpose, verdict = message.trajectory_id, message.purpose, message.verdict
-    elif content != b"":
-        purpose, content = DAMAGED, b""
-    values = (sequence, trajectory_id, digest, purpose, verdict, stored_at, used or consumed, content)
+        told = (message.trajectory_id, row[2], message.purpose, message.verdict)
+        _insert(new, (row[0], *told, row[5], _agreed(row[6], claims), row[7]))
+
+
+def _keep_doubtful(new: sqlite3.Connection, row: Row, claims: list[object]) -> None:
+    """Take in a row that was emptied, or one that is to be marked as damaged."""
+    sequence, trajectory_id, digest, purpose, verdict, stored_at, used, content = row
+    if trajectory_of(digest, content) is None:
+        kind = purpose if content == b"" else DAMAGED
+        _insert(new, (sequence, trajectory_id, digest, kind, verdict, stored_at, _agreed(used, claims), b""))
+
+
+def _keep_stray(new: sqlite3.Connection, row: Row, claims: list[object]) -> None:
+    """Take in a whole row under a new number where another one has its own."""
+    message = trajectory_of(row[2], row[7])
+    if message is None:
+        return
+    if not new.execute("SELECT 1 FROM trajectories WHERE id = ?", (message.trajectory_id,)).fetchone():
+        _keep_whole(new, (None, *row[1:]), claims)
+
+
+def _agreed(in_row: object, in_indexes: list[object]) -> object:
+    """Return what most of row and indexes say, the row's word where they are as many."""
+    return Counter([in_row, *in_indexes]).most_common(1)[0][0]
+
+
+def _insert(new: sqlite3.Connection, values: Row) -> None:
     try:
         new.execute(f"INSERT OR IGNORE INTO trajectories ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
     except sqlite3.IntegrityError:
@@ -156,7 +188,12 @@ def _keep(new: sqlite3.Connection, row: Row, consumed: int | None, doubtful: boo
 
 
 def _copy_other_tables(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
-    """Copy what stands beside the ledger's own tables, as far as it can be read."""
+    """Copy what stands beside the trajectories, as far as it can be read; their next number too: none is used twice."""
+    for (last,) in _rows(old, "SELECT seq FROM sqlite_sequence WHERE name = 'trajectories'"):
+        if isinstance(last, int) and 0 < last < _LARGEST_NUMBER:
+            told = new.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'trajectories'", (last,))
+            if not told.rowcount:
+                new.execute("INSERT INTO sqlite_sequence VALUES ('trajectories', ?)", (last,))
     question = (
         "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' "
         "AND name != 'trajectories'"

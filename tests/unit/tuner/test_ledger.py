@@ -14,8 +14,9 @@ import pytest
 from agent_runtime.trajectory import Purpose, Verdict
 from tests.wire_world import message
 from tuner.errors import LedgerError
-from tuner.ingest import ledger as ledger_module
-from tuner.ingest.ledger import SCHEMA_VERSION, Ledger, LedgerCounts, StoreOutcome
+from tuner.ingest import opening
+from tuner.ingest.ledger import Ledger, LedgerCounts, StoreOutcome
+from tuner.ingest.opening import SCHEMA_VERSION
 
 ROOT = Path(__file__).parents[3]
 
@@ -177,7 +178,7 @@ def test_every_commit_is_synced_to_a_write_ahead_log(ledger: Ledger) -> None:
 def test_a_setting_the_disk_did_not_take_is_one_sentence(name: str, value: str, expected: object, says: str) -> None:
     in_memory = sqlite3.connect(":memory:", isolation_level=None)  # such a database has no WAL
     with pytest.raises(LedgerError) as caught:
-        ledger_module._set_pragma(in_memory, name, value, expected)
+        opening._set_pragma(in_memory, name, value, expected)
     assert str(caught.value) == says
     in_memory.close()
 
@@ -240,7 +241,7 @@ def test_marks_that_cannot_be_written_are_not_half_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ledger: Ledger
 ) -> None:
     store(ledger, "a", "b")
-    monkeypatch.setattr(ledger_module, "_BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(opening, "_BUSY_TIMEOUT_MS", 50)
     impatient = open_ledger(tmp_path)
     other = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from pathlib import Path
 
 import pytest
+from coso.v1 import trajectory_pb2
 
 from tests.wire_world import message
 from tuner.ingest.ledger import DAMAGED_NAME, LEDGER_NAME, TO_MEND_NAME, Ledger, LedgerCounts, StoreOutcome
@@ -14,6 +16,12 @@ from tuner.page.reader import LedgerReader
 
 COUNT = 12
 IDS = [f"trajectory-{number}" for number in range(COUNT)]
+
+
+def whole(number: int) -> trajectory_pb2.Trajectory:
+    sent = message(IDS[number])
+    sent.goal = IDS[number] * 700
+    return sent
 
 
 def open_ledger(folder: Path) -> Ledger:
@@ -27,9 +35,7 @@ def state(tmp_path: Path) -> Path:
     """Return a state folder with a closed ledger of twelve, of which the first two were used; each fills pages."""
     ledger = open_ledger(tmp_path)
     for trajectory_id in IDS:
-        sent = message(trajectory_id)
-        sent.goal = trajectory_id * 700
-        ledger.store(sent)
+        ledger.store(whole(IDS.index(trajectory_id)))
     ledger.mark_consumed([1, 2], version=3)
     ledger.note_runtime("phone")
     ledger.close()
@@ -67,9 +73,7 @@ def test_a_flipped_bit_in_a_trajectory_sets_that_one_aside(state: Path) -> None:
     (kept,) = (state / DAMAGED_NAME).iterdir()
     assert kept.name.startswith("record-6-")
     assert len(kept.read_bytes()) > 700 * len(IDS[5])
-    whole = message(IDS[5])
-    whole.goal = IDS[5] * 700
-    assert ledger.store(whole) is StoreOutcome.DUPLICATE  # its id and hash are still known
+    assert ledger.store(whole(5)) is StoreOutcome.DUPLICATE  # its id and hash are still known
     ledger.close()
 
 
@@ -119,6 +123,62 @@ def test_a_damaged_header_costs_no_record(state: Path, place: int) -> None:
     ledger.close()
 
 
+@pytest.mark.parametrize("place", [*range(32, 40)])
+def test_a_damaged_list_of_free_pages_is_found_at_the_start(state: Path, place: int) -> None:
+    before = (state / LEDGER_NAME).read_bytes()
+    assert any(before[32:36]), "there is a free page"
+    flip(state / LEDGER_NAME, place, 7)
+    assert mend(state)
+    ledger = open_ledger(state)
+    assert ids(ledger) == IDS[2:]
+    assert ledger.store(message("new")) is StoreOutcome.STORED
+    ledger.close()
+
+
+@pytest.mark.parametrize("index", ["waiting", "kinds"])
+def test_an_index_that_says_a_record_was_used_costs_nobody_that_record(state: Path, index: str) -> None:
+    path = state / LEDGER_NAME
+    with sqlite3.connect(path) as sql:
+        root = sql.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (index,)).fetchone()[0]
+    begin = (root - 1) * 4096
+    page = path.read_bytes()[begin : begin + 4096]
+    not_used = {"waiting": b"\x04\x00\x01\x01\x07\x07", "kinds": b"\x05\x09\x09\x00\x01\x07"}[index]
+    assert page.count(not_used) == 1, "the record's header in the index and, of one byte, its number"
+    flip(path, begin + page.index(not_used) + not_used.index(b"\x00"), 3)  # "no value" becomes "0"
+    assert mend(state)
+    ledger = open_ledger(state)
+    assert ids(ledger) == IDS[2:]
+    assert ledger.counts() == LedgerCounts(stored=COUNT, void=0, waiting=COUNT - 2, consumed=2, damaged=0)
+    ledger.close()
+
+
+def test_a_record_under_the_number_of_another_is_kept_under_a_new_one(state: Path) -> None:
+    path = state / LEDGER_NAME
+    content = bytearray(path.read_bytes())
+    rows = IDS[4].encode() + hashlib.sha256(whole(4).SerializeToString(deterministic=True)).hexdigest().encode()
+    at = content.index(rows)
+    number = content.rindex(b"\x05\x09", 0, at)  # its number, then the size of its header
+    content[number] = 6
+    path.write_bytes(content)
+    assert mend(state)
+    ledger = open_ledger(state)
+    assert sorted(ids(ledger)) == sorted(IDS[2:])
+    assert ledger.counts().damaged == 0
+    ledger.close()
+
+
+def test_numbers_of_records_that_are_gone_are_not_given_again(state: Path) -> None:
+    path = state / LEDGER_NAME
+    with sqlite3.connect(path) as sql:
+        sql.execute("DELETE FROM trajectories WHERE sequence > 10")
+    flip(path, 0)
+    assert mend(state)
+    ledger = open_ledger(state)
+    ledger.store(message("new"))
+    assert [stored.sequence for stored in ledger.waiting(100)][-2:] == [10, COUNT + 1]
+    ledger.close()
+
+
 def test_a_schema_that_cannot_be_read_costs_no_record(state: Path) -> None:
     flip(state / LEDGER_NAME, place_of(state / LEDGER_NAME, b"CREATE TABLE trajectories"))
     assert mend(state)
@@ -160,9 +220,7 @@ def test_a_page_of_the_index_of_ids_is_no_loss_and_lets_nothing_in_twice(state: 
     assert mend(state)
     ledger = open_ledger(state)
     assert ids(ledger) == IDS[2:]
-    again = message(IDS[7])
-    again.goal = IDS[7] * 700
-    assert ledger.store(again) is StoreOutcome.DUPLICATE
+    assert ledger.store(whole(7)) is StoreOutcome.DUPLICATE
     ledger.close()
 
 
