@@ -14,7 +14,7 @@ from coso.v1 import policy_pb2, trajectory_pb2, tuner_pb2_grpc
 from agent_runtime.errors import TunerError, TunerRefusedError
 from agent_runtime.trajectory import PolicyIdentity
 from agent_runtime.uplink.channel import CALL_DEADLINE_SEC, open_channel
-from agent_runtime.uplink.following import Follower, OnAdapter
+from agent_runtime.uplink.following import Admits, Follower, OnAdapter
 from agent_runtime.uplink.link_state import LinkCounters, LinkState
 from agent_runtime.uplink.sending import Sender
 from agent_runtime.uplink.spool import Spool
@@ -38,12 +38,13 @@ class TunerLink:
         have_digest: Callable[[], str] = lambda: "",
         encodings: Sequence[policy_pb2.AdapterEncoding] = (),
         tls: ClientTls | None = None,
+        admits: Admits = lambda manifest: True,
     ) -> None:
         self._state = LinkState(address)
         self._spool = spool
         self._tls = tls
         self._sender = Sender(self._state, identity, runtime_ids, spool, tls)
-        self._follower = Follower(self._state, runtime_ids[0], on_adapter, have_version, have_digest, encodings)
+        self._follower = Follower(self._state, runtime_ids[0], on_adapter, have_version, have_digest, encodings, admits)
         self._channel: grpc.Channel | None = None
         self._threads: list[threading.Thread] = []
 
