@@ -102,7 +102,7 @@ class World:
         inbox, state = AdapterInbox(slot or self.slot), LinkState("here")
         state.registered = True
         follower = Follower(state, "r", inbox.receive, inbox.version, inbox.digest, (), inbox.admits)
-        follower.run(_Stub(sent, state))  # type: ignore[arg-type]  # the one call that is made
+        follower.run(_Line(sent, state))  # type: ignore[arg-type]  # it plays the line and the stub
         inbox.apply_waiting()
 
     def child(self, rng: random.Random) -> Tensors:
@@ -203,17 +203,21 @@ class World:
         return self.signed(Sent(manifest, delta), resize=True)
 
 
-class _Stub:
+class _Line:
     """Streams one version to a follower and ends its link."""
 
     def __init__(self, sent: Sent, state: LinkState) -> None:
         self._parts = iter(sent.parts())
         self._state = state
 
-    def FollowAdapters(self, request: tuner_pb2.FollowAdaptersRequest) -> _Stub:  # noqa: N802
+    def stub(self) -> _Line:
+        """Return what to call: itself."""
         return self
 
-    def __iter__(self) -> _Stub:
+    def FollowAdapters(self, request: tuner_pb2.FollowAdaptersRequest) -> _Line:  # noqa: N802
+        return self
+
+    def __iter__(self) -> _Line:
         return self
 
     def __next__(self) -> tuner_pb2.FollowAdaptersResponse:

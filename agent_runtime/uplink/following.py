@@ -13,6 +13,7 @@ from coso.v1 import policy_pb2, tuner_pb2, tuner_pb2_grpc
 
 from agent_runtime.errors import TunerError
 from agent_runtime.uplink.channel import FIRST_RETRY_SEC
+from agent_runtime.uplink.line import Line
 from agent_runtime.uplink.link_state import LinkState
 
 _CLOSED_CODES = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
@@ -51,7 +52,7 @@ class Follower:
         if self._call is not None:
             self._call.cancel()  # type: ignore[no-untyped-call]  # the stubs leave it so
 
-    def run(self, stub: tuner_pb2_grpc.TunerServiceStub) -> None:
+    def run(self, line: Line) -> None:
         """Follow until the link is closed or the tuner refuses for good."""
         retry_sec = FIRST_RETRY_SEC
         state = self._state
@@ -61,9 +62,11 @@ class Follower:
                 if state.stopping or state.refusal:
                     return
             try:
-                self._follow(stub)
+                self._follow(line.stub())
                 retry_sec = FIRST_RETRY_SEC
             except grpc.RpcError as error:
+                if error.code() is grpc.StatusCode.UNAUTHENTICATED and line.renew():
+                    continue
                 if error.code() in _CLOSED_CODES:
                     state.note_refusal(error.details() or error.code().name)
                     return
