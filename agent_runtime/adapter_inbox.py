@@ -24,6 +24,9 @@ class Slot(Protocol[Staged]):
     digest: str
     """Hex sha256 of the whole adapter in place."""
 
+    def admit(self, manifest: policy_pb2.AdapterManifest) -> None:
+        """Check the manifest before its payload is fetched; raises ``AdapterError``."""
+
     def stage(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> Staged:
         """Verify; raises ``AdapterError``."""
 
@@ -51,6 +54,15 @@ class AdapterInbox:
         """Return the digest of the adapter in place, against which the tuner may send a delta."""
         return self._slot.digest
 
+    def admits(self, manifest: policy_pb2.AdapterManifest) -> bool:
+        """Return whether a version's payload is worth fetching; one that is not is logged and counted."""
+        try:
+            self._slot.admit(manifest)
+        except AdapterError as error:
+            self._note_refused(manifest, error)
+            return False
+        return True
+
     def receive(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> bool:
         """Verify a version and leave it for the loop; called from the uplink's thread.
 
@@ -63,13 +75,16 @@ class AdapterInbox:
         try:
             staged = self._slot.stage(manifest, payload)
         except AdapterError as error:
-            self.refused += 1
-            _LOG.warning("version %d is not used: %s", manifest.version, error)
+            self._note_refused(manifest, error)
             return False
         with self._changed:
             self._staged = staged
             self._changed.notify_all()
         return True
+
+    def _note_refused(self, manifest: policy_pb2.AdapterManifest, error: AdapterError) -> None:
+        self.refused += 1
+        _LOG.warning("version %d is not used: %s", manifest.version, error)
 
     def apply_waiting(self) -> None:
         """Put the version that waits in place, if there is one; called by every loop between two of its decisions.

@@ -14,6 +14,7 @@ from agent_runtime.policy.scripted import ScriptedPolicy
 from agent_runtime.policy.server import DecisionServer
 
 if TYPE_CHECKING:
+    from agent_runtime.adapters.highest_seen import HighestSeen
     from agent_runtime.adapters.signatures import ManifestVerifier
 
 SCRIPTED_PREFIX = "scripted:"
@@ -42,6 +43,8 @@ def open_policies(options: Options, devices: int, stack: ExitStack) -> Policies:
 
     policy = load_policy(resolve_checkpoint(options.model), options.quantization, options.grammar)
     policy.slot.verifier = verifier
+    if verifier is not None and options.tuner is not None:
+        policy.slot.seen = _seen(options.spool, verifier)
     server = stack.enter_context(DecisionServer(policy))
     return Policies((server,) * devices, AdapterInbox(policy.slot))
 
@@ -53,6 +56,23 @@ def _verifier(options: Options) -> "ManifestVerifier | None":
     from agent_runtime.adapters.signatures import ManifestVerifier, read_key  # needs cryptography only where asked for
 
     return ManifestVerifier(read_key(options.tuner_key))
+
+
+def _seen(spool: Path, verifier: "ManifestVerifier") -> "HighestSeen":
+    """Return what remembers the versions of that key across restarts.
+
+    Raises:
+        UsageError: its file cannot be read, or the spool folder cannot be made.
+    """
+    from agent_runtime.adapters.highest_seen import FILE_NAME, HighestSeen
+
+    try:
+        spool.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"Got no spool ({error}), expected a folder to write to: name another.") from error
+    seen = HighestSeen(spool / FILE_NAME, verifier.key_id)
+    seen.open()
+    return seen
 
 
 def _scripted(options: Options) -> ScriptedPolicy:

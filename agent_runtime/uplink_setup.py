@@ -75,6 +75,7 @@ class Uplink:
             self._inbox.digest,
             ENCODINGS,
             self._tls,
+            self._inbox.admits,
         )
 
     def submit(self, trajectory: Trajectory) -> None:

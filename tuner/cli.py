@@ -112,6 +112,9 @@ def serve(
         int | None,
         typer.Option(min=0, help="Learn from no step acted more than so many versions ago; no bound by default."),
     ] = DEFAULT.max_version_lag,
+    max_agent_share: Annotated[
+        float, typer.Option(help="Largest share of an update's weight that one agent has while others have some.")
+    ] = DEFAULT.max_agent_share,
     report_to: Annotated[
         ReportTo, typer.Option(help="Where figures go besides TensorBoard files in the state folder.")
     ] = DEFAULT.report_to,
@@ -154,6 +157,7 @@ def serve(
             trajectories_per_update=trajectories_per_update,
             optimizer_steps_per_update=optimizer_steps_per_update,
             max_version_lag=max_version_lag,
+            max_agent_share=max_agent_share,
             report_to=report_to,
             run_name=run_name,
             publish_start=canary_share is not None,

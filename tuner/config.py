@@ -62,6 +62,12 @@ class LearnerConfig(BaseModel):
         ge=0,
         description="Steps acted by a version further than this behind the one trained are never used; None: no bound.",
     )
+    max_agent_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Largest share of an update's weight that one agent's steps have beside others'; 1: no cap.",
+    )
     discount: float = Field(0.9, gt=0, le=1, description="λ per step left until the outcome.")
     negative_ceiling: float = Field(
         0.0, ge=0, le=1, description="Largest negative weight of a failed episode's steps (awr only)."

@@ -105,14 +105,14 @@ def renew(
     host: _Hosts = None,
     days: _Days = DEFAULT_LIFETIME_DAYS,
 ) -> None:
-    """Make the tuner itself another certificate, which its next start shows; name all hosts again."""
+    """Make the tuner itself another certificate, which a running one shows from now on; name all hosts again."""
     from tuner.certificates.folder import renew_server
 
     try:
         renew_server(state, host or (), days, _now())
     except TunerServiceError as error:
         fail(str(error))
-    typer.echo(f"tuner, good for {days} days; restart `tuner serve`")
+    typer.echo(f"tuner, good for {days} days; a running `tuner serve` shows it from now on")
 
 
 def _now() -> datetime:

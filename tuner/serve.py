@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 
 from agent_runtime.actions import Grammar
@@ -72,20 +71,16 @@ def _front(service: TunerService, state: Path, tls_submits_per_second: float | N
     """
     if tls_submits_per_second is None:
         return Front(service)
-    import grpc  # these here, as they need cryptography, which a front without TLS does without
-
-    from tuner.certificates.folder import load_server
+    # these here, as they need cryptography, which a front without TLS does without
+    from tuner.certificates.live import LiveServer
     from tuner.certificates.revocations import Revocations
     from tuner.ingest.gate import Gate
     from tuner.ingest.peers import Peers
     from tuner.ingest.submit_rate import SubmitRate
 
-    files = load_server(state, datetime.now(timezone.utc))
-    credentials = grpc.ssl_server_credentials(
-        [(files.own.key, files.own.certificate)], files.ca_certificate, require_client_auth=True
-    )
+    live = LiveServer(state)
     rate = SubmitRate(tls_submits_per_second, max(1, round(BURST_SEC * tls_submits_per_second)))
-    return Front(service, credentials, [Gate(Peers(Revocations(files.revoked)), rate)])
+    return Front(service, live.grpc_credentials(), [Gate(Peers(Revocations(live.files.revoked)), rate)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class ManifestVerifier:
 
     def __init__(self, public_key: bytes) -> None:
         self._key = Ed25519PublicKey.from_public_bytes(public_key)
-        self._key_id = key_id(public_key)
+        self.key_id = key_id(public_key)
 
     def verify(self, manifest: policy_pb2.AdapterManifest, now_unix_sec: float) -> None:
         """Return when the signature is good.
@@ -66,19 +66,19 @@ class ManifestVerifier:
         """
         if not manifest.signature:
             raise AdapterError(
-                f"Got version {manifest.version} without a signature, expected one by key {self._key_id}: "
+                f"Got version {manifest.version} without a signature, expected one by key {self.key_id}: "
                 "run `tuner keys init` and restart the tuner, or leave --tuner-key out."
             )
-        if manifest.signing_key_id != self._key_id:
+        if manifest.signing_key_id != self.key_id:
             raise AdapterError(
-                f"Got a signature by key {manifest.signing_key_id[:_KEY_ID_LENGTH]!r}, expected {self._key_id!r}: "
+                f"Got a signature by key {manifest.signing_key_id[:_KEY_ID_LENGTH]!r}, expected {self.key_id!r}: "
                 "name the public key that this tuner prints."
             )
         try:
             self._key.verify(manifest.signature, signed_bytes(manifest))
         except InvalidSignature as error:
             raise AdapterError(
-                f"Got a wrong signature on version {manifest.version}, expected one by key {self._key_id}: "
+                f"Got a wrong signature on version {manifest.version}, expected one by key {self.key_id}: "
                 "the manifest was changed on its way."
             ) from error
         expires_unix_sec = manifest.expires_at.seconds

@@ -5,6 +5,7 @@ check has passed; and the copy itself happens under the lock that every decision
 """
 
 import hashlib
+import logging
 import math
 import time
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
-from agent_runtime.adapters import ENCODINGS
+from agent_runtime.adapters import ENCODINGS, MAX_PAYLOAD_BYTES
 from agent_runtime.adapters.deltas import decode_delta
+from agent_runtime.adapters.highest_seen import HighestSeen
 from agent_runtime.adapters.layout import MAX_HEADER_BYTES as MAX_HEADER_BYTES
 from agent_runtime.adapters.layout import described_tensors
 from agent_runtime.adapters.signatures import ManifestVerifier
@@ -30,6 +32,9 @@ from agent_runtime.trajectory import NO_ADAPTER_DIGEST
 MAX_LORA_R = 512
 MAX_SIZE = 1000.0
 """No sound LoRA value comes near it; one beyond it would drown the base model."""
+MAX_ROOT_MEAN_SQUARE = 30.0
+"""Of one tensor: a few large values may be, all of them not. A's start is below 1, B's is 0."""
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,18 +53,44 @@ class AdapterSlot:
 
     LoRA layers are attached when the first adapter is staged, with zeros, so the answers stay the same until
     an adapter is applied. ``lock`` is held by every decision and every change. With a ``verifier``, set before the
-    first version comes, only manifests with a good signature are taken.
+    first version comes, only manifests with a good signature are taken; with ``seen`` none below the highest one that
+    was ever in place.
     """
 
     def __init__(self, model: Any, base_model_digest: str) -> None:
         self.model = model
         self.lock = TurnLock()
         self.verifier: ManifestVerifier | None = None
+        self.seen: HighestSeen | None = None
         self.version = 0
         self.digest = NO_ADAPTER_DIGEST
         self._base_model_digest = base_model_digest
         self._lora: tuple[int, float, tuple[str, ...]] | None = None
         self._live: dict[str, Tensor] = {}
+
+    def admit(self, manifest: policy_pb2.AdapterManifest) -> None:
+        """Check what the manifest alone says, before any of its payload is kept; its parent may still be on its way.
+
+        Raises:
+            AdapterError: the payload is not worth fetching; the sentence says why.
+        """
+        if self.verifier is not None:
+            self.verifier.verify(manifest, time.time())
+        if manifest.base_model_digest != self._base_model_digest:
+            raise AdapterError(
+                f"Got an adapter for base model {manifest.base_model_digest[:12]!r}, expected "
+                f"{self._base_model_digest[:12]!r}: run tuner and runtime with the same checkpoint."
+            )
+        if manifest.encoding not in ENCODINGS:
+            raise AdapterError(
+                f"Got the encoding {manifest.encoding}, expected safetensors or a delta: update the runtime."
+            )
+        if manifest.payload_bytes > MAX_PAYLOAD_BYTES:
+            raise AdapterError(
+                f"Got a payload of {manifest.payload_bytes} bytes, expected at most {MAX_PAYLOAD_BYTES}: "
+                "the version is broken."
+            )
+        self._check_newer(manifest.version)
 
     def stage(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> StagedAdapter:
         """Check everything about a version; changes no answer of the model.
@@ -67,20 +98,15 @@ class AdapterSlot:
         Raises:
             AdapterError: it must not be applied; the sentence says why.
         """
-        if self.verifier is not None:
-            self.verifier.verify(manifest, time.time())
-        self._check_manifest(manifest)
+        self.admit(manifest)
+        self._check_order(manifest)
         payload, digest = self._whole(manifest, payload)
         described = described_tensors(payload)
         with self.lock:
             self._prepare(manifest.lora, described)
         tensors = _tensors(payload)
         for name, tensor in tensors.items():
-            if not bool(tensor.abs().amax() <= MAX_SIZE):  # also false for NaN
-                raise AdapterError(
-                    f"Got a value in {name} that is not finite or beyond {MAX_SIZE:g}, expected a trained weight: "
-                    "the version is broken."
-                )
+            _check_values(name, tensor)
         return StagedAdapter(
             manifest.version, digest, tensors, None if manifest.replaces_any else manifest.parent_version
         )
@@ -97,6 +123,7 @@ class AdapterSlot:
             names = list(staged.tensors)
             torch._foreach_copy_([self._live[name] for name in names], [staged.tensors[name] for name in names])
             self.version, self.digest = staged.version, staged.digest
+        self._note_seen()
 
     def _whole(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> tuple[bytes, str]:
         """Return the adapter's own file and its digest; both are the manifest's."""
@@ -117,17 +144,7 @@ class AdapterSlot:
             )
         return payload, digest
 
-    def _check_manifest(self, manifest: policy_pb2.AdapterManifest) -> None:
-        if manifest.base_model_digest != self._base_model_digest:
-            raise AdapterError(
-                f"Got an adapter for base model {manifest.base_model_digest[:12]!r}, expected "
-                f"{self._base_model_digest[:12]!r}: run tuner and runtime with the same checkpoint."
-            )
-        if manifest.encoding not in ENCODINGS:
-            raise AdapterError(
-                f"Got the encoding {manifest.encoding}, expected safetensors or a delta: update the runtime."
-            )
-        self._check_newer(manifest.version)
+    def _check_order(self, manifest: policy_pb2.AdapterManifest) -> None:
         is_delta = manifest.encoding == policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD
         if is_delta and (manifest.replaces_any or not self._live):
             raise AdapterError("Got a delta to no version in particular, expected one to that in use: fetch it whole.")
@@ -145,6 +162,20 @@ class AdapterSlot:
     def _check_newer(self, version: int) -> None:
         if version <= self.version:
             raise AdapterError(f"Got version {version}, expected one above {self.version}: old versions are not taken.")
+        if self.seen is not None and version < self.seen.version:
+            raise AdapterError(
+                f"Got version {version}, expected {self.seen.version} or a newer one, as it was in place before a "
+                f"restart: wait for one, or remove {self.seen.path} if the tuner began anew."
+            )
+
+    def _note_seen(self) -> None:
+        """Note the version in place, once it is; a disk that refuses does not take it away again."""
+        if self.seen is None:
+            return
+        try:
+            self.seen.raise_to(self.version)
+        except OSError as error:
+            _LOG.warning("version %d is in use, and that cannot be noted for the next start: %s", self.version, error)
 
     def _check_parent(self, version: int, parent_version: int | None) -> None:
         if parent_version not in (None, self.version):
@@ -195,6 +226,20 @@ class AdapterSlot:
                     f"Got {described.get(name)} for {name}, expected {live.get(name)}: "
                     "the adapter is for another model."
                 )
+
+
+def _check_values(name: str, tensor: Tensor) -> None:
+    if not bool(tensor.abs().amax() <= MAX_SIZE):  # also false for NaN
+        raise AdapterError(
+            f"Got a value in {name} that is not finite or beyond {MAX_SIZE:g}, expected a trained weight: "
+            "the version is broken."
+        )
+    root_mean_square = float(tensor.norm()) / math.sqrt(tensor.numel())
+    if not root_mean_square <= MAX_ROOT_MEAN_SQUARE:
+        raise AdapterError(
+            f"Got values in {name} with a root mean square of {root_mean_square:.0f}, expected at most "
+            f"{MAX_ROOT_MEAN_SQUARE:g}: the version would drown the base model."
+        )
 
 
 def _tensors(payload: bytes) -> dict[str, Tensor]:

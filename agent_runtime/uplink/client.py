@@ -1,4 +1,4 @@
-"""A process's link to its tuner: one channel, and a thread for each direction. Decides nothing about episodes.
+"""A process's link to its tuner: one line, and a thread for each direction. Decides nothing about episodes.
 
 The sending thread (`sending.py`) registers and empties the spool, the following one (`following.py`) hands on adapter
 versions; what they share is in `link_state.py`. When the tuner is away, or what it says does not fit, both keep trying
@@ -8,13 +8,13 @@ with a delay that doubles up to ``LONGEST_RETRY_SEC``; episodes wait in the spoo
 import threading
 from collections.abc import Callable, Sequence
 
-import grpc
-from coso.v1 import policy_pb2, trajectory_pb2, tuner_pb2_grpc
+from coso.v1 import policy_pb2, trajectory_pb2
 
 from agent_runtime.errors import TunerError, TunerRefusedError
 from agent_runtime.trajectory import PolicyIdentity
-from agent_runtime.uplink.channel import CALL_DEADLINE_SEC, open_channel
-from agent_runtime.uplink.following import Follower, OnAdapter
+from agent_runtime.uplink.channel import CALL_DEADLINE_SEC
+from agent_runtime.uplink.following import Admits, Follower, OnAdapter
+from agent_runtime.uplink.line import Line
 from agent_runtime.uplink.link_state import LinkCounters, LinkState
 from agent_runtime.uplink.sending import Sender
 from agent_runtime.uplink.spool import Spool
@@ -38,13 +38,13 @@ class TunerLink:
         have_digest: Callable[[], str] = lambda: "",
         encodings: Sequence[policy_pb2.AdapterEncoding] = (),
         tls: ClientTls | None = None,
+        admits: Admits = lambda manifest: True,
     ) -> None:
         self._state = LinkState(address)
         self._spool = spool
-        self._tls = tls
-        self._sender = Sender(self._state, identity, runtime_ids, spool, tls)
-        self._follower = Follower(self._state, runtime_ids[0], on_adapter, have_version, have_digest, encodings)
-        self._channel: grpc.Channel | None = None
+        self._line = Line(address, tls)
+        self._sender = Sender(self._state, identity, runtime_ids, spool)
+        self._follower = Follower(self._state, runtime_ids[0], on_adapter, have_version, have_digest, encodings, admits)
         self._threads: list[threading.Thread] = []
 
     @property
@@ -54,10 +54,8 @@ class TunerLink:
 
     def start(self) -> None:
         """Begin to connect; returns at once."""
-        self._channel = open_channel(self._state.address, self._tls)
-        stub = tuner_pb2_grpc.TunerServiceStub(self._channel)
         for name, loop in (("uplink-send", self._sender.run), ("uplink-follow", self._follower.run)):
-            thread = threading.Thread(target=loop, args=(stub,), name=name, daemon=True)
+            thread = threading.Thread(target=loop, args=(self._line,), name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
 
@@ -100,7 +98,6 @@ class TunerLink:
         self._follower.cancel()
         for thread in self._threads:
             thread.join(timeout=CALL_DEADLINE_SEC)
-        if self._channel is not None:
-            self._channel.close()
+        self._line.close()
         self._spool.close()
         return len(self._spool)

@@ -1,6 +1,7 @@
 """Follows adapter versions and hands each complete payload on. Sends no trajectory, puts nothing in place.
 
-A delta that is not taken is asked for again as a whole.
+A delta that is not taken is asked for again as a whole. The payload of a manifest that is not admitted is let pass by,
+not kept: before the signature was looked at nobody may fill the memory.
 """
 
 import hashlib
@@ -12,12 +13,15 @@ from coso.v1 import policy_pb2, tuner_pb2, tuner_pb2_grpc
 
 from agent_runtime.errors import TunerError
 from agent_runtime.uplink.channel import FIRST_RETRY_SEC
+from agent_runtime.uplink.line import Line
 from agent_runtime.uplink.link_state import LinkState
 
 _CLOSED_CODES = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 _LOG = logging.getLogger(__name__)
 OnAdapter = Callable[[policy_pb2.AdapterManifest, bytes], bool | None]
 """Takes a version; False when it will not be used."""
+Admits = Callable[[policy_pb2.AdapterManifest], bool]
+"""Says of a manifest whether its payload is worth fetching."""
 
 
 class Follower:
@@ -31,6 +35,7 @@ class Follower:
         have_version: Callable[[], int],
         have_digest: Callable[[], str],
         encodings: Sequence[policy_pb2.AdapterEncoding],
+        admits: Admits = lambda manifest: True,
     ) -> None:
         self._state = state
         self._runtime_id = runtime_id
@@ -38,6 +43,7 @@ class Follower:
         self._have_version = have_version
         self._have_digest = have_digest
         self._encodings = encodings
+        self._admits = admits
         self._wants_whole = False
         self._call: grpc.Call | None = None
 
@@ -46,7 +52,7 @@ class Follower:
         if self._call is not None:
             self._call.cancel()  # type: ignore[no-untyped-call]  # the stubs leave it so
 
-    def run(self, stub: tuner_pb2_grpc.TunerServiceStub) -> None:
+    def run(self, line: Line) -> None:
         """Follow until the link is closed or the tuner refuses for good."""
         retry_sec = FIRST_RETRY_SEC
         state = self._state
@@ -56,9 +62,11 @@ class Follower:
                 if state.stopping or state.refusal:
                     return
             try:
-                self._follow(stub)
+                self._follow(line.stub())
                 retry_sec = FIRST_RETRY_SEC
             except grpc.RpcError as error:
+                if error.code() is grpc.StatusCode.UNAUTHENTICATED and line.renew():
+                    continue
                 if error.code() in _CLOSED_CODES:
                     state.note_refusal(error.details() or error.code().name)
                     return
@@ -84,27 +92,33 @@ class Follower:
         self._call = call
         if self._state.stopping:  # close came before there was a call to cancel
             call.cancel()  # type: ignore[no-untyped-call]  # the stubs leave it so
-        manifest, payload = policy_pb2.AdapterManifest(), bytearray()
+        arriving = _Arriving(policy_pb2.AdapterManifest(), is_admitted=False)
         try:
             for part in call:
                 if part.WhichOneof("part") == "manifest":
-                    manifest, payload = part.manifest, bytearray()
+                    arriving = _Arriving(part.manifest, self._admits(part.manifest))
                     continue
-                _append(payload, part.chunk, manifest)
-                if len(payload) == manifest.payload_bytes:
-                    self._deliver(manifest, bytes(payload))
-                    manifest, payload = policy_pb2.AdapterManifest(), bytearray()
+                arriving.add(part.chunk)
+                if arriving.is_complete:
+                    self._deliver(arriving)
+                    arriving = _Arriving(policy_pb2.AdapterManifest(), is_admitted=False)
         finally:
             call.cancel()  # type: ignore[no-untyped-call]
 
-    def _deliver(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> None:
-        if hashlib.sha256(payload).hexdigest() != manifest.payload_sha256:
-            raise TunerError(f"Got version {manifest.version} damaged, expected the payload of its manifest's sha256.")
-        self._state.counters.versions_received += 1
-        self._state.counters.payload_bytes_received += len(payload)
+    def _deliver(self, arrived: "_Arriving") -> None:
+        manifest = arrived.manifest
         is_delta = manifest.encoding == policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD
-        self._state.counters.deltas_received += is_delta
-        is_taken = self._on_adapter(manifest, payload) is not False
+        is_taken = False
+        if arrived.is_admitted:
+            payload = bytes(arrived.payload)
+            if hashlib.sha256(payload).hexdigest() != manifest.payload_sha256:
+                raise TunerError(
+                    f"Got version {manifest.version} damaged, expected the payload of its manifest's sha256."
+                )
+            self._state.counters.versions_received += 1
+            self._state.counters.payload_bytes_received += len(payload)
+            self._state.counters.deltas_received += is_delta
+            is_taken = self._on_adapter(manifest, payload) is not False
         self._wants_whole = is_delta and not is_taken
         if is_taken or manifest.replaces_any:
             return
@@ -112,15 +126,32 @@ class Follower:
             raise TunerError(f"Got version {manifest.version} for another one than that in use: following again.")
 
 
-def _append(payload: bytearray, chunk: policy_pb2.AdapterChunk, manifest: policy_pb2.AdapterManifest) -> None:
-    """Add the chunk to the payload so far.
+class _Arriving:
+    """A version on its way in; nothing of the payload is kept when its manifest was not admitted."""
 
-    Raises:
-        TunerError: it is not the one that comes next, or goes beyond the manifest's size.
-    """
-    if chunk.offset_bytes != len(payload) or len(payload) + len(chunk.data) > manifest.payload_bytes:
-        raise TunerError(
-            f"Got {len(chunk.data)} bytes for place {chunk.offset_bytes} of version {manifest.version}, expected "
-            f"place {len(payload)} of {manifest.payload_bytes}."
-        )
-    payload += chunk.data
+    def __init__(self, manifest: policy_pb2.AdapterManifest, is_admitted: bool) -> None:
+        self.manifest = manifest
+        self.is_admitted = is_admitted
+        self.payload = bytearray()
+        self._arrived_bytes = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of the payload came."""
+        return self._arrived_bytes == self.manifest.payload_bytes
+
+    def add(self, chunk: policy_pb2.AdapterChunk) -> None:
+        """Add the chunk to the payload so far.
+
+        Raises:
+            TunerError: it is not the one that comes next, or goes beyond the manifest's size.
+        """
+        manifest, reached = self.manifest, self._arrived_bytes
+        if chunk.offset_bytes != reached or reached + len(chunk.data) > manifest.payload_bytes:
+            raise TunerError(
+                f"Got {len(chunk.data)} bytes for place {chunk.offset_bytes} of version {manifest.version}, expected "
+                f"place {reached} of {manifest.payload_bytes}."
+            )
+        self._arrived_bytes += len(chunk.data)
+        if self.is_admitted:
+            self.payload += chunk.data

@@ -21,6 +21,7 @@ from agent_runtime.uplink.channel import (
     MAX_MESSAGE_BYTES,
     asked_to_wait_sec,
 )
+from agent_runtime.uplink.line import LOOK_SEC, Line
 from agent_runtime.uplink.link_state import LinkState
 from agent_runtime.uplink.spool import Spool
 from agent_runtime.uplink.tls import ClientTls
@@ -41,24 +42,24 @@ class Sender:
         identity: PolicyIdentity,
         runtime_ids: Sequence[str],
         spool: Spool,
-        tls: ClientTls | None,
     ) -> None:
         self._state = state
         self._identity = identity
         self._runtime_ids = runtime_ids
         self._spool = spool
-        self._tls = tls
 
-    def run(self, stub: tuner_pb2_grpc.TunerServiceStub) -> None:
+    def run(self, line: Line) -> None:
         """Send until the link is closed or the tuner refuses for good."""
         retry_sec = FIRST_RETRY_SEC
         while not self._state.stopping:
             try:
                 if not self._state.registered:
-                    self._register(stub)
-                self._send_waiting(stub)
+                    self._register(line.stub())
+                self._send_waiting(line)
                 retry_sec = FIRST_RETRY_SEC
             except grpc.RpcError as error:
+                if error.code() is grpc.StatusCode.UNAUTHENTICATED and line.renew():
+                    continue
                 if error.code() in FINAL_CODES:
                     self._state.note_refusal(error.details() or error.code().name)
                     return
@@ -69,9 +70,16 @@ class Sender:
                 _LOG.warning("tuner at %s: %s", self._state.address, error)
                 retry_sec = self._state.pause(retry_sec)
                 continue
-            with self._state.changed:
-                self._state.changed.wait_for(lambda: self._state.work or self._state.stopping)
-                self._state.work = False
+            while not self._has_work():
+                line.renew()
+
+    def _has_work(self) -> bool:
+        """Wait for work or the end, at most until it is time to look for a renewed certificate."""
+        state = self._state
+        with state.changed:
+            has_work = state.changed.wait_for(lambda: state.work or state.stopping, LOOK_SEC)
+            state.work = False
+        return has_work
 
     def _register(self, stub: tuner_pb2_grpc.TunerServiceStub) -> None:
         identity = self._identity
@@ -89,11 +97,11 @@ class Sender:
             )
         self._state.note_registered()
 
-    def _send_waiting(self, stub: tuner_pb2_grpc.TunerServiceStub) -> None:
-        while not self._state.stopping and self._send_batch(stub):
+    def _send_waiting(self, line: Line) -> None:
+        while not self._state.stopping and self._send_batch(line.stub(), line.tls):
             pass
 
-    def _send_batch(self, stub: tuner_pb2_grpc.TunerServiceStub) -> int:
+    def _send_batch(self, stub: tuner_pb2_grpc.TunerServiceStub, tls: ClientTls | None) -> int:
         """Send the oldest trajectories and settle each with its answer; return how many there were.
 
         Raises:
@@ -108,8 +116,8 @@ class Sender:
                 if trajectory.ByteSize() + _ENVELOPE_BYTES > MAX_MESSAGE_BYTES:
                     self._refuse(path, trajectory.trajectory_id, f"it has more than {MAX_MESSAGE_BYTES} bytes")
                     continue
-                if self._tls is not None and not self._tls.owns(trajectory.runtime_id):
-                    reason = f"{trajectory.runtime_id} made it, and the certificate is for {self._tls.name}"
+                if tls is not None and not tls.owns(trajectory.runtime_id):
+                    reason = f"{trajectory.runtime_id} made it, and the certificate is for {tls.name}"
                     self._refuse(path, trajectory.trajectory_id, reason)
                     continue
                 sent.append((path, trajectory.trajectory_id))

@@ -23,6 +23,16 @@ class ClientTls:
 
     name: str
     credentials: grpc.ChannelCredentials
+    folder: Path | None = None
+    stamps: tuple[tuple[int, int, int], ...] = ()
+    """What tells one writing of the folder's files from another."""
+
+    def is_current(self) -> bool:
+        """Return whether the folder's files are still those that were read; also where they cannot be looked at."""
+        try:
+            return self.folder is None or _stamps(self.folder) == self.stamps
+        except OSError:
+            return True
 
     def owns(self, runtime_id: str) -> bool:
         """Return whether the tuner takes that runtime id from this caller."""
@@ -40,6 +50,7 @@ def load_client_tls(folder: Path, now: datetime | None = None) -> ClientTls:
     from cryptography.x509.oid import NameOID
 
     try:
+        stamps = _stamps(folder)
         mode = (folder / KEY_FILE).stat().st_mode
         ca, certificate, key = ((folder / name).read_bytes() for name in (CA_FILE, CERTIFICATE_FILE, KEY_FILE))
         x509.load_pem_x509_certificate(ca)
@@ -60,7 +71,12 @@ def load_client_tls(folder: Path, now: datetime | None = None) -> ClientTls:
             f"Got a certificate good from {own.not_valid_before_utc:%Y-%m-%d} to {own.not_valid_after_utc:%Y-%m-%d} "
             f"in {folder}, expected one that is good today: ask for another from `tuner keys issue`."
         )
-    return ClientTls(name, grpc.ssl_channel_credentials(ca, key, certificate))
+    return ClientTls(name, grpc.ssl_channel_credentials(ca, key, certificate), folder, stamps)
+
+
+def _stamps(folder: Path) -> tuple[tuple[int, int, int], ...]:
+    found = [(folder / name).stat() for name in (CA_FILE, CERTIFICATE_FILE, KEY_FILE)]
+    return tuple((each.st_mtime_ns, each.st_ino, each.st_size) for each in found)
 
 
 def client_tls(folder: Path | None, tuner: str | None) -> ClientTls | None:

@@ -56,6 +56,9 @@ class NumpySlot:
         self.verifier = verifier
         self.refuses = 0
 
+    def admit(self, manifest: policy_pb2.AdapterManifest) -> None:
+        """Admit every one."""
+
     def stage(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> tuple[int, str, bytes]:
         if self.verifier is not None:
             self.verifier.verify(manifest, time.time())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +15,7 @@ from pathlib import Path
 import grpc
 import pytest
 from coso.v1 import trajectory_pb2, tuner_pb2, tuner_pb2_grpc
+from cryptography import x509
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from agent_runtime.policy.identity import base_model_digest, tokenizer_digest
@@ -21,11 +24,11 @@ from agent_runtime.uplink.channel import asked_to_wait_sec
 from agent_runtime.uplink.client import TunerLink
 from agent_runtime.uplink.spool import Spool
 from agent_runtime.uplink.tls import CA_FILE, CERTIFICATE_FILE, KEY_FILE, load_client_tls
-from tests.tuner_process import ROOT, environment, serve_options, tuner, write_model
+from tests.tuner_process import DEADLINE_SEC, ROOT, environment, serve_options, tuner, write_model
 from tests.wire_world import manifest, message, until
 from tuner.adapters.store import AdapterStore
 from tuner.certificates.authority import Role
-from tuner.certificates.folder import FOLDER_NAME, issue_to, make_authority, revoke
+from tuner.certificates.folder import FOLDER_NAME, issue_to, make_authority, renew_server, revoke
 from tuner.ingest.gate import MAX_CALLS_OF_ONE
 
 CALL_SEC = 5.0
@@ -39,9 +42,11 @@ SERVE = """
 import sys
 from pathlib import Path
 from tuner import cli, supervisor
+from tuner.ingest import gate
 from tuner.ingest.service import TunerService
 supervisor.learner_command = lambda config: [sys.executable, "-c", "import sys; sys.stdin.readline()"]
 HANDLED = Path(sys.argv[sys.argv.index("--state") + 1]) / "handled"
+gate.RECHECK_SEC = 0.5
 def noting(name, handler):
     def call(*args):
         with HANDLED.open("a") as file:
@@ -346,6 +351,53 @@ def test_one_agent_cannot_take_all_calls(world: World) -> None:
             assert code_of(lambda: stub.GetStatus(ask, timeout=CALL_SEC)) is Code.OK
         calls[0].cancel()  # type: ignore[no-untyped-call]  # the stubs leave it so
         assert until(lambda: code_of(lambda: stubs[0].GetStatus(ask, timeout=CALL_SEC)) is Code.OK)
+
+
+def shown_serial(world: World) -> int:
+    """Return the serial number of the certificate that the tuner shows now."""
+    host, port = world.address.split(":")
+    context = ssl.create_default_context(cafile=str(world.folder / "lab" / CA_FILE))
+    context.load_cert_chain(world.folder / "lab" / CERTIFICATE_FILE, world.folder / "lab" / KEY_FILE)
+    with socket.create_connection((host, int(port))) as plain, context.wrap_socket(plain, server_hostname=host) as tls:
+        shown = tls.getpeercert(binary_form=True)
+    assert shown is not None
+    return x509.load_der_x509_certificate(shown).serial_number
+
+
+def test_a_renewed_certificate_is_shown_without_a_restart_and_open_connections_go_on(world: World) -> None:
+    before = shown_serial(world)
+    with calling(world, credentials(world.folder / "lab")) as stub:
+        stub.GetStatus(tuner_pb2.GetStatusRequest(), timeout=CALL_SEC)
+        renew_server(world.state, (), 90, NOW)
+        assert shown_serial(world) != before
+        stub.GetStatus(tuner_pb2.GetStatusRequest(), timeout=CALL_SEC)
+    with calling(world, credentials(world.folder / "lab")) as stub:
+        stub.GetStatus(tuner_pb2.GetStatusRequest(), timeout=CALL_SEC)
+
+
+def test_a_runtime_goes_on_with_a_renewed_certificate_when_its_own_is_revoked(world: World, tmp_path: Path) -> None:
+    folder, taken = world.issue("turns"), []
+    spool = filled(tmp_path / "spool", world, "turns", 1)
+    link = link_to(world.address, world, "turns", spool, taken)
+    link.start()
+    assert until(lambda: taken == [b"version1"] and len(spool) == 0)
+    revoke(world.state, "turns")
+    issue_to(tmp_path / "renewed", world.state, "turns", Role.AGENT, 90, NOW)
+    for name in (KEY_FILE, CERTIFICATE_FILE):  # the certificate is without its key in between
+        (tmp_path / "renewed" / name).replace(folder / name)
+    link.submit(world.episode("turns-later", "turns/phone"))
+    assert until(lambda: len(spool) == 0)
+    assert link.close(0.0) == 0
+    assert (link.counters.accepted, link.counters.refused) == (2, 0)
+
+
+def test_a_follower_that_only_waits_is_cut_off_once_it_is_revoked(world: World) -> None:
+    folder = world.issue("waits")
+    with calling(world, credentials(folder)) as stub:
+        call = iter(stub.FollowAdapters(tuner_pb2.FollowAdaptersRequest(runtime_id="waits"), timeout=DEADLINE_SEC))
+        next(call), next(call)
+        revoke(world.state, "waits")
+        assert code_of(lambda: next(call)) is Code.UNAUTHENTICATED
 
 
 def test_an_agent_gives_an_impostor_nothing_and_takes_nothing(world: World, impostor: World, tmp_path: Path) -> None:

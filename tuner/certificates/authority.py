@@ -142,6 +142,15 @@ def holder_of(certificate_pem: bytes) -> Holder:
     return Holder(names[0], Role(roles[0]), certificate.serial_number, *validity)
 
 
+def is_pair(pair: Pair) -> bool:
+    """Return whether the key is the certificate's own."""
+    try:
+        key = serialization.load_pem_private_key(pair.key, None)
+        return key.public_key() == x509.load_pem_x509_certificate(pair.certificate).public_key()
+    except (ValueError, TypeError):
+        return False
+
+
 def _check(name: str, lifetime_days: int) -> None:
     if _NAME.fullmatch(name) is None:
         raise ConfigError(

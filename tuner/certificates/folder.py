@@ -18,7 +18,7 @@ from agent_runtime.uplink.tls import CA_FILE, CERTIFICATE_FILE, KEY_FILE
 from tuner.certificates.authority import Pair, Role, holder_of, issue, make_ca
 from tuner.certificates.revocations import read_serials, write_serials
 from tuner.errors import ConfigError
-from tuner.files import fsync_folder
+from tuner.files import fsync_folder, write_atomically
 from tuner.folder_lock import folder_locked
 
 FOLDER_NAME = "tls"
@@ -89,7 +89,7 @@ def issue_to(output: Path, state: Path, name: str, role: Role, lifetime_days: in
 
 
 def renew_server(state: Path, hosts: Sequence[str], lifetime_days: int, now: datetime) -> None:
-    """Make the tuner another certificate, which its next start takes.
+    """Make the tuner another certificate, which it takes at the next handshake, running or not.
 
     Raises:
         ConfigError: there is no CA, a host or the lifetime cannot be, or the folder cannot be written.
@@ -98,9 +98,8 @@ def renew_server(state: Path, hosts: Sequence[str], lifetime_days: int, now: dat
     folder = state / FOLDER_NAME
     try:
         _note_issued(state, pair, SERVER_NAME)
-        for suffix in ("key", "crt"):
-            (folder / f"{SERVER_NAME}.{suffix}").unlink(missing_ok=True)
-        _write_pair(folder, SERVER_NAME, pair)
+        write_atomically(folder / f"{SERVER_NAME}.key", pair.key)  # mode 600, as its temporary file is made so
+        write_atomically(folder / f"{SERVER_NAME}.crt", pair.certificate)
     except OSError as error:
         raise _unwritable(folder, error) from error
 

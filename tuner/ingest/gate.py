@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
@@ -19,6 +20,8 @@ from tuner.ingest.submit_rate import SubmitRate
 
 MAX_CALLS_OF_ONE = 128
 """Open calls of one certificate's name: a runtime has two."""
+RECHECK_SEC = 5.0
+"""How often a stream that waits is looked at again."""
 _LATER_SEC = 5.0
 Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Any]]
 
@@ -67,7 +70,7 @@ class _Guarded:
         return call
 
     def streaming(self, inner: Callable[[Any, Context], Any]) -> Callable[[Any, Context], Awaitable[None]]:
-        """Check, then pass the answers on, each only while the caller may still have it."""
+        """Check, then pass the answers on, each only while the caller may still have it, and end when it may not."""
 
         async def call(request: Any, context: Context) -> None:
             async with self._entered(context) as holder:
@@ -94,7 +97,18 @@ class _Guarded:
         if not hasattr(answers, "__aiter__"):  # a coroutine that writes by itself, as health's Watch
             await answers
             return
-        async for answer in answers:
+        iterator = aiter(answers)
+        while True:
+            next_one = asyncio.ensure_future(anext(iterator, None))
+            try:
+                while not (await asyncio.wait({next_one}, timeout=RECHECK_SEC))[0]:
+                    await self._admit(context)  # a stream may wait for long: its caller's time may end meanwhile
+            finally:
+                if not next_one.done():
+                    next_one.cancel()
+            answer = next_one.result()
+            if answer is None:
+                return
             await self._admit(context)
             await context.write(answer)
 

@@ -17,6 +17,8 @@ the whole episode, against the latest ``GROUP_SIZE`` of the same task and parame
 weights are those of ``judged``, which ``judging`` makes of the critics' values: steps of weight 1 carry the policy
 term, whatever their episode's outcome, under "awr"; GAE's A_h under "ppo".
 
+No agent makes up more of a batch's weight than ``agent_share`` allows, whatever it sends.
+
 Whatever the rule of ``freshness`` forbids is dropped, on arrival or once it has aged, before anything looks at it, and
 counted once by its reason.
 """
@@ -27,13 +29,14 @@ import operator
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tuner.config import AdvantageKind, Objective
 from tuner.coso.advantage import SuccessBaseline, awr_weights, step_advantages
 from tuner.coso.credit import group_advantage
 from tuner.coso.labels import Utterance
 from tuner.ingest.ledger import StoredTrajectory
+from tuner.learner.agent_share import factors, under_quota
 from tuner.learner.freshness import Freshness
 from tuner.learner.samples import NO_BOUND, Group, StepSample, trainable_steps
 
@@ -237,10 +240,13 @@ def _failures(trajectories: Sequence[list[StepSample]]) -> list[list[StepSample]
 class Sampler:
     """Draws the batches of one update; seeded, without repeats inside a batch."""
 
-    def __init__(self, experience: Experience, max_uses: int, failure_share: float, seed: str) -> None:
+    def __init__(
+        self, experience: Experience, max_uses: int, failure_share: float, seed: str, max_agent_share: float = 1.0
+    ) -> None:
         self._carrying, self._riding = experience.candidates()
         self._max_uses = max_uses
         self._failure_share = failure_share
+        self._max_agent_share = max_agent_share
         self._random = random.Random(seed)
         self._uses: dict[tuple[int, int], int] = {}
 
@@ -251,14 +257,30 @@ class Sampler:
         return drawn + self._draw(self._riding, riders) if drawn else []
 
     def _draw(self, candidates: Sequence[Candidate], count: int) -> list[Candidate]:
-        """Weighted draw without replacement (Efraimidis and Spirakis 2006): the smallest −ln(u)/priority."""
+        """Weighted draw without replacement (Efraimidis and Spirakis 2006): the smallest −ln(u)/priority.
+
+        Under each agent's quota, and with its share of the weight at most; nothing once one agent alone has uses to go.
+        """
         keyed = []
         for place, candidate in enumerate(candidates):
             uses = self._uses.get(candidate.sample.key, 0)
             if uses < self._max_uses:
                 rate = candidate.priority / 2**uses
                 keyed.append((-math.log(1 - self._random.random()) / rate, place))
-        drawn = [candidates[place] for _, place in heapq.nsmallest(count, keyed)]
+        if self._max_agent_share < 1:
+            ordered = [candidates[place] for _, place in sorted(keyed)]
+            agents = [candidate.sample.agent for candidate in ordered]
+            if len(set(agents)) == 1 < len({candidate.sample.agent for candidate in candidates}):
+                return []  # the others' steps are used up: one agent does not go on by itself
+            drawn = [ordered[place] for place in under_quota(agents, count, self._max_agent_share)]
+        else:
+            drawn = [candidates[place] for _, place in heapq.nsmallest(count, keyed)]
         for candidate in drawn:
             self._uses[candidate.sample.key] = self._uses.get(candidate.sample.key, 0) + 1
-        return drawn
+        counting = factors((candidate.sample.agent for candidate in drawn), self._max_agent_share)
+        return [
+            candidate
+            if counting[candidate.sample.agent] == 1
+            else replace(candidate, correction=candidate.correction * counting[candidate.sample.agent])
+            for candidate in drawn
+        ]

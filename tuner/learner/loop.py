@@ -178,7 +178,10 @@ class Learner:
         drift = Drift(self._student.policy)
         looked_at = [step for step in self._experience.newest_steps(STEPS_LOOKED_AT) if can_be_shown(step)]
         others |= drift.before(looked_at, self._progress.version)
-        sampler = Sampler(self._experience, self._config.max_uses_per_update, self._config.failure_share, seed)
+        config = self._config
+        sampler = Sampler(
+            self._experience, config.max_uses_per_update, config.failure_share, seed, config.max_agent_share
+        )
         steps: list[StepFigures] = []
         refused = 0
         for _ in range(self._config.optimizer_steps_per_update):

@@ -10,6 +10,7 @@ from agent_runtime.trajectory import Purpose, Trajectory, Verdict
 from agent_runtime.uplink.codec import trajectory_from_message
 from tuner.coso.labels import Utterance, action_labels
 from tuner.ingest.ledger import StoredTrajectory
+from tuner.learner.agent_share import agent_of
 
 NO_BOUND = sys.maxsize
 
@@ -41,6 +42,8 @@ class StepSample:
     steps: int
     horizon: int
     """The task's step limit, or the steps taken where more were."""
+    agent: str = ""
+    """Whose runtime acted it."""
 
 
 def trainable_steps(stored: StoredTrajectory, vocabulary_size: int = NO_BOUND) -> list[StepSample]:
@@ -83,6 +86,7 @@ def _samples(sequence: int, trajectory: Trajectory) -> list[StepSample]:
             version=step.decision.adapter_version,
             steps=len(trajectory.steps),
             horizon=max(trajectory.step_limit, len(trajectory.steps)),
+            agent=agent_of(trajectory.runtime_id),
         )
         for place, step in enumerate(trajectory.steps)
         if step.decision.token_ids

@@ -12,6 +12,9 @@ class FakeSlot:
     def __init__(self) -> None:
         self.version = 0
 
+    def admit(self, manifest: policy_pb2.AdapterManifest) -> None:
+        """Admit every one."""
+
     def stage(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> int:
         if payload == b"bad":
             raise AdapterError("Got a bad one.")

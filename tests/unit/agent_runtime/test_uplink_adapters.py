@@ -176,3 +176,21 @@ def test_episodes_are_sent_while_a_version_is_being_verified(serve: Serve, conne
     link.submit(message("a"))
     assert until(lambda: tuner.stored_ids() == ["a"])
     verified.set()
+
+
+def test_a_payload_whose_manifest_is_not_admitted_is_not_kept(serve: Serve, connect: Connect, taken: Taken) -> None:
+    asked: list[int] = []
+
+    def admits(manifest: policy_pb2.AdapterManifest) -> bool:
+        asked.append(manifest.version)
+        return manifest.version != 1
+
+    tuner = serve()
+    tuner.publish(1, b"one")
+    link = connect(tuner.address, on_adapter=taken.on_adapter, have_version=taken.have_version, admits=admits)
+    assert until(lambda: bool(asked))
+    tuner.publish(2, b"two")
+    assert until(lambda: taken.have_version() == 2)
+    assert link.counters.payload_bytes_received == 3
+    assert asked[0] == 1
+    assert taken.versions == [(2, b"two")]

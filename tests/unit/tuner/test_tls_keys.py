@@ -23,6 +23,7 @@ from tests.wire_world import IDENTITY, message
 from tuner.adapters.keys import KEY_NAME, make_signing_key
 from tuner.certificates.authority import Role, holder_of
 from tuner.certificates.folder import FOLDER_NAME, issue_to, load_server, make_authority, renew_server, revoke
+from tuner.certificates.live import LiveServer
 from tuner.certificates.revocations import Revocations
 from tuner.cli import app
 from tuner.errors import ConfigError
@@ -87,6 +88,31 @@ def test_a_tuners_certificate_that_is_over_is_renewed(state: Path) -> None:
         load_server(state, later)
     renew_server(state, (), 90, later)
     assert holder_of(load_server(state, later).own.certificate).role is Role.TUNER
+
+
+def test_a_renewed_certificate_is_taken_by_who_serves_and_half_of_one_is_not(state: Path) -> None:
+    live, tls = LiveServer(state, lambda: NOW), state / FOLDER_NAME
+    first = live.files.own
+    assert live.renewed() is None
+    renew_server(state, ("new.lan",), 90, NOW)
+    assert stat.S_IMODE((tls / "tuner.key").stat().st_mode) == 0o600
+    renewed = live.renewed()
+    assert renewed is not None
+    assert renewed.own != first
+    assert live.renewed() is None
+    whole = (tls / "tuner.crt").read_bytes()
+    for half in (first.certificate, whole[:100], b""):
+        (tls / "tuner.crt").write_bytes(half)
+        assert live.renewed() is None
+        assert live.files.own == renewed.own
+    (tls / "tuner.crt").write_bytes(whole)
+    assert live.renewed() is None  # it is the one in use
+
+
+def test_a_certificate_that_is_over_is_not_taken(state: Path) -> None:
+    live = LiveServer(state, lambda: NOW)
+    renew_server(state, (), 1, NOW - timedelta(days=3))
+    assert live.renewed() is None
 
 
 def test_a_folder_is_checked_before_it_is_used(state: Path, tmp_path: Path) -> None:
