@@ -63,7 +63,7 @@ class _Painter:
             self.image.paste(layer.crop(box.rect), box.rect[:2])
 
     def _write(self, text: str, x: float, y: float, size_px: int, colour: Colour, anchor: str = "lm") -> None:
-        write(self.image, (x, y), text, size_px, colour, anchor)
+        write(self._draw, (x, y), text, size_px, colour, anchor)
 
     def _middle(self, rect: Rect) -> tuple[float, float]:
         return (rect[0] + rect[2]) / 2, (rect[1] + rect[3]) / 2
