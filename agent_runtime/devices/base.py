@@ -40,8 +40,8 @@ class Frame:
             return NotImplemented
         if (self.width_px, self.height_px) != (other.width_px, other.height_px):
             return False
-        if self.pixels is other.pixels:
-            return True
+        if isinstance(self.pixels, bytes) and isinstance(other.pixels, bytes):
+            return self.pixels == other.pixels
         return bool(np.array_equal(np.frombuffer(self.pixels, np.uint32), np.frombuffer(other.pixels, np.uint32)))
 
     __hash__ = None  # type: ignore[assignment]  # pixels are too many to hash

@@ -89,7 +89,7 @@ class FaultyPhone(Phone):
 
     def show(self, kind: str) -> None:
         """Put a dialog over whatever is on the screen."""
-        leaving, before = self._current_picture(), self._place()
+        leaving, before = self._current_pixels(), self._place()
         self.dialog = DIALOGS[kind]
         self._changed(leaving, before)
 

@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from PIL import Image
-
 from device_scripts.virtual_phone.apps import LAUNCHER_PACKAGE
 from device_scripts.virtual_phone.filesystem import FileNode
 from device_scripts.virtual_phone.phone_screen import FRAME_MS, Node
@@ -45,7 +43,7 @@ class Snapshot:
 
     state_json: str
     files: dict[str, FileNode]
-    leaving: Image.Image | None
+    leaving: bytes | None
 
 
 class Phone(PhoneServices):
@@ -75,7 +73,7 @@ class Phone(PhoneServices):
         box = self._clickable_at(x_px, y_px) if self.state.screen_on else None
         if box is None:
             return
-        with_leaving = self._current_picture()
+        with_leaving = self._current_pixels()
         before = self._place()
         self._dispatch(box)
         self._changed(with_leaving, before)
@@ -86,7 +84,7 @@ class Phone(PhoneServices):
         if abs(x1_px - x0_px) + abs(y1_px - y0_px) < 2 * self._metrics().margin // 3:
             self.tap(x0_px, y0_px)
             return
-        leaving, before = self._current_picture(), self._place()
+        leaving, before = self._current_pixels(), self._place()
         touched = self._clickable_at(x0_px, y0_px)
         if touched is not None and touched.role == "banner":
             self._app(touched.id.partition(":")[2]).notification_dismissed(self.state)
@@ -104,7 +102,7 @@ class Phone(PhoneServices):
 
     def key(self, keycode: int) -> None:
         """Press a key by its Android key code; keys the phone has no use for do nothing."""
-        leaving, before = self._current_picture(), self._place()
+        leaving, before = self._current_pixels(), self._place()
         match keycode:
             case _ if keycode == KEY_HOME:
                 self._home()
@@ -142,7 +140,6 @@ class Phone(PhoneServices):
         """Return an independent phone in the same state: the same input gives the same frames on both."""
         twin = copy.copy(self)
         twin.state = self.state.copy()
-        twin._bytes = self._bytes.copy()
         return twin
 
     def snapshot(self) -> Snapshot:

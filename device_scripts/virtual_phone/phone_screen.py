@@ -6,7 +6,6 @@ nothing ever sleeps.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 from PIL import Image
@@ -20,15 +19,13 @@ from device_scripts.virtual_phone.state import Battery, PhoneState
 from device_scripts.virtual_phone.transition import TRANSITION_FRAMES, transition_frame
 from device_scripts.virtual_phone.ui.boxes import Box, Frame
 from device_scripts.virtual_phone.ui.layout import content_height, place
-from device_scripts.virtual_phone.ui.render import render
+from device_scripts.virtual_phone.ui.redraw import Drawn, Shown, draw_frame
 from device_scripts.virtual_phone.ui.theme import DARK, LIGHT, Metrics, Palette, metrics_for
 from device_scripts.virtual_phone.ui.widgets import Screen
 
 FRAME_MS = 16
 SYSTEM_ROLES = ("status", "navigation", "banner")
 """What lies in windows of the system's own, above the app's."""
-_CACHED_FRAMES = 64
-_Shown = tuple[tuple[Box, ...], tuple[int, int], Metrics, Palette, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +49,11 @@ class PhoneScreen:
 
     def __init__(self, state: PhoneState) -> None:
         self.state = state
-        self._leaving: Image.Image | None = None
+        self._leaving: bytes | None = None
         self._boxes: tuple[Box, ...] | None = None
         self._boxes_of = (-1, -1)
-        self._picture: tuple[_Shown, Image.Image] | None = None
-        """The last screen that was drawn, so that drawing it again costs nothing."""
-        self._bytes: OrderedDict[int, tuple[Image.Image, bytes]] = OrderedDict()
+        self._drawn: Drawn | None = None
+        """The last screen that was drawn, so that drawing it again costs nothing and the next one little."""
 
     # --- what it is
 
@@ -119,10 +115,10 @@ class PhoneScreen:
         state = self.state
         if not state.screen_on:
             return bytes((0, 0, 0, 255)) * (self.size[0] * self.size[1])
-        new = self._pixels(self._current_picture())
+        new = self._current_pixels()
         if state.transition_frames_left == 0 or self._leaving is None:
             return new
-        frame = transition_frame(self._pixels(self._leaving), new, self.size, state.transition_frames_left)
+        frame = transition_frame(self._leaving, new, self.size, state.transition_frames_left)
         state.transition_frames_left -= 1
         return frame
 
@@ -161,7 +157,7 @@ class PhoneScreen:
             raise PhoneError(f"Activity not started, unable to resolve package {package}")
         return app
 
-    def _changed(self, leaving: Image.Image, before: tuple[Box, ...]) -> None:
+    def _changed(self, leaving: bytes, before: tuple[Box, ...]) -> None:
         """Start a transition when another screen than ``before`` shows, told by its title or its dialog."""
         self._boxes = None
         if _identity(before) != _identity(self._place()):
@@ -215,24 +211,13 @@ class PhoneScreen:
             self._boxes, self._boxes_of = place(self._screen(), self._frame()), version
         return self._boxes
 
-    def _current_picture(self) -> Image.Image:
+    def _current_pixels(self) -> bytes:
+        """Return the final screen's RGBA rows, the same object for the same screen."""
         launcher = self.state.tasks[-1].package == LAUNCHER_PACKAGE
-        shown = (self._place(), self.size, self._metrics(), self._palette(), launcher)
-        if self._picture is None or self._picture[0] != shown:
-            self._picture = shown, render(*shown)
-        return self._picture[1]
-
-    def _pixels(self, picture: Image.Image) -> bytes:
-        """Return a picture's RGBA rows, the same object for the same picture."""
-        kept = self._bytes.get(id(picture))
-        if kept is not None and kept[0] is picture:
-            self._bytes.move_to_end(id(picture))
-            return kept[1]
-        pixels = picture.tobytes()
-        self._bytes[id(picture)] = (picture, pixels)
-        while len(self._bytes) > _CACHED_FRAMES:
-            self._bytes.popitem(last=False)
-        return pixels
+        shown = Shown(self._place(), self.size, self._metrics(), self._palette(), launcher)
+        if self._drawn is None or self._drawn.shown != shown:
+            self._drawn = draw_frame(shown, self._drawn)
+        return self._drawn.pixels
 
 
 def _identity(boxes: tuple[Box, ...]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ class PhoneTasks(PhoneScreen):
         Raises:
             PhoneError: no app has that activity, or none opens that link.
         """
-        leaving, before = self._current_picture(), self._place()
+        leaving, before = self._current_pixels(), self._place()
         if data_uri is not None:
             self.view(data_uri)
         else:
@@ -38,7 +38,7 @@ class PhoneTasks(PhoneScreen):
 
     def force_stop(self, package: str) -> None:
         """End an app: its tasks are gone, its data stays."""
-        leaving, before = self._current_picture(), self._place()
+        leaving, before = self._current_pixels(), self._place()
         self.state.tasks = [task for task in self.state.tasks if task.package != package or package == LAUNCHER_PACKAGE]
         self._focus_front()
         self._changed(leaving, before)

@@ -39,6 +39,10 @@ class Box:
     full: Rect | None = None
     """Where all of it would lie, for one of which ``rect`` is the part that shows."""
 
+    def __hash__(self) -> int:
+        """Of what tells most boxes apart; equality is of everything."""
+        return hash((self.role, self.label, self.rect, self.text, self.selected, self.checked))
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:

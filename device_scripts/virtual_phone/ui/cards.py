@@ -7,7 +7,9 @@ import itertools
 from PIL import ImageDraw
 
 from device_scripts.virtual_phone.ui.suits import draw_suit
-from device_scripts.virtual_phone.ui.theme import Colour, Metrics, font
+from device_scripts.virtual_phone.ui.text import length_px
+from device_scripts.virtual_phone.ui.theme import Colour, Metrics
+from device_scripts.virtual_phone.ui.writing import write
 
 Rect = tuple[int, int, int, int]
 FACE, EDGE, BACK, PATTERN = (255, 255, 255), (70, 74, 84), (44, 82, 150), (160, 186, 228)
@@ -48,10 +50,10 @@ def draw_card(draw: ImageDraw.ImageDraw, seen: Rect, corner: str, suit: str) -> 
     covered = shown_px < wide * _CROWDED
     room = min(wide, shown_px)
     size_px = round(wide * 0.6)
-    while size_px > 1 and font(size_px).getlength(corner) > room - 2:
+    while size_px > 1 and length_px(corner, size_px) > room - 2:
         size_px -= 1
     side = min(wide * 0.56, room - 2)
     middle = left + (room if covered else wide) / 2
-    draw.text((middle, top + tall * 0.27), corner, ink, font(size_px), "mm")
+    write(draw, (middle, top + tall * 0.27), corner, size_px, ink, "mm")
     x, y = middle - side / 2, top + tall * 0.73 - side / 2
     draw_suit(draw, suit, (x, y, x + side, y + side), ink)

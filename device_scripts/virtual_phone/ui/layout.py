@@ -28,7 +28,8 @@ def place(screen: Screen, frame: Frame) -> tuple[Box, ...]:
         boxes.append(Box("page", "page", "", (0, top, frame.width_px, bottom), look=Look(screen.ground)))
     body = _body(screen.body, frame, top)
     end = bottom - _floating_room(screen, frame)
-    body = [_shift(box, _scroll_within(body, frame.scroll_px, top, end)) for box in body]
+    scrolled_px = _scroll_within(body, frame.scroll_px, top, end)
+    body = [_shift(box, scrolled_px) for box in body]
     visible = [_clip(box, top, bottom) for box in body if _shows(box, top, bottom)]
     boxes += [box for box in visible if box.rect[3] - box.rect[1] >= sizes.font or box.role == "list" or _is_whole(box)]
     if screen.floating is not None and not keys:

@@ -8,16 +8,13 @@ from PIL import ImageDraw
 
 from device_scripts.virtual_phone.ui.boxes import Box, Rect
 from device_scripts.virtual_phone.ui.glyphs import draw_glyph
-from device_scripts.virtual_phone.ui.text import cut, fitted
-from device_scripts.virtual_phone.ui.theme import Colour, Metrics, Palette, font
+from device_scripts.virtual_phone.ui.text import cut, fitted, length_px
+from device_scripts.virtual_phone.ui.theme import Metrics, Palette
+from device_scripts.virtual_phone.ui.writing import write
 
 Draw = ImageDraw.ImageDraw
 _WHITE = (255, 255, 255)
 _LARGE = 1.4
-
-
-def _write(draw: Draw, text: str, at: tuple[float, float], size_px: int, colour: Colour, anchor: str = "lm") -> None:
-    draw.text(at, text, font=font(size_px), fill=colour, anchor=anchor)
 
 
 def _around(x: float, y: float, half: float) -> tuple[float, float, float, float]:
@@ -55,7 +52,7 @@ def _entry(draw: Draw, box: Box, sizes: Metrics, palette: Palette) -> None:
         half = round(sizes.row * 0.31)
         draw.ellipse(_around(x + half, middle, half), fill=box.colour)
         if len(box.glyph) == 1:
-            _write(draw, box.glyph, (x + half, middle), round(half * 1.1), _WHITE, "mm")
+            write(draw, (x + half, middle), box.glyph, round(half * 1.1), _WHITE, "mm")
         else:
             draw_glyph(draw, box.glyph, _around(x + half, middle, half * 0.56), _WHITE)
         x += 2 * half + sizes.margin * 0.8
@@ -64,15 +61,15 @@ def _entry(draw: Draw, box: Box, sizes: Metrics, palette: Palette) -> None:
         right -= switch_width(sizes) + sizes.margin
     room = right - x - sizes.margin
     detail = cut(box.detail, sizes.small_font, room * 0.6)
-    taken = font(sizes.small_font).getlength(detail) + sizes.margin / 2 if detail else 0
+    taken = length_px(detail, sizes.small_font) + sizes.margin / 2 if detail else 0
     size = round(sizes.font * _LARGE) if box.selected else sizes.font
     upper = middle - sizes.small_font * 0.62 if box.below else middle
     words, fitting = fitted(box.label, size, room - taken)
-    _write(draw, words, (x, upper), fitting, palette.text)
-    _write(draw, detail, (right - sizes.margin, upper), sizes.small_font, palette.faint, "rm")
+    write(draw, (x, upper), words, fitting, palette.text)
+    write(draw, (right - sizes.margin, upper), detail, sizes.small_font, palette.faint, "rm")
     if box.below:
         below = cut(box.below, sizes.small_font, room)
-        _write(draw, below, (x, middle + size * 0.58), sizes.small_font, palette.faint)
+        write(draw, (x, middle + size * 0.58), below, sizes.small_font, palette.faint)
 
 
 def _toggle(draw: Draw, box: Box, sizes: Metrics, palette: Palette) -> None:
@@ -94,13 +91,13 @@ def _choice(draw: Draw, box: Box, sizes: Metrics, palette: Palette) -> None:
         draw.ellipse(_around(sizes.margin + half, y, half * 0.5), fill=edge)
     x = sizes.margin + 2 * half + sizes.margin * 0.8
     words, size = fitted(box.label, sizes.font, right - x - sizes.margin / 2)
-    _write(draw, words, (x, y), size, palette.text)
+    write(draw, (x, y), words, size, palette.text)
 
 
 def _section(draw: Draw, box: Box, sizes: Metrics, palette: Palette) -> None:
     _, top, right, bottom = box.rect
     text = cut(box.label, sizes.small_font, right - 2 * sizes.margin)
-    _write(draw, text, (sizes.margin, top + (bottom - top) * 0.58), sizes.small_font, palette.accent)
+    write(draw, (sizes.margin, top + (bottom - top) * 0.58), text, sizes.small_font, palette.accent)
 
 
 def _level(draw: Draw, box: Box, sizes: Metrics, palette: Palette) -> None:
@@ -109,10 +106,8 @@ def _level(draw: Draw, box: Box, sizes: Metrics, palette: Palette) -> None:
     words = round(sizes.font * 1.5)
     draw.line([(left, bottom - 1), (right, bottom - 1)], fill=palette.line)
     y_words = bottom - sizes.button - words / 2
-    _write(
-        draw, cut(box.label, sizes.font, right - 5 * sizes.margin), (sizes.margin, y_words), sizes.font, palette.text
-    )
-    _write(draw, str(value), (right - sizes.margin, y_words), sizes.small_font, palette.faint, "rm")
+    write(draw, (sizes.margin, y_words), cut(box.label, sizes.font, right - 5 * sizes.margin), sizes.font, palette.text)
+    write(draw, (right - sizes.margin, y_words), str(value), sizes.small_font, palette.faint, "rm")
     y, half = bottom - sizes.button / 2, max(3, round(sizes.button * 0.2))
     room = (right - 2 * sizes.margin) / (steps + 1)
     x, thick = sizes.margin + room * (value + 0.5), max(2, half // 2)
@@ -129,9 +124,9 @@ def _headline(draw: Draw, box: Box, sizes: Metrics, palette: Palette) -> None:
     left, top, right, _ = box.rect
     x, room = (left + right) / 2, right - left - 2 * sizes.margin
     words, size = fitted(box.label, round(sizes.title_font * 1.35), room)
-    _write(draw, words, (x, top + sizes.title / 2), size, palette.text, "mm")
+    write(draw, (x, top + sizes.title / 2), words, size, palette.text, "mm")
     below = cut(box.below, sizes.small_font, room)
-    _write(draw, below, (x, top + sizes.title + sizes.small_font * 0.4), sizes.small_font, palette.faint, "mm")
+    write(draw, (x, top + sizes.title + sizes.small_font * 0.4), below, sizes.small_font, palette.faint, "mm")
 
 
 def _round(draw: Draw, box: Box, sizes: Metrics, palette: Palette) -> None:
@@ -141,7 +136,7 @@ def _round(draw: Draw, box: Box, sizes: Metrics, palette: Palette) -> None:
     draw.ellipse(_around(x, y, half), fill=palette.accent if box.selected else palette.surface)
     draw_glyph(draw, box.glyph, _around(x, y, half * 0.5), palette.on_accent if box.selected else palette.accent)
     words, size = fitted(box.label, sizes.small_font, box.rect[2] - box.rect[0] - 2)
-    _write(draw, words, (x, y + half + sizes.small_font * 0.9), size, palette.text, "mm")
+    write(draw, (x, y + half + sizes.small_font * 0.9), words, size, palette.text, "mm")
 
 
 def _place(draw: Draw, box: Box, sizes: Metrics, palette: Palette) -> None:
@@ -155,7 +150,7 @@ def _place(draw: Draw, box: Box, sizes: Metrics, palette: Palette) -> None:
         draw.rounded_rectangle(pill, radius=half * 1.35, fill=palette.title)
     draw_glyph(draw, box.glyph, _around(x, y, half), colour)
     words, size = fitted(box.label, sizes.small_font, right - left - 2)
-    _write(draw, words, (x, bottom - sizes.small_font * 0.8), size, colour, "mm")
+    write(draw, (x, bottom - sizes.small_font * 0.8), words, size, colour, "mm")
 
 
 def _action(draw: Draw, box: Box, sizes: Metrics, palette: Palette) -> None:

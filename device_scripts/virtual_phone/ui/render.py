@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
 
@@ -22,16 +23,18 @@ WALLPAPER_BOTTOM = (120, 86, 140)
 DIM = 110
 
 
-@lru_cache(maxsize=256)
-def render(
-    boxes: tuple[Box, ...], size_px: tuple[int, int], metrics: Metrics, palette: Palette, launcher: bool
-) -> Image.Image:
-    """Return the screen as an RGBA picture; the same arguments give the same object."""
-    image = _wallpaper(size_px).copy() if launcher else Image.new("RGB", size_px, palette.background)
+def ground(size_px: tuple[int, int], palette: Palette, *, launcher: bool) -> Image.Image:
+    """Return what lies under all boxes, an RGB picture to be drawn on."""
+    return _wallpaper(size_px).copy() if launcher else Image.new("RGB", size_px, palette.background)
+
+
+def paint(
+    image: Image.Image, boxes: Iterable[Box], metrics: Metrics, palette: Palette, *, launcher: bool = False
+) -> None:
+    """Draw boxes into an RGB picture of the whole screen, one over another."""
     painter = _Painter(image, metrics, palette, launcher)
     for box in boxes:
         painter.paint(box)
-    return painter.image.convert("RGBA")
 
 
 @lru_cache(maxsize=4)
@@ -63,7 +66,7 @@ class _Painter:
             self.image.paste(layer.crop(box.rect), box.rect[:2])
 
     def _write(self, text: str, x: float, y: float, size_px: int, colour: Colour, anchor: str = "lm") -> None:
-        write(self.image, (x, y), text, size_px, colour, anchor)
+        write(self._draw, (x, y), text, size_px, colour, anchor)
 
     def _middle(self, rect: Rect) -> tuple[float, float]:
         return (rect[0] + rect[2]) / 2, (rect[1] + rect[3]) / 2

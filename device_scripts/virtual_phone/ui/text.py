@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from device_scripts.virtual_phone.ui.theme import font
 
 _SMALLEST = 2 / 3
 
 
+@lru_cache(maxsize=16384)
+def length_px(text: str, size_px: int) -> float:
+    """Return how far a text reaches, in pixels."""
+    return font(size_px).getlength(text)
+
+
 def text_width(text: str, size_px: int) -> int:
     """Width of a text in pixels."""
-    return round(font(size_px).getlength(text))
+    return round(length_px(text, size_px))
 
 
 def cut(text: str, size_px: int, room_px: float) -> str:
     """Return the text, or as much of it as fits with three dots."""
-    if font(size_px).getlength(text) <= room_px:
+    if length_px(text, size_px) <= room_px:
         return text
-    while text and font(size_px).getlength(text + "...") > room_px:
+    while text and length_px(text + "...", size_px) > room_px:
         text = text[:-1]
     return text.rstrip() + "..."
 
@@ -30,7 +38,7 @@ def fitted(text: str, size_px: int, room_px: float) -> tuple[str, int]:
 
 def tail(text: str, size_px: int, room_px: float) -> str:
     """Return the text, or as much of its end as fits, as a field shows what is being typed."""
-    while len(text) > 1 and font(size_px).getlength(text) > room_px:
+    while len(text) > 1 and length_px(text, size_px) > room_px:
         text = text[1:]
     return text
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from PIL import Image, ImageDraw
 
 from device_scripts.virtual_phone.ui.boxes import Box, Rect
-from device_scripts.virtual_phone.ui.text import cut
-from device_scripts.virtual_phone.ui.theme import Metrics, Palette, font
+from device_scripts.virtual_phone.ui.text import cut, length_px, tail
+from device_scripts.virtual_phone.ui.theme import Metrics, Palette
 from device_scripts.virtual_phone.ui.wares import draw_ware
 from device_scripts.virtual_phone.ui.web import Look
 from device_scripts.virtual_phone.ui.web_placing import LINE, font_px, gap_px
 from device_scripts.virtual_phone.ui.writing import write
 
+Draw = ImageDraw.ImageDraw
 _DIM = 110
 _ANCHORS = {"left": "lm", "middle": "mm", "right": "rm"}
 
@@ -34,17 +35,17 @@ def _paint(image: Image.Image, box: Box, rect: Rect, sizes: Metrics, palette: Pa
     draw = ImageDraw.Draw(image)
     match box.role:
         case "paragraph" | "link":
-            _lines(image, box.below.split("\n"), rect, look, sizes, palette)
+            _lines(draw, box.below.split("\n"), rect, look, sizes, palette)
         case "button":
             _ground(draw, rect, look, sizes)
             room = rect[2] - rect[0] - 2
-            fits = font(font_px(look, sizes)).getlength(box.label) <= room
+            fits = length_px(box.label, font_px(look, sizes)) <= room
             size = font_px(look, sizes) if fits else sizes.small_font
             label = cut(box.label, size, room)
             middle = (rect[0] + rect[2]) / 2, (rect[1] + rect[3]) / 2
-            write(image, middle, label, size, look.ink or palette.text, "mm")
+            write(draw, middle, label, size, look.ink or palette.text, "mm")
         case "field":
-            _field(image, box, rect, look, sizes, palette)
+            _field(draw, box, rect, look, sizes, palette)
         case "image":
             _ground(draw, rect, look, sizes)
             draw_ware(draw, box.glyph, rect, box.colour or palette.faint)
@@ -55,7 +56,7 @@ def _paint(image: Image.Image, box: Box, rect: Rect, sizes: Metrics, palette: Pa
             _ground(draw, rect, look, sizes)
 
 
-def _ground(draw: ImageDraw.ImageDraw, rect: Rect, look: Look, sizes: Metrics) -> None:
+def _ground(draw: Draw, rect: Rect, look: Look, sizes: Metrics) -> None:
     inner = rect[0], rect[1], rect[2] - 1, rect[3] - 1
     if look.fill is None and look.edge is None:
         return
@@ -63,27 +64,24 @@ def _ground(draw: ImageDraw.ImageDraw, rect: Rect, look: Look, sizes: Metrics) -
     draw.rounded_rectangle(inner, radius, fill=look.fill, outline=look.edge, width=max(1, sizes.margin // 10))
 
 
-def _lines(image: Image.Image, lines: list[str], rect: Rect, look: Look, sizes: Metrics, palette: Palette) -> None:
+def _lines(draw: Draw, lines: list[str], rect: Rect, look: Look, sizes: Metrics, palette: Palette) -> None:
     size = font_px(look, sizes)
     x = {"left": float(rect[0]), "middle": (rect[0] + rect[2]) / 2, "right": float(rect[2])}[look.align]
     for number, line in enumerate(lines):
         y = rect[1] + size * LINE * (number + 0.5)
-        write(image, (x, y), line, size, look.ink or palette.text, _ANCHORS[look.align])
+        write(draw, (x, y), line, size, look.ink or palette.text, _ANCHORS[look.align])
 
 
-def _field(image: Image.Image, box: Box, rect: Rect, look: Look, sizes: Metrics, palette: Palette) -> None:
+def _field(draw: Draw, box: Box, rect: Rect, look: Look, sizes: Metrics, palette: Palette) -> None:
     """Draw a field; while it has the keyboard the end of a long text shows, else its beginning."""
     inner = rect[0], rect[1], rect[2] - 1, rect[3] - 1
     edge = palette.accent if box.focused else look.edge
     radius = sizes.margin / 2 if look.round else 0
-    ImageDraw.Draw(image).rounded_rectangle(
-        inner, radius, fill=look.fill, outline=edge, width=max(1, sizes.margin // 10)
-    )
+    draw.rounded_rectangle(inner, radius, fill=look.fill, outline=edge, width=max(1, sizes.margin // 10))
     size, inset = font_px(look, sizes), gap_px(sizes)
     room = rect[2] - rect[0] - 2 * inset
     shown = box.text or box.label
     if box.text and box.focused:
-        while len(shown) > 1 and font(size).getlength(shown) > room:
-            shown = shown[1:]
+        shown = tail(shown, size, room)
     ink = (look.ink or palette.text) if box.text else (128, 132, 140)
-    write(image, (rect[0] + inset, (rect[1] + rect[3]) / 2), cut(shown, size, room), size, ink, "lm")
+    write(draw, (rect[0] + inset, (rect[1] + rect[3]) / 2), cut(shown, size, room), size, ink, "lm")

@@ -13,15 +13,17 @@ _PAD_PX = 2
 _RULER = ImageDraw.Draw(Image.new("L", (1, 1)))
 
 
-def write(image: Image.Image, xy: tuple[float, float], text: str, size_px: int, colour: Colour, anchor: str) -> None:
+def write(
+    draw: ImageDraw.ImageDraw, xy: tuple[float, float], text: str, size_px: int, colour: Colour, anchor: str = "lm"
+) -> None:
     """Draw a text at a point in pixels; ``anchor`` is Pillow's, such as "lm" for the middle of the left edge."""
     if min(xy) < 0 or "\n" in text:  # at negative coordinates Pillow cuts a row or column off some lines
-        ImageDraw.Draw(image).text(xy, text, colour, font(size_px), anchor)
+        draw.text(xy, text, colour, font(size_px), anchor)
         return
     x, y = math.floor(xy[0]), math.floor(xy[1])
     coverage, left, top = _coverage(text, size_px, anchor, xy[0] - x, xy[1] - y)
     if coverage is not None:
-        image.paste(colour, (x + left, y + top), coverage)
+        draw.bitmap((x + left, y + top), coverage, colour)
 
 
 @lru_cache(maxsize=4096)

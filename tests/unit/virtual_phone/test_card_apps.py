@@ -156,7 +156,9 @@ def test_every_rank_and_suit_looks_different(size: tuple[int, int], density_dpi:
     for number in first.values():
         deal(phone, "blackjack", number)
         at = next(place for place, node in enumerate(phone.nodes()) if node.label == "Player") + 1
-        pictures.add(phone._current_picture().crop(phone.nodes()[at].bounds).tobytes())
+        while not phone.settled():
+            phone.frame_bytes()
+        pictures.add(phone.frame().crop(phone.nodes()[at].bounds).tobytes())
     assert len(pictures) == 52
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +13,8 @@ from PIL import Image, ImageDraw
 
 from device_scripts.virtual_phone import phone_screen
 from device_scripts.virtual_phone.phone import KEY_HOME, Phone
+from device_scripts.virtual_phone.ui import redraw
+from device_scripts.virtual_phone.ui.redraw import Drawn, Shown, draw_frame, drawn_anew
 from device_scripts.virtual_phone.ui.theme import font
 from device_scripts.virtual_phone.ui.writing import write
 
@@ -23,19 +29,19 @@ def test_text_is_written_pixel_for_pixel_as_pillow_does(
 ) -> None:
     ours = Image.new("RGB", (60, 60), (250, 200, 90))
     pillows = ours.copy()
-    write(ours, xy, text, size_px, (24, 26, 132), anchor)
+    write(ImageDraw.Draw(ours), xy, text, size_px, (24, 26, 132), anchor)
     ImageDraw.Draw(pillows).text(xy, text, (24, 26, 132), font(size_px), anchor)
     assert ours.tobytes() == pillows.tobytes()
 
 
 def test_a_screen_that_does_not_change_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[tuple[object, ...]] = []
+    drawn: list[Shown] = []
 
-    def counting(*shown: object) -> Image.Image:
+    def counting(shown: Shown, before: Drawn | None) -> Drawn:
         drawn.append(shown)
-        return Image.new("RGBA", (128, 224))
+        return Drawn(shown, bytes(128 * 224 * 4))
 
-    monkeypatch.setattr(phone_screen, "render", counting)
+    monkeypatch.setattr(phone_screen, "draw_frame", counting)
     phone = Phone()
     first = phone.frame_bytes()
     for _ in range(200):  # 3.2 s: the time in its status bar stays
@@ -80,3 +86,74 @@ def test_a_screen_slides_in_from_the_right_by_quarters() -> None:
         edge = 32 * quarters
         assert frame.crop((0, 0, edge, 224)).tobytes() == old.crop((0, 0, edge, 224)).tobytes()
         assert frame.crop((edge, 0, 128, 224)).tobytes() == new.crop((0, 0, 128 - edge, 224)).tobytes()
+
+
+LOOKS = (((128, 224), 160, "1.0", "1"), ((128, 224), 160, "1.3", "2"), ((360, 640), 160, "1.0", "1"))
+
+
+def walked(size: tuple[int, int], density_dpi: int, font_scale: str, night: str, taps: int) -> Iterator[Shown]:
+    """Yield what a phone of all apps shows while it is tapped at random, its lists are scrolled and time goes by."""
+    rng, phone = random.Random(5), Phone(size, density_dpi, 5, apps="full")
+    phone.settings_put("system", "font_scale", font_scale)
+    phone.settings_put("secure", "ui_night_mode", night)
+    middle, height = size[0] // 2, size[1]
+    for number in range(taps):
+        if number % 20 == 0:
+            phone.start_activity(rng.choice([app.package for app in phone.app_set.apps]))
+        left, top, right, bottom = rng.choice([node.bounds for node in phone.nodes() if node.clickable])
+        phone.tap((left + right) // 2, (top + bottom) // 2)
+        if number % 7 == 0:
+            phone.swipe(middle, height // 2, middle, height // 2 + rng.randrange(-height // 3, height // 3))
+        phone.advance(rng.choice((0, 0, 30_000)))
+        phone._current_pixels()
+        assert phone._drawn is not None
+        yield phone._drawn.shown
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_screen_drawn_over_the_one_before_is_the_same_pixel_for_pixel(
+    look: tuple[tuple[int, int], int, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redraw, "_KEPT", redraw._Kept(0))
+    anew = 0
+
+    def counting(shown: Shown) -> bytes:
+        nonlocal anew
+        anew += 1
+        return drawn_anew(shown)
+
+    monkeypatch.setattr(redraw, "drawn_anew", counting)
+    before, screens = None, 0
+    for shown in walked(*look, taps=150):
+        screens += 1
+        before = draw_frame(shown, before)
+        assert before.pixels == drawn_anew(shown)
+    assert anew < screens / 2, "most screens are drawn over the one before"
+
+
+def test_a_change_below_another_box_is_drawn_below_it() -> None:
+    """Two boxes that lie over one another change places; each is still there, and the other one shows."""
+    phone = Phone()
+    phone.start_activity("com.android.settings")
+    phone._current_pixels()
+    assert phone._drawn is not None
+    shown = phone._drawn.shown
+    lower, upper = (
+        replace(next(box for box in shown.boxes if box.role == "title"), rect=(0, 60, 128, 80 + more), label=str(more))
+        for more in (0, 10)
+    )
+    one, other = (shown._replace(boxes=(*shown.boxes, *pair)) for pair in ((lower, upper), (upper, lower)))
+    drawn = draw_frame(one)
+    assert draw_frame(other, drawn).pixels == drawn_anew(other) != drawn.pixels
+
+
+def test_frames_are_kept_up_to_so_many_bytes() -> None:
+    kept, phone = redraw._Kept(3 * 128 * 224 * 4), Phone()
+    shown = []
+    for _ in range(5):
+        phone.advance(60_000)
+        phone._current_pixels()
+        assert phone._drawn is not None
+        kept.keep(phone._drawn)
+        shown.append(phone._drawn.shown)
+    assert [kept.get(one) is not None for one in shown] == [False, False, True, True, True]
