@@ -107,7 +107,7 @@ def _write(recorder: Recorder, origin: Origin, number: int, done: Demonstration)
         task_name=done.name,
         task_params={},
         goal=done.goal,
-        purpose=Purpose.EXPLORE,
+        purpose=Purpose.DEMONSTRATE,
         seed=0,
         step_limit=len(done.steps),
         temperature=0.0,
