@@ -21,10 +21,14 @@ class Verdict(Enum):
 
 
 class Purpose(Enum):
-    """What an episode was run for: EXPLORE is learned from, EVALUATE is only reported."""
+    """What an episode was run for: EXPLORE is learned from, EVALUATE is only reported.
+
+    DEMONSTRATE: no policy acted, somebody showed how it is done; imitated and nothing else.
+    """
 
     EXPLORE = "explore"
     EVALUATE = "evaluate"
+    DEMONSTRATE = "demonstrate"
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "agent_runtime.observe",
         "agent_runtime.sessions.reader",
         "agent_runtime.sessions.recording",
+        "agent_runtime.sessions.trajectories",
         "agent_runtime.trajectory",
         "agent_runtime.uplink.channel",
         "agent_runtime.uplink.codec",

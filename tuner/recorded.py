@@ -1,17 +1,17 @@
 """Puts the episodes of recorded sessions into the ledger, as the front would have taken them. Learns nothing.
 
-Only sessions that this base model acted, unredacted: what others did has no tokens of ours. Imported ones are handed
-back, for imitation alone (``learner.demonstrations``). Episodes that ran for
-evaluation, are void or were cut are left out and counted; one that is in the ledger already changes nothing.
+Of recorded runs only those that this base model acted, unredacted: what others did has no tokens of ours. Episodes of
+imported sessions are demonstrations, for imitation alone (``learner.demonstrations``). What cannot be learned from is
+left out and named; an episode that is in the ledger already changes nothing.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent_runtime.sessions.reader import open_session, screen_png
+from agent_runtime.sessions.reader import open_session
 from agent_runtime.sessions.recording import HEADER_NAME, RecordedEpisode, Session
-from agent_runtime.trajectory import Purpose, Screenshot, Step, Trajectory, Verdict
+from agent_runtime.sessions.trajectories import trajectory_of, why_no_trajectory
+from agent_runtime.trajectory import Purpose, Verdict
 from agent_runtime.uplink.codec import trajectory_to_message
 from tuner.errors import ConfigError
 from tuner.ingest.identity import Identity
@@ -21,13 +21,11 @@ from tuner.ingest.validate import broken_bound
 
 @dataclass
 class Taken:
-    """How many episodes were stored, were there already, and were left out."""
+    """How many episodes were stored and were there already, and a sentence for each that was left out."""
 
     stored: int = 0
     known: int = 0
-    left_out: int = 0
-    imported: list[Session] = field(default_factory=list)
-    """Sessions that were imported: nothing of them is stored."""
+    left_out: list[str] = field(default_factory=list)
 
 
 def take_sessions(folder: Path, identity: Identity, ledger: Ledger) -> Taken:
@@ -46,17 +44,41 @@ def take_sessions(folder: Path, identity: Identity, ledger: Ledger) -> Taken:
     sessions = [open_session(path) for path in found]
     for session in sessions:
         _refuse_foreign(session, identity)
-    taken = Taken(imported=[session for session in sessions if session.info.imported is not None])
-    for session in (session for session in sessions if session.info.imported is None):
-        for trajectory in _trajectories(session):
-            message = None if trajectory is None else trajectory_to_message(trajectory)
-            if message is None or broken_bound(message, identity) is not None:
-                taken.left_out += 1
-            elif ledger.store(message) is StoreOutcome.STORED:
-                taken.stored += 1
-            else:
-                taken.known += 1
+    taken = Taken()
+    for session in sessions:
+        for episode in session.episodes:
+            reason = _take(session, episode, identity, ledger, taken)
+            if reason:
+                taken.left_out.append(f"{session.folder}: episode {episode.number} is left out: {reason}")
     return taken
+
+
+def _take(session: Session, episode: RecordedEpisode, identity: Identity, ledger: Ledger, taken: Taken) -> str:
+    """Store an episode and count it; return why it was not stored, the empty text where it is."""
+    reason = why_no_trajectory(session, episode) or _why_not_learned_from(session, episode)
+    if reason:
+        return reason
+    message = trajectory_to_message(trajectory_of(session, episode))
+    broken = broken_bound(message, identity)
+    if broken is not None:
+        return broken
+    outcome = ledger.store(message)
+    if outcome is StoreOutcome.CONFLICT:
+        return "the ledger holds other content under its id"
+    taken.stored += outcome is StoreOutcome.STORED
+    taken.known += outcome is StoreOutcome.DUPLICATE
+    return ""
+
+
+def _why_not_learned_from(session: Session, episode: RecordedEpisode) -> str:
+    end = episode.end
+    if end is not None and end.verdict is Verdict.VOID:
+        return f"it is void ({end.void_reason})"
+    if session.info.imported is not None and end is not None and end.verdict is not Verdict.SUCCESS:
+        return "it is a demonstration that did not succeed"
+    if episode.start.purpose is Purpose.EVALUATE:
+        return "it was run for evaluation"
+    return ""
 
 
 def _refuse_foreign(session: Session, identity: Identity) -> None:
@@ -74,44 +96,3 @@ def _refuse_foreign(session: Session, identity: Identity) -> None:
     if differs is not None:
         told = differs.removeprefix("Got ").partition(": ")[0]
         raise ConfigError(f"Got {session.folder} with {told}: name its --model, --quantization and --grammar.")
-
-
-def _trajectories(session: Session) -> Iterator[Trajectory | None]:
-    """Yield the episodes to learn from, and None for each other."""
-    for episode in session.episodes:
-        fit = episode.start.purpose is Purpose.EXPLORE and episode.end is not None
-        yield _trajectory(session, episode) if fit else None
-
-
-def _trajectory(session: Session, episode: RecordedEpisode) -> Trajectory | None:
-    start, end = episode.start, episode.end
-    if end is None or end.verdict is Verdict.VOID:
-        return None
-    return Trajectory(
-        trajectory_id=start.trajectory_id,
-        runtime_id=session.info.runtime_id,
-        task_name=start.task_name,
-        goal=start.goal,
-        task_params=dict(start.task_params),
-        purpose=start.purpose,
-        seed=start.seed,
-        step_limit=start.step_limit,
-        verdict=end.verdict,
-        void_reason=end.void_reason,
-        reward=end.reward,
-        steps=tuple(
-            Step(
-                step.index,
-                step.prompt,
-                Screenshot(screen_png(session, step), *step.picture_size_px, *step.device_size_px),
-                step.decision,
-                step.action,
-                step.timings,
-            )
-            for step in episode.steps
-        ),
-        started_at_unix_sec=start.started_at_unix_sec,
-        device_serial=session.info.device_serial,
-        temperature=start.temperature,
-        identity=session.info.identity,
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +17,6 @@ from tuner.config import LearnerConfig, Quantization
 from tuner.errors import TunerServiceError
 
 if TYPE_CHECKING:
-    from agent_runtime.sessions.recording import Session
     from tuner.ingest.identity import Identity
     from tuner.ingest.ledger import Ledger
 
@@ -91,19 +90,18 @@ def _run(config: LearnerConfig, identity: Identity, sessions: list[Path], plan: 
     with folder_locked(config.state, "one that no tuner serves: stop that one, or choose another with --state."):
         ledger.open()
         try:
-            imported: list[Session] = []
             for path in sessions:
                 taken = take_sessions(path, identity, ledger)
-                imported += taken.imported
-                typer.echo(
-                    f"{path}: {taken.stored} episodes stored, {taken.known} known already, {taken.left_out} left out"
-                )
-            _learn(config, ledger, plan, imported)
+                for sentence in taken.left_out:
+                    typer.echo(sentence, err=True)
+                left_out = len(taken.left_out)
+                typer.echo(f"{path}: {taken.stored} episodes stored, {taken.known} known already, {left_out} left out")
+            _learn(config, ledger, plan)
         finally:
             ledger.close()
 
 
-def _learn(config: LearnerConfig, ledger: Ledger, plan: tuple[int, int, int], imported: Sequence[Session]) -> None:
+def _learn(config: LearnerConfig, ledger: Ledger, plan: tuple[int, int, int]) -> None:
     import torch
 
     from agent_runtime.policy.generate import chosen_device
@@ -114,8 +112,9 @@ def _learn(config: LearnerConfig, ledger: Ledger, plan: tuple[int, int, int], im
 
     torch.set_num_threads(config.num_threads)
     student = load_student(offline_config(config), chosen_device())
-    shown = demonstrated(imported, student.renderer)
-    if imported:
+    stored = ledger.demonstrations()
+    shown = demonstrated(stored, student.renderer)
+    if stored:
         typer.echo(f"{len(shown.steps)} demonstrated steps to imitate, {shown.left_out} left out")
     with _telling() as tell:
         mailbox = Mailbox(io.StringIO(), io.StringIO())  # nobody listens

@@ -36,6 +36,14 @@ class AdbDevice(ShellDevice):
         self.read_size()
         self._was_open = True
 
+    def open_service(self, service: str) -> ByteStream:
+        """Return a stream of its own to a service of the device, such as `shell:logcat`; whoever asks closes it.
+
+        Raises:
+            DeviceError: the device does not open it.
+        """
+        return self._connect(service)
+
     def _note_break(self) -> None:
         self.mended["closed_stream"] += 1
 

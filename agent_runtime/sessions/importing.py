@@ -33,7 +33,7 @@ from agent_runtime.trajectory import (
 
 NOBODY = PolicyIdentity("0" * 64, "0" * 64, "none", "json")
 UNSAID = "The source does not say how it ended."
-_GRAMMAR = grammar_named(NOBODY.action_grammar)
+GRAMMAR = grammar_named(NOBODY.action_grammar)
 
 
 @dataclass
@@ -107,7 +107,7 @@ def _write(recorder: Recorder, origin: Origin, number: int, done: Demonstration)
         task_name=done.name,
         task_params={},
         goal=done.goal,
-        purpose=Purpose.EXPLORE,
+        purpose=Purpose.DEMONSTRATE,
         seed=0,
         step_limit=len(done.steps),
         temperature=0.0,
@@ -128,7 +128,7 @@ def _step(index: int, shown: Shown) -> Step:
         raise SessionError(
             f"Got no picture from {shown.picture} ({error}), expected it as it was a moment ago: import again."
         ) from error
-    said = _GRAMMAR.render(shown.action, shown.thought)
+    said = GRAMMAR.render(shown.action, shown.thought)
     decision = Decision(said, (), (), 0, NO_ADAPTER_DIGEST)
     return Step(index, "", Screenshot(png, *shown.size_px, *shown.size_px), decision, shown.action, Timings())
 

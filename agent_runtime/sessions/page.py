@@ -13,12 +13,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from agent_runtime.actions import Action, Finish, LongPress, Malformed, OpenApp, PressKey, Swipe, Tap, TypeText, Wait
+from agent_runtime.actions import Action, LongPress, Malformed, Swipe, Tap
 from agent_runtime.actions.ruling import Ruling
 from agent_runtime.errors import SessionError
 from agent_runtime.sessions.reader import screen_png
 from agent_runtime.sessions.recording import RecordedEpisode, RecordedStep, Session
 from agent_runtime.sessions.tokens import Token, TokenTexts
+from agent_runtime.sessions.wording import action_words
 from agent_runtime.trajectory import Timings, Verdict
 
 _TEMPLATE = "page.html.jinja"
@@ -139,7 +140,7 @@ def _step(trajectory_id: str, step: RecordedStep, texts: TokenTexts, by_weight: 
         "record": step,
         "mark": _mark(step.action, step.picture_size_px),
         "radius_px": max(4.0, 0.045 * step.picture_size_px[0]),
-        "action": _said(step.action),
+        "action": action_words(step.action),
         "is_malformed": isinstance(step.action, Malformed),
         "gate": None if step.gate is None or not step.gate.rule else _gate(step.gate),
         "has_texts": any(token.text for token in tokens),
@@ -184,26 +185,3 @@ def _mark(action: Action, size_px: tuple[int, int]) -> Mark | None:
             return Mark(((x0 * width_px, y0 * height_px), (x1 * width_px, y1 * height_px)))
         case _:
             return None
-
-
-def _said(action: Action) -> str:
-    """Say an action in a few words."""
-    match action:
-        case Tap(x, y):
-            return f"tap {x:.3f}, {y:.3f}"
-        case LongPress(x, y):
-            return f"long press {x:.3f}, {y:.3f}"
-        case Swipe(x0, y0, x1, y1):
-            return f"swipe {x0:.3f}, {y0:.3f} → {x1:.3f}, {y1:.3f}"
-        case TypeText(text):
-            return f"type “{text}”"
-        case PressKey(key):
-            return f"press {key.value}"
-        case OpenApp(name):
-            return f"open {name}"
-        case Wait(seconds):
-            return f"wait {seconds:g} s"
-        case Finish(succeeded):
-            return "finish: success" if succeeded else "finish: infeasible"
-        case Malformed(reason):
-            return f"malformed: {reason}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent_runtime.devices import Device
 from agent_runtime.errors import DeviceError, UsageError
-from agent_runtime.sessions.recording import Redaction, SessionInfo, region_from_text
+from agent_runtime.sessions.recording import Origin, Redaction, SessionInfo, region_from_text
 from agent_runtime.sessions.writer import Recorder, refuse_used_folder
 from agent_runtime.trajectory import PolicyIdentity
 
@@ -43,9 +43,16 @@ def chosen_redaction(folder: Path | None, text: bool, regions: Sequence[str]) ->
 
 
 def start_recording(
-    folder: Path, device: Device, identity: PolicyIdentity, run: RunOf, redaction: Redaction
+    folder: Path,
+    device: Device,
+    identity: PolicyIdentity,
+    run: RunOf,
+    redaction: Redaction,
+    imported: Origin | None = None,
 ) -> Recorder:
     """Ask the device for its size and fingerprint, and return a recorder that is open.
+
+    ``imported`` says where it comes from where no policy decides.
 
     Raises:
         DeviceError: the device does not answer.
@@ -62,6 +69,7 @@ def start_recording(
         temperature=run.temperature,
         software=_software(),
         redaction=redaction,
+        imported=imported,
     )
     recorder = Recorder(folder, info)
     recorder.open()

@@ -7,6 +7,7 @@ from typing import Final
 
 from device_scripts.virtual_phone.faults import FaultSchedule
 from device_scripts.virtual_phone.filesystem import DeviceFiles, FileNode
+from device_scripts.virtual_phone.input_devices import InputDevices
 from device_scripts.virtual_phone.phone_api import PhoneLike
 
 SDK_BY_RELEASE: Final = {"10": 29, "11": 30, "12": 31, "13": 33, "14": 34, "15": 35, "16": 36}
@@ -52,6 +53,7 @@ class VirtualDevice:
     logcat_cleared_at: int = 0
     faults: FaultSchedule | None = None
     last_screenshot: bytes = b""
+    inputs: InputDevices = field(default_factory=InputDevices)
 
     def now_sec(self) -> int:
         """Return the phone's own clock in seconds."""
@@ -85,6 +87,7 @@ class VirtualDevice:
             messages=list(self.messages),
             reverse=dict(self.reverse),
             faults=None,
+            inputs=InputDevices(),
         )
 
     def save_snapshot(self, name: str) -> None:

@@ -195,7 +195,9 @@ def _open_sound(name: str, device: VirtualDevice) -> Service | None:
 def _open_shell(options: list[str], command_line: str, device: VirtualDevice) -> Service:
     shell = _shell(device)
     if "v2" not in options:
-        return RawShellService(start_job(shell, command_line))
+        job = start_job(shell, command_line)
+        is_terminal = "pty" in options and not is_interactive(command_line)
+        return RawShellService(TerminalOutput(job) if is_terminal else job)
     if "pty" not in options:
         return PacketShellService(start_job(shell, command_line))
     if is_interactive(command_line):

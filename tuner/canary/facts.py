@@ -30,11 +30,13 @@ class EpisodeFacts:
 
 
 def facts_of(trajectory: trajectory_pb2.Trajectory, without_steps: str = "") -> EpisodeFacts | None:
-    """Return what the episode says, None where several adapters took its steps and it says nothing of any.
+    """Return what the episode says; None for a demonstration and where several adapters took its steps.
 
     An episode without steps, void by nature, counts for the adapter with the digest ``without_steps``: a version that
     cannot answer at all never takes a step.
     """
+    if trajectory.purpose == trajectory_pb2.PURPOSE_DEMONSTRATE:
+        return None
     steps = trajectory.steps
     digests = {step.adapter_digest for step in steps} or {without_steps}
     if len(digests) > 1 or digests == {""}:

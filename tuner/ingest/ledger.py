@@ -31,6 +31,7 @@ TO_MEND_NAME = "ledger-to-mend"
 """A file of this name under ``damaged/`` has the next start of the service make the ledger anew."""
 _LOG = logging.getLogger(__name__)
 _COLUMNS = "sequence, id, content_sha256, purpose, verdict, message"
+_DEMONSTRATED = f"purpose = {trajectory_pb2.PURPOSE_DEMONSTRATE} AND verdict = {trajectory_pb2.VERDICT_SUCCESS}"
 _TRAINABLE = f"purpose = {trajectory_pb2.PURPOSE_EXPLORE} AND verdict != {trajectory_pb2.VERDICT_VOID}"
 
 
@@ -120,6 +121,10 @@ class Ledger:
         """Return the latest trajectories that updates have used, the oldest first: the replay. Not emptied ones."""
         where = f"consumed_by_version IS NOT NULL AND length(message) > 0 AND {_TRAINABLE}"
         return list(self._read(f"WHERE {where} ORDER BY sequence DESC LIMIT ?", (limit,)))[::-1]
+
+    def demonstrations(self) -> list[StoredTrajectory]:
+        """Return all demonstrations that succeeded, the oldest first; they are for imitation and never used up."""
+        return list(self._read(f"WHERE {_DEMONSTRATED} AND length(message) > 0 ORDER BY sequence", ()))
 
     def mark_consumed(self, sequences: Iterable[int], version: int, unused: Mapping[int, str] | None = None) -> None:
         """Note which version was trained on these, and why it used nothing of some of them, all or none."""

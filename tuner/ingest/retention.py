@@ -1,8 +1,8 @@
 """Empties old records and removes old versions, so that a tuner can run for weeks on one disk. Decides no learning.
 
 An emptied record keeps its id and its content's hash, so what was accepted once is never accepted again; its steps and
-pictures are gone. Never touched are records no update has used yet, the latest that updates have used, which are the
-learner's replay, and the versions somebody may return to.
+pictures are gone. Never touched are records no update has used yet, demonstrations, the latest that updates have used,
+which are the learner's replay, and the versions somebody may return to.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ RECORDS_AT_ONCE: Final = 64
 """One look empties at most so many: those who wait for an acknowledgement wait for it too."""
 NEWEST_VERSIONS: Final = 10
 """So many of the newest versions always stay."""
-_UNUSED = f"consumed_by_version IS NULL AND purpose = {trajectory_pb2.PURPOSE_EXPLORE}"
+_LEARNED_FROM = f"{trajectory_pb2.PURPOSE_EXPLORE}, {trajectory_pb2.PURPOSE_DEMONSTRATE}"
+_UNUSED = f"consumed_by_version IS NULL AND purpose IN ({_LEARNED_FROM})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,8 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
                 await _refuse(context, code_pb2.RESOURCE_EXHAUSTED, full, "DISK_FULL", _ROOM_SEC)
             trajectory = request.trajectory
             reason = broken_bound(trajectory, self._identity)
-            if reason is None and self._recomputation is not None:
+            shown = trajectory.purpose == trajectory_pb2.PURPOSE_DEMONSTRATE
+            if reason is None and self._recomputation is not None and not shown:
                 reason = self._recomputation.forged(trajectory)
             if reason is None:
                 outcome, reason = await self._store_one(trajectory, context)

@@ -21,7 +21,11 @@ MAX_SIDE_PX = 8192
 _PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 _HEX_SHA256_LENGTH = 64
 _VERDICTS = (trajectory_pb2.VERDICT_SUCCESS, trajectory_pb2.VERDICT_FAILURE, trajectory_pb2.VERDICT_VOID)
-_PURPOSES = (trajectory_pb2.PURPOSE_EXPLORE, trajectory_pb2.PURPOSE_EVALUATE)
+_PURPOSES = (
+    trajectory_pb2.PURPOSE_EXPLORE,
+    trajectory_pb2.PURPOSE_EVALUATE,
+    trajectory_pb2.PURPOSE_DEMONSTRATE,
+)
 _KEYS = (
     trajectory_pb2.PressKey.KEY_BACK,
     trajectory_pb2.PressKey.KEY_HOME,
@@ -37,8 +41,10 @@ def broken_bound(trajectory: trajectory_pb2.Trajectory, identity: Identity) -> s
     if trajectory.verdict not in _VERDICTS:
         return f"Got the verdict {trajectory.verdict}, expected SUCCESS (1), FAILURE (2) or VOID (3)."
     if trajectory.purpose not in _PURPOSES:
-        return f"Got the purpose {trajectory.purpose}, expected EXPLORE (1) or EVALUATE (2)."
-    broken = _foreign(trajectory, identity) or broken_runtime_id(trajectory.runtime_id) or _broken_text(trajectory)
+        return f"Got the purpose {trajectory.purpose}, expected EXPLORE (1), EVALUATE (2) or DEMONSTRATE (3)."
+    shown = trajectory.purpose == trajectory_pb2.PURPOSE_DEMONSTRATE
+    broken = None if shown else _foreign(trajectory, identity)
+    broken = broken or broken_runtime_id(trajectory.runtime_id) or _broken_text(trajectory)
     if broken is not None:
         return broken
     if not math.isfinite(trajectory.reward) or not 0 <= trajectory.reward <= 1:
@@ -53,7 +59,7 @@ def broken_bound(trajectory: trajectory_pb2.Trajectory, identity: Identity) -> s
     if len(trajectory.steps) > limit:
         return f"Got {len(trajectory.steps)} steps, expected at most {limit}."
     for index, step in enumerate(trajectory.steps):
-        broken = _broken_step(step, index)
+        broken = _broken_step(step, index, shown)
         if broken is not None:
             return f"In step {index}: {broken}"
     return None
@@ -75,6 +81,10 @@ def _broken_text(trajectory: trajectory_pb2.Trajectory) -> str | None:
         ("device serial", trajectory.device_serial, MAX_NAME_LENGTH),
         ("goal", trajectory.goal, MAX_GOAL_LENGTH),
         ("void reason", trajectory.void_reason, MAX_VOID_REASON_LENGTH),
+        ("base model digest", trajectory.base_model_digest, MAX_NAME_LENGTH),
+        ("tokenizer digest", trajectory.tokenizer_digest, MAX_NAME_LENGTH),
+        ("quantization", trajectory.quantization, MAX_NAME_LENGTH),
+        ("action grammar", trajectory.action_grammar, MAX_NAME_LENGTH),
     ):
         if len(text) > limit:
             return f"Got a {name} of {len(text)} characters, expected at most {limit}."
@@ -96,11 +106,13 @@ def _foreign(trajectory: trajectory_pb2.Trajectory, identity: Identity) -> str |
     return identity.mismatch(own)
 
 
-def _broken_step(step: trajectory_pb2.Step, index: int) -> str | None:
+def _broken_step(step: trajectory_pb2.Step, index: int, shown: bool) -> str | None:
     if step.index != index:
         return f"got the index {step.index}, expected {index}: steps come in order."
     tokens, log_probs = len(step.token_ids), len(step.log_probs)
-    if not 0 < tokens <= MAX_TOKENS:
+    if shown and tokens:
+        return f"got {tokens} tokens in a demonstration, expected none: no policy of the tuner's acted."
+    if not shown and not 0 < tokens <= MAX_TOKENS:
         return f"got {tokens} tokens, expected 1 to {MAX_TOKENS}."
     if tokens != log_probs:
         return f"got {tokens} tokens and {log_probs} log-probs, expected as many of one as of the other."

@@ -1,4 +1,4 @@
-"""Imported demonstrations as steps to imitate: rendered in our grammar, with our tokens. Learns and stores nothing.
+"""Stored demonstrations as steps to imitate: rendered in our grammar, with our tokens. Learns and stores nothing.
 
 Somebody else acted them, so there are no tokens and no log-probs of ours (0 stands for those, and nothing that uses
 them may take these steps): they serve imitation alone. A step is what
@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agent_runtime.actions import Grammar
+from agent_runtime.errors import PolicyError
 from agent_runtime.observe import resized
 from agent_runtime.policy.prompt import PromptBuilder, picture_from_png
-from agent_runtime.sessions.reader import screen_png
-from agent_runtime.sessions.recording import RecordedEpisode, RecordedStep, Session
-from agent_runtime.trajectory import Verdict
+from agent_runtime.trajectory import Purpose, Step, Trajectory, Verdict
+from agent_runtime.uplink.codec import trajectory_from_message
 from tuner.coso.labels import Utterance, action_labels
+from tuner.ingest.ledger import StoredTrajectory
 from tuner.learner.samples import StepSample
 
 
@@ -33,34 +34,34 @@ class Renderer:
 
 @dataclass(frozen=True)
 class Demonstrated:
-    """Steps to imitate, and how many were left out because the grammar has no words for their action."""
+    """Steps to imitate, and how many were left out: the grammar has no words for the action, or there is no picture."""
 
     steps: tuple[StepSample, ...]
     left_out: int
 
 
-def demonstrated(sessions: Sequence[Session], renderer: Renderer) -> Demonstrated:
-    """Return the steps of the episodes that succeeded; keys count down from −1, so that they meet none of the ledger's.
-
-    Raises:
-        SessionError: a screen is missing or is not what was imported.
-        PolicyError: a screen is no picture.
-    """
-    episodes = [(session, episode) for session in sessions for episode in session.episodes]
-    won = [(s, e) for s, e in episodes if e.end is not None and e.end.verdict is Verdict.SUCCESS]
+def demonstrated(stored: Sequence[StoredTrajectory], renderer: Renderer) -> Demonstrated:
+    """Return the steps of the demonstrations that succeeded; other trajectories give none."""
     steps: list[StepSample] = []
     left_out = 0
-    for number, (session, episode) in enumerate(won, start=1):
-        for place, step in enumerate(episode.steps):
-            said = _said(step, renderer.grammar)
-            if said is None:
+    for item in stored:
+        try:
+            trajectory = trajectory_from_message(item.message)
+        except ValueError:  # an action or verdict that is left open
+            left_out += len(item.message.steps)
+            continue
+        if trajectory.purpose is not Purpose.DEMONSTRATE or trajectory.verdict is not Verdict.SUCCESS:
+            continue
+        for place, step in enumerate(trajectory.steps):
+            sample = _sample((item.sequence, place), trajectory, step, renderer)
+            if sample is None:
                 left_out += 1
             else:
-                steps.append(_sample((-number, place), session, episode, step, said, renderer))
+                steps.append(sample)
     return Demonstrated(tuple(steps), left_out)
 
 
-def _said(step: RecordedStep, grammar: Grammar) -> str | None:
+def _said(step: Step, grammar: Grammar) -> str | None:
     """Return the step's answer in the grammar; None where it cannot say that."""
     try:
         text = grammar.render(step.action, _thought(step.decision.utterance))
@@ -70,25 +71,32 @@ def _said(step: RecordedStep, grammar: Grammar) -> str | None:
 
 
 def _thought(utterance: str) -> str:
-    """Return the source's thought: importers write every step in the JSON grammar."""
-    plain = json.loads(utterance)
+    """Return the source's thought: importers write every step in the JSON grammar. Else there is none."""
+    try:
+        plain = json.loads(utterance)
+    except (ValueError, RecursionError):
+        return ""
     return str(plain.get("thought", "")) if isinstance(plain, dict) else ""
 
 
-def _sample(
-    key: tuple[int, int], session: Session, episode: RecordedEpisode, step: RecordedStep, said: str, renderer: Renderer
-) -> StepSample:
-    start = episode.start
-    done = [earlier.action for earlier in episode.steps[: key[1]]]
+def _sample(key: tuple[int, int], trajectory: Trajectory, step: Step, renderer: Renderer) -> StepSample | None:
+    said = _said(step, renderer.grammar)
+    if said is None:
+        return None
+    try:
+        png = _shown(step.screenshot.png, renderer.image_size_px)
+    except PolicyError:
+        return None
+    done = [earlier.action for earlier in trajectory.steps[: key[1]]]
     ids = tuple(renderer.encode(said))
     return StepSample(
         key=key,
-        trajectory_id=start.trajectory_id,
-        task_name=start.task_name,
-        goal=start.goal,
-        prompt=renderer.prompts.prompt_text(start.goal, done),
-        screenshot_png=_shown(screen_png(session, step), renderer.image_size_px),
-        group=(start.task_name, tuple(sorted(start.task_params.items()))),
+        trajectory_id=trajectory.trajectory_id,
+        task_name=trajectory.task_name,
+        goal=trajectory.goal,
+        prompt=renderer.prompts.prompt_text(trajectory.goal, done),
+        screenshot_png=png,
+        group=(trajectory.task_name, tuple(sorted(trajectory.task_params.items()))),
         utterance=Utterance(ids, action_labels(renderer.grammar.parse(said))),
         behaviour_log_prob=0.0,
         behaviour_log_probs=(0.0,) * len(ids),
@@ -96,8 +104,8 @@ def _sample(
         reward=1.0,
         succeeded=True,
         version=0,
-        steps=len(episode.steps),
-        horizon=len(episode.steps),
+        steps=len(trajectory.steps),
+        horizon=len(trajectory.steps),
     )
 
 

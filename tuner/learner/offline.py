@@ -130,7 +130,7 @@ class OfflineStage:
         if standing.part == PARTS[0] and standing.demonstrated != len(self._demonstrations):
             raise LearnerError(
                 f"Got {len(self._demonstrations)} demonstrated steps, expected {standing.demonstrated} as when this "
-                "stage began: name the same --sessions, or another --state."
+                "stage began: run it with those that were there, or with another --state."
             )
 
     def _resume(self) -> Standing | None:

@@ -36,7 +36,11 @@ VERDICTS = {
     trajectory_pb2.VERDICT_VOID: "void",
 }
 _DAMAGED = trajectory_pb2.Trajectory(goal="damaged: its bytes are not what was stored")
-PURPOSES = {trajectory_pb2.PURPOSE_EXPLORE: "explore", trajectory_pb2.PURPOSE_EVALUATE: "evaluate"}
+PURPOSES = {
+    trajectory_pb2.PURPOSE_EXPLORE: "explore",
+    trajectory_pb2.PURPOSE_EVALUATE: "evaluate",
+    trajectory_pb2.PURPOSE_DEMONSTRATE: "demonstrate",
+}
 
 
 @dataclass(frozen=True, slots=True)

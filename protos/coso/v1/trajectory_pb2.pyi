@@ -22,6 +22,7 @@ class Purpose(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PURPOSE_UNSPECIFIED: _ClassVar[Purpose]
     PURPOSE_EXPLORE: _ClassVar[Purpose]
     PURPOSE_EVALUATE: _ClassVar[Purpose]
+    PURPOSE_DEMONSTRATE: _ClassVar[Purpose]
 VERDICT_UNSPECIFIED: Verdict
 VERDICT_SUCCESS: Verdict
 VERDICT_FAILURE: Verdict
@@ -29,6 +30,7 @@ VERDICT_VOID: Verdict
 PURPOSE_UNSPECIFIED: Purpose
 PURPOSE_EXPLORE: Purpose
 PURPOSE_EVALUATE: Purpose
+PURPOSE_DEMONSTRATE: Purpose
 
 class Trajectory(_message.Message):
     __slots__ = ("trajectory_id", "runtime_id", "task_name", "goal", "task_params", "purpose", "seed", "step_limit", "verdict", "void_reason", "reward", "steps", "started_at", "device_serial", "temperature", "action_grammar", "base_model_digest", "tokenizer_digest", "quantization")

@@ -17,10 +17,13 @@ from agent_runtime.sessions.importers.demonstration import Demonstration, Shown
 from agent_runtime.sessions.importing import import_session
 from agent_runtime.sessions.reader import open_session
 from agent_runtime.sessions.recording import Origin
+from agent_runtime.sessions.trajectories import trajectory_of
+from agent_runtime.uplink.codec import action_to_message, trajectory_to_message
 from tests.learner_world import JSON, REWARDED, SIDE_PX, UNREWARDED, World, learner_config, picture_png, tiny_checkpoint
 from tuner import cli
 from tuner.adapters.store import AdapterStore
 from tuner.errors import ConfigError
+from tuner.ingest.ledger import StoredTrajectory
 from tuner.learner.checkpoint import CheckpointFolder
 from tuner.learner.demonstrations import demonstrated
 from tuner.learner.offline import offline_config
@@ -56,19 +59,25 @@ def imported(folder: Path, *endings: bool | None) -> Path:
     return folder
 
 
+def stored_of(folder: Path) -> list[StoredTrajectory]:
+    """The episodes of a session as the ledger would hand them out."""
+    session = open_session(folder)
+    messages = [trajectory_to_message(trajectory_of(session, episode)) for episode in session.episodes]
+    return [StoredTrajectory(number, message) for number, message in enumerate(messages, start=1)]
+
+
 def test_a_step_is_what_the_policy_would_be_shown_and_should_say(tmp_path: Path, student: Student) -> None:
-    session = open_session(imported(tmp_path / "runs", True) / "session")
-    found = demonstrated([session], student.renderer)
+    found = demonstrated(stored_of(imported(tmp_path / "runs", True) / "session"), student.renderer)
     assert found.left_out == 0
     tap, finish = found.steps
     assert student.decode(tap.utterance.token_ids) == REWARDED
-    assert (tap.prompt, tap.key, finish.key) == ("Goal: go", (-1, 0), (-1, 1))
+    assert (tap.prompt, tap.key, finish.key) == ("Goal: go", (1, 0), (1, 1))
     assert JSON.parse(student.decode(finish.utterance.token_ids)) == Finish(True)
 
 
 def test_failures_and_episodes_of_unknown_end_are_not_imitated(tmp_path: Path, student: Student) -> None:
-    session = open_session(imported(tmp_path / "runs", False, None) / "session")
-    assert demonstrated([session], student.renderer).steps == ()
+    stored = stored_of(imported(tmp_path / "runs", False, None) / "session")
+    assert demonstrated(stored, student.renderer).steps == ()
 
 
 def _command(state: Path, checkpoint: Path, *sessions: Path) -> list[str]:
@@ -138,10 +147,8 @@ def test_no_checkpoint_a_damaged_one_and_an_online_one_are_no_reason_to_refuse(t
 
 
 def test_an_action_the_grammar_has_no_words_for_is_left_out_and_counted(tmp_path: Path, student: Student) -> None:
-    session = open_session(imported(tmp_path / "runs", True) / "session")
-    episode = session.episodes[0]
-    steps = (replace(episode.steps[0], action=LongPress(0.5, 0.5)), episode.steps[1])
-    session = replace(session, episodes=(replace(episode, steps=steps),))
+    stored = stored_of(imported(tmp_path / "runs", True) / "session")
+    stored[0].message.steps[0].action.CopyFrom(action_to_message(LongPress(0.5, 0.5)))
 
     class Mute:
         """The JSON grammar without long presses."""
@@ -153,15 +160,24 @@ def test_an_action_the_grammar_has_no_words_for_is_left_out_and_counted(tmp_path
 
         parse = staticmethod(JSON.parse)
 
-    found = demonstrated([session], replace(student.renderer, grammar=Mute()))  # type: ignore[arg-type]
+    found = demonstrated(stored, replace(student.renderer, grammar=Mute()))  # type: ignore[arg-type]
     assert (len(found.steps), found.left_out) == (1, 1)
+
+
+def test_what_came_over_the_wire_and_cannot_be_shown_or_read_is_left_out(tmp_path: Path, student: Student) -> None:
+    stored = stored_of(imported(tmp_path / "runs", True, True) / "session")
+    stored[0].message.steps[0].screenshot.png = b"no picture"
+    stored[0].message.steps[1].utterance = "no JSON"  # then there is no thought
+    stored[1].message.steps[0].ClearField("action")
+    found = demonstrated(stored, student.renderer)
+    assert ([step.key for step in found.steps], found.left_out) == ([(1, 1)], 3)
 
 
 @pytest.mark.skipif(not FIXTURES.is_dir(), reason="the shared fixtures are not here")
 def test_a_real_aitz_episode_can_be_imitated(tmp_path: Path, student: Student) -> None:
     source = FIXTURES / "aitz_google_apps_523638528775825151"
     report = import_session(Origin("aitz", str(source)), aitz.read(source), tmp_path / "session")
-    found = demonstrated([open_session(tmp_path / "session")], student.renderer)
+    found = demonstrated(stored_of(tmp_path / "session"), student.renderer)
     assert len(found.steps) + found.left_out == report.steps > 0
     assert len(found.steps) > 0
     assert all(step.utterance.labels[0] != 0 for step in found.steps)  # none is malformed

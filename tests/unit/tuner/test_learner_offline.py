@@ -156,7 +156,11 @@ def test_sessions_are_taken_once_without_evaluations_and_voids(tmp_path: Path, c
     ledger = Ledger(config.state)
     ledger.open()
     taken = take_sessions(tmp_path / "runs", identity, ledger)
-    assert (taken.stored, taken.known, taken.left_out) == (2, 0, 2)
+    assert (taken.stored, taken.known, len(taken.left_out)) == (2, 0, 2)
+    assert [told.partition("is left out: ")[2] for told in taken.left_out] == [
+        "it was run for evaluation",
+        "it is void (dark)",
+    ]
     assert [item.message.trajectory_id for item in ledger.waiting(9)] == ["trajectory-0", "trajectory-3"]
     assert take_sessions(tmp_path / "runs" / "monday", identity, ledger).known == 2
     with pytest.raises(ConfigError, match="quantization"):

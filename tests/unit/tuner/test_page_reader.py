@@ -38,7 +38,7 @@ def test_it_counts_as_the_ledger_does(ledger: Ledger, reader: LedgerReader) -> N
             ledger.store(message(f"{number}{purpose}", verdict=verdict, purpose=purpose))
     ledger.mark_consumed([1], 4)
     assert reader.counts() == ledger.counts()
-    assert (reader.counts().stored, reader.counts().void, reader.counts().consumed) == (6, 2, 1)
+    assert (reader.counts().stored, reader.counts().void, reader.counts().consumed) == (9, 3, 1)
 
 
 def test_counting_touches_no_trajectory(ledger: Ledger, tmp_path: Path) -> None:

@@ -69,9 +69,31 @@ def sized(width_px: int, height_px: int) -> bytes:
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
-@pytest.mark.parametrize("purpose", list(Purpose))
+@pytest.mark.parametrize("purpose", [Purpose.EXPLORE, Purpose.EVALUATE])
 def test_a_good_trajectory_may_be_stored(verdict: Verdict, purpose: Purpose) -> None:
     assert broken_bound(message(verdict=verdict, purpose=purpose, steps=3), IDENTITY) is None
+
+
+def demonstration() -> pb.Trajectory:
+    """An episode nobody's model acted: no tokens, and digests of nothing."""
+    shown = message(purpose=Purpose.DEMONSTRATE, steps=2)
+    shown.base_model_digest = shown.tokenizer_digest = "0" * 64
+    for step in shown.steps:
+        del step.token_ids[:]
+        del step.log_probs[:]
+    return shown
+
+
+def test_a_demonstration_has_no_model_and_no_tokens() -> None:
+    assert broken_bound(demonstration(), IDENTITY) is None
+    with_tokens, too_long = demonstration(), demonstration()
+    with_tokens.steps[1].token_ids.append(1)
+    too_long.base_model_digest = "0" * 300
+    assert "In step 1: got 1 tokens in a demonstration" in (broken_bound(with_tokens, IDENTITY) or "")
+    assert "base model digest of 300" in (broken_bound(too_long, IDENTITY) or "")
+    as_a_run = demonstration()
+    as_a_run.purpose = pb.PURPOSE_EXPLORE
+    assert "base model digest" in (broken_bound(as_a_run, IDENTITY) or "")
 
 
 def test_a_void_episode_may_have_no_steps() -> None:
@@ -85,8 +107,8 @@ def test_a_void_episode_may_have_no_steps() -> None:
         (put("trajectory_id", "i" * 129), f"Got an id of 129 characters, expected 1 to {MAX_ID_LENGTH}."),
         (put("verdict", 0), "Got the verdict 0, expected SUCCESS (1), FAILURE (2) or VOID (3)."),
         (put("verdict", 9), "Got the verdict 9, expected SUCCESS (1), FAILURE (2) or VOID (3)."),
-        (put("purpose", 0), "Got the purpose 0, expected EXPLORE (1) or EVALUATE (2)."),
-        (put("purpose", 9), "Got the purpose 9, expected EXPLORE (1) or EVALUATE (2)."),
+        (put("purpose", 0), "Got the purpose 0, expected EXPLORE (1), EVALUATE (2) or DEMONSTRATE (3)."),
+        (put("purpose", 9), "Got the purpose 9, expected EXPLORE (1), EVALUATE (2) or DEMONSTRATE (3)."),
         (put("reward", math.nan), "Got the reward nan, expected a number from 0 to 1."),
         (put("reward", math.inf), "Got the reward inf, expected a number from 0 to 1."),
         (put("reward", -0.5), "Got the reward -0.5, expected a number from 0 to 1."),

@@ -77,6 +77,12 @@ def test_an_episode_says_what_its_steps_say() -> None:
     assert greedy.surprise_nats is None
 
 
+def test_a_demonstration_says_nothing_of_any_version() -> None:
+    told = episode("d" * 64)
+    told.purpose = trajectory_pb2.PURPOSE_DEMONSTRATE
+    assert facts_of(told) is None
+
+
 def test_an_episode_of_two_adapters_says_nothing_of_either() -> None:
     told = message("t", steps=2)
     told.steps[1].adapter_digest = "e" * 64

@@ -1,0 +1,1 @@
+"""A person's own demonstration on a phone, recorded as a session."""

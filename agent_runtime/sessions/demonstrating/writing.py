@@ -1,0 +1,127 @@
+"""Writes what a person shows as a session of one episode, step by step as it is done. Follows nobody.
+
+As of any imported episode: no policy decided, so there are no tokens and no prompts, and the utterance is the action in
+the JSON grammar.
+"""
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent_runtime.actions import Action, Finish
+from agent_runtime.devices import Device
+from agent_runtime.observe import screenshot_of
+from agent_runtime.sessions.demonstrating.looking import View
+from agent_runtime.sessions.importing import GRAMMAR, NOBODY, UNSAID
+from agent_runtime.sessions.recording import Origin, Redaction
+from agent_runtime.sessions.start import RunOf, start_recording
+from agent_runtime.sessions.writer import Recorder
+from agent_runtime.trajectory import (
+    NO_ADAPTER_DIGEST,
+    Decision,
+    EpisodeStart,
+    Purpose,
+    Step,
+    Timings,
+    Trajectory,
+    Verdict,
+)
+
+KIND = "demonstration"
+MAX_STEPS = 256
+"""What a tuner takes of one episode (tuner/ingest/validate.py)."""
+
+
+@dataclass
+class DemonstrationWriter:
+    """One episode of a session that is open; ``told`` is called with each step that was written."""
+
+    recorder: Recorder
+    start: EpisodeStart
+    serial: str
+    told: Callable[[Step], None] = lambda step: None
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether only the announcement of the end has room."""
+        return len(self.steps) >= MAX_STEPS - 1
+
+    def add(self, view: View, action: Action) -> None:
+        """Write a step; what fails is told when the episode ends."""
+        said = GRAMMAR.render(action)
+        decision = Decision(said, (), (), 0, NO_ADAPTER_DIGEST)
+        step = Step(len(self.steps), "", screenshot_of(view.frame, None), decision, action, Timings())
+        self.steps.append(step)
+        self.recorder.step_taken(step)
+        self.told(step)
+
+    def end(self, succeeded: bool | None, last: View | None, broken: str) -> Verdict:
+        """Write the end: announced on the last screen where the goal was reached, void where that is not known.
+
+        Raises:
+            SessionError: something could not be written, now or earlier.
+        """
+        reason = broken or (UNSAID if succeeded is None else "")
+        if succeeded and not reason and last is None:
+            reason = "the last screen was not seen at rest"
+        verdict = Verdict.VOID if reason else Verdict.SUCCESS if succeeded else Verdict.FAILURE
+        if verdict is Verdict.SUCCESS and last is not None:
+            self.add(last, Finish(True))
+        self.recorder.episode_ended(self._trajectory(verdict, reason))
+        self.recorder.close()
+        return verdict
+
+    def _trajectory(self, verdict: Verdict, reason: str) -> Trajectory:
+        start = self.start
+        return Trajectory(
+            trajectory_id=start.trajectory_id,
+            runtime_id="",
+            task_name=start.task_name,
+            goal=start.goal,
+            task_params={},
+            purpose=start.purpose,
+            seed=start.seed,
+            step_limit=start.step_limit,
+            verdict=verdict,
+            void_reason=reason,
+            reward=1.0 if verdict is Verdict.SUCCESS else 0.0,
+            steps=tuple(self.steps),
+            started_at_unix_sec=start.started_at_unix_sec,
+            device_serial=self.serial,
+            temperature=start.temperature,
+            identity=NOBODY,
+        )
+
+
+def start_demonstration(
+    folder: Path,
+    device: Device,
+    goal: str,
+    name: str,
+    redaction: Redaction,
+    told: Callable[[Step], None] = lambda step: None,
+) -> DemonstrationWriter:
+    """Open a session and its one episode.
+
+    Raises:
+        DeviceError: the device does not answer.
+        SessionError: there is something in the folder, or it cannot be written.
+    """
+    origin = Origin(KIND, device.serial)
+    recorder = start_recording(folder, device, NOBODY, RunOf(f"import/{KIND}", 0, 0.0), redaction, origin)
+    start = EpisodeStart(
+        trajectory_id=uuid.uuid4().hex,
+        task_name=name,
+        task_params={},
+        goal=goal,
+        purpose=Purpose.DEMONSTRATE,
+        seed=0,
+        step_limit=MAX_STEPS,
+        temperature=0.0,
+        started_at_unix_sec=time.time(),
+    )
+    recorder.episode_started(start)
+    return DemonstrationWriter(recorder, start, device.serial, told)
