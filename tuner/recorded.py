@@ -38,12 +38,7 @@ def take_sessions(folder: Path, identity: Identity, ledger: Ledger) -> Taken:
         SessionError: one is not what was recorded.
         LedgerError: the ledger cannot be written.
     """
-    found = [path.parent for path in sorted([*folder.glob(HEADER_NAME), *folder.glob(f"*/{HEADER_NAME}")])]
-    if not found:
-        raise ConfigError(
-            f"Got {folder} without a session, expected what `agent-runtime run --record` wrote, or a folder of such."
-        )
-    sessions = [open_session(path) for path in found]
+    sessions = [open_session(path) for path in session_folders(folder)]
     for session in sessions:
         _refuse_foreign(session, identity)
     taken = Taken(imported=[session for session in sessions if session.info.imported is not None])
@@ -57,6 +52,20 @@ def take_sessions(folder: Path, identity: Identity, ledger: Ledger) -> Taken:
             else:
                 taken.known += 1
     return taken
+
+
+def session_folders(folder: Path) -> list[Path]:
+    """Return the folder where it is a session, and those of the sessions in it.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    found = [path.parent for path in sorted([*folder.glob(HEADER_NAME), *folder.glob(f"*/{HEADER_NAME}")])]
+    if not found:
+        raise ConfigError(
+            f"Got {folder} without a session, expected what `agent-runtime run --record` wrote, or a folder of such."
+        )
+    return found
 
 
 def _refuse_foreign(session: Session, identity: Identity) -> None:
