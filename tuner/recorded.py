@@ -36,12 +36,7 @@ def take_sessions(folder: Path, identity: Identity, ledger: Ledger) -> Taken:
         SessionError: one is not what was recorded.
         LedgerError: the ledger cannot be written.
     """
-    found = [path.parent for path in sorted([*folder.glob(HEADER_NAME), *folder.glob(f"*/{HEADER_NAME}")])]
-    if not found:
-        raise ConfigError(
-            f"Got {folder} without a session, expected what `agent-runtime run --record` wrote, or a folder of such."
-        )
-    sessions = [open_session(path) for path in found]
+    sessions = [open_session(path) for path in session_folders(folder)]
     for session in sessions:
         _refuse_foreign(session, identity)
     taken = Taken()
@@ -79,6 +74,20 @@ def _why_not_learned_from(session: Session, episode: RecordedEpisode) -> str:
     if episode.start.purpose is Purpose.EVALUATE:
         return "it was run for evaluation"
     return ""
+
+
+def session_folders(folder: Path) -> list[Path]:
+    """Return the folder where it is a session, and those of the sessions in it.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    found = [path.parent for path in sorted([*folder.glob(HEADER_NAME), *folder.glob(f"*/{HEADER_NAME}")])]
+    if not found:
+        raise ConfigError(
+            f"Got {folder} without a session, expected what `agent-runtime run --record` wrote, or a folder of such."
+        )
+    return found
 
 
 def _refuse_foreign(session: Session, identity: Identity) -> None:

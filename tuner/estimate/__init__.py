@@ -1,0 +1,1 @@
+"""How often another policy would succeed, told from recorded episodes (off-policy evaluation). Plays nothing."""
