@@ -16,6 +16,7 @@ from agent_runtime.errors import AgentRuntimeError
 from tuner.command_options import DEFAULT, fail, named_checkpoint
 from tuner.config import (
     AdvantageKind,
+    EntropyOver,
     EntropyTerm,
     LearnerConfig,
     NullToken,
@@ -94,6 +95,9 @@ def serve(
     weight_source: Annotated[
         WeightSource, typer.Option(help="Where the causal weights come from; uniform is entropy=uniform.")
     ] = DEFAULT.weight_source,
+    entropy_over: Annotated[
+        EntropyOver, typer.Option(help="Entropy of each token, or of the action it decides (weight-source parser).")
+    ] = DEFAULT.entropy_over,
     entropy_alpha: Annotated[float, typer.Option(help="Weight of the entropy bonus (alpha).")] = DEFAULT.entropy_alpha,
     scm_window: Annotated[
         int, typer.Option(help="Tokens taken away together for a causal weight; released always has 4.")
@@ -148,6 +152,7 @@ def serve(
             thought_scaling=thought_scaling,
             entropy=entropy,
             weight_source=weight_source,
+            entropy_over=entropy_over,
             entropy_alpha=entropy_alpha,
             scm_window=scm_window,
             scm_null=scm_null,

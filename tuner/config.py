@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Objective = Literal["awr", "ppo", "bc"]
 AdvantageKind = Literal["baseline", "group", "critic"]
 EntropyTerm = Literal["causal", "uniform", "none"]
+EntropyOver = Literal["tokens", "actions"]
 WeightSource = Literal["scm", "parser", "released", "uniform"]
 NullToken = Literal["mask", "unk", "pad", "neighbour"]
 ReportTo = Literal["none", "wandb", "trackio"]
@@ -46,6 +47,11 @@ class LearnerConfig(BaseModel):
     )
     weight_source: WeightSource = Field(
         "scm", description="Where B of the causal entropy comes from; uniform is the older name of entropy=uniform."
+    )
+    entropy_over: EntropyOver = Field(
+        "tokens",
+        description="What the bonus is the entropy of: each token, or the action that its alternatives parse to "
+        "(weight_source parser only).",
     )
     entropy_alpha: float = Field(0.02, ge=0, description="α of Eq. 7, the weight of the entropy bonus.")
     learning_rate: float = Field(2e-4, gt=0, description="AdamW's step size for the LoRA tensors.")
@@ -110,6 +116,11 @@ class LearnerConfig(BaseModel):
     def _agrees_with_itself(self) -> "LearnerConfig":
         if self.entropy == "none" and self.weight_source == "uniform":
             raise ValueError("entropy none and weight_source uniform contradict each other: leave one out")
+        if self.entropy_over == "actions" and self.bonus_weights != "parser":
+            raise ValueError(
+                f"entropy_over actions asks the parser what each alternative does, got {self.bonus_weights} weights: "
+                "set entropy causal and weight_source parser"
+            )
         if self.objective == "bc" and self.advantage != "baseline":
             raise ValueError("objective bc weighs every kept step 1 and takes no advantage: leave advantage out")
         if self.advantage == "critic" and self.negative_ceiling:

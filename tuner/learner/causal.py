@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from tuner.coso.action_entropy import Alternatives, ParsedAlternatives, batch_of_alternatives
 from tuner.coso.action_model import ActionModel, action_model_loss
 from tuner.coso.calibration import expected_calibration_error, whole_action_confidence
 from tuner.coso.counterfactual import ScmWeights
@@ -145,17 +146,23 @@ class CausalWeights:
 
     "scm" (Eq. 6) and "released" (the released code's window and scaling) ask ``scm``, which is built for the one or
     the other; "parser" is exact; "uniform" is 1 for every token (plain entropy); "none" is no entropy term.
+    ``alternatives`` is there where the entropy asked for is that of actions: no weights are asked for then.
     """
 
-    def __init__(self, scm: ScmWeights, parser: ParserWeights, source: str) -> None:
+    def __init__(
+        self, scm: ScmWeights, parser: ParserWeights, source: str, alternatives: ParsedAlternatives | None = None
+    ) -> None:
         self._scm = scm
         self._parser = parser
         self._source = source
+        self._alternatives = alternatives
 
     def forget(self) -> None:
         """Drop what was remembered: the action model has changed."""
         self._scm.forget()
         self._parser.forget()
+        if self._alternatives is not None:
+            self._alternatives.forget()
 
     def rows(
         self, utterances: Sequence[Utterance], entropies: Tensor, probabilities: Callable[[int], Tensor]
@@ -173,6 +180,21 @@ class CausalWeights:
         for row, weights in enumerate(self._asked(utterances, needed, probabilities)):
             answer[row, : lengths[row]] = weights
         return answer.to(entropies.device)
+
+    def alternatives(
+        self, utterances: Sequence[Utterance], entropies: Tensor, probabilities: Callable[[int], Tensor]
+    ) -> Alternatives | None:
+        """Return what could stand at each place of a batch, both [B, T, K], or None where tokens' entropy is asked for.
+
+        Nothing counts at padding, nor where the policy is sure. ``entropies`` and ``probabilities`` as for ``rows``.
+        """
+        if self._alternatives is None:
+            return None
+        found = []
+        for row, utterance in enumerate(utterances):
+            needed = entropies[row, : len(utterance.token_ids)] > NEGLIGIBLE_ENTROPY_NATS
+            found.append(self._alternatives.of(utterance, needed, probabilities(row)))
+        return batch_of_alternatives(found)
 
     def whole(self, utterance: Utterance) -> Tensor:
         """Return the action model's weight [T] of every token, for people to read."""

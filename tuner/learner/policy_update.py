@@ -11,6 +11,7 @@ from torch import Tensor
 from agent_runtime.policy.score import AnswerStates, answer_states
 from agent_runtime.policy.score import Utterance as ShownUtterance
 from agent_runtime.policy.shown import ShownInputs
+from tuner.coso.action_entropy import Alternatives, action_entropies
 from tuner.coso.labels import action_type
 from tuner.coso.lean_head import lean_log_probs_and_entropies
 from tuner.learner.buckets import length_buckets
@@ -125,8 +126,13 @@ class PolicyUpdater:
         temperatures = states.hidden.new_tensor([row.sample.temperature for row in rows])
         log_probs, entropies = per_token(states, temperatures)
         utterances = [row.sample.utterance for row in rows]
-        causal = self._weights.rows(utterances, entropies.detach(), partial(_probabilities, states, temperatures))
-        loss = self._loss.of(rows, log_probs, entropies, causal, states.mask)
+        asked = utterances, entropies.detach(), partial(_probabilities, states, temperatures)
+        found = self._weights.alternatives(*asked)
+        if found is None:
+            loss = self._loss.of(rows, log_probs, entropies, self._weights.rows(*asked), states.mask)
+        else:
+            nats = per_action(states, temperatures, found)
+            loss = self._loss.of(rows, log_probs, nats, torch.ones_like(nats), states.mask)
         return _Part(places, loss, (entropies * states.mask).sum(1).detach())
 
     def _states(self, samples: Sequence[StepSample]) -> AnswerStates:
@@ -141,6 +147,23 @@ def per_token(states: AnswerStates, temperatures: Tensor) -> tuple[Tensor, Tenso
     found = lean_log_probs_and_entropies(states.hidden, states.token_ids[seen], spread, states.head)
     rows = [packed.new_zeros(seen.shape).masked_scatter(seen, packed) for packed in found]
     return rows[0], rows[1]
+
+
+def per_action(states: AnswerStates, temperatures: Tensor, found: Alternatives) -> Tensor:
+    """Return the entropy of the action at each token [B, T], with gradient; 0 at padding and where nothing counts.
+
+    Logits are made only of the places where two tokens or more count.
+    """
+    seen = states.mask.bool()
+    nats = states.hidden.new_zeros(seen.shape, dtype=torch.float32)
+    open_places = (found.actions >= 0).sum(-1) > 1
+    if not open_places.any():
+        return nats
+    chosen = open_places[seen]
+    spread = temperatures.unsqueeze(1).expand(seen.shape)[open_places]
+    logits = states.head(states.hidden[chosen]) / spread.unsqueeze(1)
+    entropies = action_entropies(logits.gather(1, found.token_ids[open_places]), found.actions[open_places])
+    return nats.masked_scatter(open_places, entropies)
 
 
 @torch.no_grad()

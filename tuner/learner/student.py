@@ -16,6 +16,7 @@ from agent_runtime.policy.lora_product import join_lora_products
 from agent_runtime.policy.prompt import PromptBuilder
 from agent_runtime.policy.shown import ShownInputs
 from tuner.config import LearnerConfig, NullToken
+from tuner.coso.action_entropy import ParsedAlternatives
 from tuner.coso.action_model import ActionModel
 from tuner.coso.counterfactual import ScmWeights
 from tuner.coso.nulls import ConstantNull, NeighbourNull, Nulls
@@ -55,8 +56,12 @@ class Student:
         self.rehearsal.per_milles = whole_coordinates(loaded.encoder.tokenizer.get_vocab())
         null_id = self._text.null_id(config.scm_null)
         self.causal_model = ActionModelTrainer(self._action_model, self.rehearsal, config.max_grad_norm, null_id)
+        over_actions = config.entropy_over == "actions"
         self.weights = CausalWeights(
-            self._scm_weights(config, null_id), ParserWeights(grammar, self._text.decode), config.bonus_weights
+            self._scm_weights(config, null_id),
+            ParserWeights(grammar, self._text.decode),
+            config.bonus_weights,
+            ParsedAlternatives(grammar, self._text.decode) if over_actions else None,
         )
         if config.thought_scaling != 1 and grammar.name not in THOUGHT_SPANS:
             raise LearnerError(

@@ -51,6 +51,8 @@ def test_entropy_and_weight_source_give_one_answer(settings: dict[str, Any], wei
     ("settings", "word"),
     [
         ({"entropy": "none", "weight_source": "uniform"}, "contradict"),
+        ({"entropy_over": "actions"}, "set entropy causal and weight_source parser"),
+        ({"entropy_over": "actions", "weight_source": "parser", "entropy": "none"}, "got none weights"),
         ({"objective": "bc", "advantage": "group"}, "takes no advantage"),
         ({"objective": "bc", "advantage": "critic"}, "takes no advantage"),
         ({"advantage": "critic", "negative_ceiling": 0.5}, "negative_ceiling"),

@@ -285,9 +285,9 @@ def test_causal_weights_are_recorded_for_people(tmp_path: Path, checkpoint: Path
     assert record["version"] == 1
 
 
-@pytest.mark.parametrize("source", ["parser", "uniform"])
-def test_every_weight_source_learns(tmp_path: Path, checkpoint: Path, world: World, source: str) -> None:
-    running = Running(learner_config(tmp_path / "state", checkpoint, weight_source=source))
+@pytest.mark.parametrize(("source", "over"), [("parser", "tokens"), ("uniform", "tokens"), ("parser", "actions")])
+def test_every_weight_source_learns(tmp_path: Path, checkpoint: Path, world: World, source: str, over: str) -> None:
+    running = Running(learner_config(tmp_path / "state", checkpoint, weight_source=source, entropy_over=over))
     world.store(running.ledger, 0, MIXED)
     running.update()
     assert running.store.versions() == [1]
