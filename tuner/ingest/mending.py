@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from tuner.errors import LedgerError
-from tuner.files import fsync_folder
+from tuner.files import fsync_folder, make_folder
 from tuner.ingest.ledger import DAMAGED_NAME, LEDGER_NAME, TO_MEND_NAME
 from tuner.ingest.opening import SCHEMA, SCHEMA_VERSION
 from tuner.ingest.salvage import HEADER_BYTES, LOG_SUFFIX, MENDING_PREFIX, connected, made_anew
@@ -69,7 +69,7 @@ def mend(state: Path) -> bool:
         shutil.rmtree(leftover)
     try:
         fresh = made_anew(path)
-        kept.mkdir(parents=True)
+        make_folder(kept)
         for name in (LEDGER_NAME, LEDGER_NAME + LOG_SUFFIX):
             if (state / name).exists():
                 _copy_durably(state / name, kept / name)
