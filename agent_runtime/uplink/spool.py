@@ -78,11 +78,14 @@ class Spool:
 
         Raises:
             SpoolFullError: it would go over the cap; nothing was written.
+            UsageError: it is larger than the cap by itself.
             OSError: the disk refused; nothing is kept, as far as the disk lets it be removed.
         """
         body = trajectory.SerializeToString(deterministic=True)
-        held = self.size_bytes()
-        if held + len(body) > self._cap_bytes:
+        held, size = self.size_bytes(), _DIGEST_BYTES + len(body)
+        if size > self._cap_bytes:
+            raise UsageError(f"Got an episode of {size:,} bytes, expected at most the spool's {self._cap_bytes:,}.")
+        if held + size > self._cap_bytes:
             raise SpoolFullError(
                 f"Got {held:,} bytes waiting in {self._folder}, expected at most {self._cap_bytes:,}: "
                 "start the tuner, or raise the cap."
