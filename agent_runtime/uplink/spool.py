@@ -51,6 +51,10 @@ class Spool:
             probe.unlink(missing_ok=True)
             self._lock = (self._folder / ".lock").open("w")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for leftover in self._folder.glob(".writing-*"):
+                leftover.unlink()
+            numbers = (path.stem for path in self._folder.rglob(f"*{_SUFFIX}"))  # those set aside keep theirs too
+            self._next_number = max((int(number) for number in numbers if number.isdigit()), default=-1) + 1
         except BlockingIOError as error:
             self.close()
             raise UsageError(
@@ -58,14 +62,11 @@ class Spool:
                 "choose another with --spool."
             ) from error
         except OSError as error:
+            self.close()
             raise UsageError(
                 f"Got the spool folder {self._folder}, expected one that can be written: {error.strerror}; "
                 "choose another with --spool."
             ) from error
-        for leftover in self._folder.glob(".writing-*"):
-            leftover.unlink()
-        numbers = (path.stem for path in self._folder.rglob(f"*{_SUFFIX}"))  # those set aside keep theirs too
-        self._next_number = max((int(number) for number in numbers if number.isdigit()), default=-1) + 1
 
     def close(self) -> None:
         """Leave the folder to whoever opens it next, with all that waits; safe to call twice."""
@@ -78,9 +79,11 @@ class Spool:
 
         Raises:
             SpoolFullError: it would go over the cap; nothing was written.
-            UsageError: it is larger than the cap by itself.
+            UsageError: it is larger than the cap by itself, or the spool is not open.
             OSError: the disk refused; nothing is kept, as far as the disk lets it be removed.
         """
+        if self._lock is None:
+            raise UsageError("Got a spool that is not open, expected an open one: call open() first.")
         body = trajectory.SerializeToString(deterministic=True)
         held, size = self.size_bytes(), _DIGEST_BYTES + len(body)
         if size > self._cap_bytes:

@@ -55,7 +55,7 @@ def mend(state: Path) -> bool:
     """Make the ledger in ``state`` anew where it is damaged; return whether it was.
 
     Raises:
-        LedgerError: the new one cannot be written; the old one then lies under ``damaged/``.
+        LedgerError: the new one cannot be written; the old one is in its place, or the next start goes on.
     """
     path, mended = state / LEDGER_NAME, state / _MENDED_NAME
     if mended.exists():  # a start before this one was broken off when it was complete
@@ -80,6 +80,8 @@ def mend(state: Path) -> bool:
         fsync_folder(state)
         _put_in_place(mended, path)
     except (OSError, sqlite3.Error) as error:
+        if not mended.exists():
+            shutil.rmtree(kept, ignore_errors=True)  # the old one is still in its place, and room is short
         raise LedgerError(
             f"Got {error} when saving what can be read of {path}, expected room for two more of it: free some."
         ) from error
