@@ -45,6 +45,12 @@ class Agenda:
         with self._lock:
             return self._first_unfinished == 0
 
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether the minutes to explore are over."""
+        with self._lock:
+            return self._ends_at is not None and time.monotonic() >= self._ends_at
+
     def first_evaluation(self) -> Generator[Numbered, None, None]:
         """Yield goals until none is left; one counts as evaluated when the next is asked for, or at ``close``."""
         while (goal := self._take(self._first)) is not None:

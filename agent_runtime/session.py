@@ -65,6 +65,10 @@ def run_session(options: Options, should_stop: Callable[[], bool]) -> RunResult:
         )
         fleet = Fleet(reporter.note, should_stop)
         told_one_by_one = threading.Lock()
+
+        def submit(trajectory: Trajectory) -> None:
+            link.submit(trajectory, gives_up=lambda: fleet.should_stop() or agenda.is_out_of_time)
+
         for index, (device, policy) in enumerate(zip(devices, policies.of_device, strict=True)):
             config = RunConfig(link.runtime_ids[device.serial], options.seed, index, options.temperature)
             recorder = None
@@ -74,7 +78,7 @@ def run_session(options: Options, should_stop: Callable[[], bool]) -> RunResult:
                 recorder = start_recording(folder, device, policy.identity, run, redaction)
                 stack.callback(recorder.close)
             hooks = replace(
-                _listeners(records, link, reporter, recorder, told_one_by_one),
+                _listeners(records, submit, reporter, recorder, told_one_by_one),
                 before_start=RestingState(device).put_back if options.goals is None else lambda: None,
                 before_decision=lambda: _swap(policies.inbox, agenda),
                 should_stop=fleet.should_stop,
@@ -96,17 +100,22 @@ def _swap(inbox: AdapterInbox | None, agenda: Agenda) -> None:
 
 
 def _listeners(
-    records: Records, link: Uplink, reporter: Reporter, recorder: Recorder | None, one_by_one: threading.Lock
+    records: Records,
+    submit: Callable[[Trajectory], None],
+    reporter: Reporter,
+    recorder: Recorder | None,
+    one_by_one: threading.Lock,
 ) -> Hooks:
     """Return hooks that tell all of them what happens; the recorder last, so that its full disk costs no episode.
 
-    Only the recorder belongs to one device; the others are told by one device at a time.
+    Only the recorder belongs to one device; the others are told by one device at a time, and all of them wait where one
+    finds no room in the spool.
     """
 
     def on_episode(trajectory: Trajectory) -> None:
         with one_by_one:
             records.add(trajectory)
-            link.submit(trajectory)
+            submit(trajectory)
             reporter.episode(trajectory)
         if recorder is not None:
             recorder.episode_ended(trajectory)

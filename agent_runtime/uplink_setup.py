@@ -10,6 +10,7 @@ from agent_runtime.policy_setup import Policies
 from agent_runtime.trajectory import Trajectory
 from agent_runtime.uplink.client import TunerLink
 from agent_runtime.uplink.codec import trajectory_to_message
+from agent_runtime.uplink.room import submit_when_there_is_room
 from agent_runtime.uplink.spool import Spool
 from agent_runtime.uplink.tls import ClientTls
 
@@ -78,10 +79,14 @@ class Uplink:
             self._inbox.admits,
         )
 
-    def submit(self, trajectory: Trajectory) -> None:
-        """Hand an episode over."""
+    def submit(self, trajectory: Trajectory, gives_up: Callable[[], bool]) -> None:
+        """Hand an episode over, when there is room for it or until ``gives_up`` says so.
+
+        Raises:
+            UsageError, OSError: there was no room; the episode is lost.
+        """
         if self._link is not None:
-            self._link.submit(trajectory_to_message(trajectory))
+            submit_when_there_is_room(self._link, trajectory_to_message(trajectory), self._note, gives_up)
 
     def wait_for_learning(self, timeout_sec: float) -> None:
         """Wait, at most so long, for one more version, put it in place and keep it for the last evaluation."""

@@ -50,8 +50,10 @@ class RunningFront:
 
 
 @contextmanager
-def running_front(state: Path, checkpoint: Path, learner: Sequence[str] = IDLE_LEARNER) -> Iterator[RunningFront]:
-    """Start a front on a free port of loopback and stop it as a service manager does.
+def running_front(
+    state: Path, checkpoint: Path, learner: Sequence[str] = IDLE_LEARNER, options: Sequence[str] = ()
+) -> Iterator[RunningFront]:
+    """Start a front on a free port of loopback and stop it as a service manager does; ``options`` are `tuner serve`'s.
 
     Raises:
         RuntimeError: it ended, or said something else, before it was ready.
@@ -59,7 +61,7 @@ def running_front(state: Path, checkpoint: Path, learner: Sequence[str] = IDLE_L
     command = [sys.executable, "-m", "benchmarks.front", json.dumps(list(learner)), "serve", "--state", str(state)]
     command += ["--listen", "127.0.0.1:0", "--model", str(checkpoint), "--quantization", QUANTIZATION]
     started_sec = time.perf_counter()
-    process = subprocess.Popen([*command, "--grammar", GRAMMAR], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*command, "--grammar", GRAMMAR, *options], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None, "stdout was asked for"
     try:
         line = process.stdout.readline()

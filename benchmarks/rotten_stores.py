@@ -25,6 +25,7 @@ from agent_runtime.sessions.writer import Recorder
 from agent_runtime.trajectory import EpisodeStart, Purpose
 from agent_runtime.uplink.spool import Spool
 from benchmarks.recording import IDENTITY, SMALL_PX, finished, phone_pictures, steps_of
+from benchmarks.stored_episodes import episode
 from tuner.adapters.store import AdapterStore
 from tuner.ingest.ledger import Ledger, StoreOutcome
 from tuner.ingest.mending import mend
@@ -70,17 +71,6 @@ class Rotting(ABC):
     def hit(self, path: Path, begin: int, end: int) -> frozenset[str]:
         """Return the records with bytes between two places of a file."""
         return frozenset({path.name})
-
-
-def episode(number: int) -> trajectory_pb2.Trajectory:
-    """Return a trajectory whose id stands in every page that it fills."""
-    trajectory_id = f"episode-{number:04d}"
-    return trajectory_pb2.Trajectory(
-        trajectory_id=trajectory_id,
-        purpose=trajectory_pb2.PURPOSE_EXPLORE,
-        verdict=trajectory_pb2.VERDICT_SUCCESS,
-        goal=trajectory_id * (150 + 90 * (number % 5)),
-    )
 
 
 class RottingSpool(Rotting):
@@ -168,7 +158,7 @@ class RottingCheckpoint(Rotting):
 
     def make(self, folder: Path) -> None:
         for update in (1, 2):
-            CheckpointFolder(folder).save(update, _tensors(update), {"progress": update, "words": "some state"})
+            CheckpointFolder(folder).save(update, tensors_of(update), {"progress": update, "words": "some state"})
 
     def files(self, folder: Path) -> list[Path]:
         return sorted(folder.glob("00000002.*"))
@@ -177,7 +167,7 @@ class RottingCheckpoint(Rotting):
         found = CheckpointFolder(folder).latest()
         if found is None:
             return Reading(found=True, lost=1)
-        written = _tensors(found.update)
+        written = tensors_of(found.update)
         same = found.tensors.keys() == written.keys() and all(
             torch.equal(tensor, written[name]) for name, tensor in found.tensors.items()
         )
@@ -186,7 +176,8 @@ class RottingCheckpoint(Rotting):
         return Reading(aside, not same, silent=int(found.update != 2 and not aside))
 
 
-def _tensors(update: int) -> dict[str, torch.Tensor]:
+def tensors_of(update: int) -> dict[str, torch.Tensor]:
+    """Return a checkpoint's tensors."""
     return {name: torch.arange(64, dtype=torch.float32) * update + len(name) for name in ("lora/a", "adam/0/exp")}
 
 
@@ -199,7 +190,7 @@ class RottingAdapters(Rotting):
         store = AdapterStore(folder)
         for version in (1, 2, 3):
             manifest = policy_pb2.AdapterManifest(version=version, parent_version=version - 1, optimizer_steps=version)
-            store.publish(manifest, _payload(version))
+            store.publish(manifest, payload_of(version))
 
     def files(self, folder: Path) -> list[Path]:
         return sorted((folder / "00000003").iterdir())
@@ -212,15 +203,16 @@ class RottingAdapters(Rotting):
         manifest, payload = found
         delta = store.delta(manifest, store.get(manifest.parent_version)[0].payload_sha256)
         told = manifest.version, manifest.parent_version, manifest.optimizer_steps, manifest.payload_bytes
-        used = told != (manifest.version, manifest.version - 1, manifest.version, len(_payload(manifest.version)))
-        used = used or manifest.version not in (2, 3) or payload != _payload(manifest.version)
+        used = told != (manifest.version, manifest.version - 1, manifest.version, len(payload_of(manifest.version)))
+        used = used or manifest.version not in (2, 3) or payload != payload_of(manifest.version)
         used = used or manifest.rolled_back_to != 0 or manifest.base_model_digest != ""
         used = used or (delta is not None and delta != _delta(manifest.version))
         aside = (folder / "damaged").is_dir()
         return Reading(aside or delta is None, used, silent=int(manifest.version != 3 and not aside))
 
 
-def _payload(version: int) -> bytes:
+def payload_of(version: int) -> bytes:
+    """Return a version's adapter."""
     rng = np.random.default_rng(0)
     weights = rng.standard_normal((64, 64)).astype(np.float32) + np.float32(version * 1e-4)
     return save({"base_model.model.layer.lora_A.weight": weights})
@@ -229,7 +221,7 @@ def _payload(version: int) -> bytes:
 def _delta(version: int) -> bytes | None:
     from agent_runtime.adapters.deltas import encode_delta
 
-    return encode_delta(_payload(version - 1), _payload(version))
+    return encode_delta(payload_of(version - 1), payload_of(version))
 
 
 class RottingSession(Rotting):

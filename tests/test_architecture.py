@@ -81,6 +81,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "agent_runtime.adapters",
         "agent_runtime.policy",
         "agent_runtime.errors",
+        "agent_runtime.files",
         "agent_runtime.observe",
         "agent_runtime.sessions.reader",
         "agent_runtime.sessions.recording",

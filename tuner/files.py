@@ -4,14 +4,9 @@ import os
 import tempfile
 from pathlib import Path
 
+from agent_runtime.files import fsync_folder, make_folder
 
-def fsync_folder(folder: Path) -> None:
-    """Make renames inside the folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+__all__ = ["fsync_folder", "make_folder", "write_atomically"]
 
 
 def write_atomically(path: Path, content: bytes, durable_name: bool = True) -> None:

@@ -18,6 +18,7 @@ from tuner.adapters.keys import load_signer
 from tuner.adapters.store import AdapterStore
 from tuner.canary.rule import Rule
 from tuner.errors import ConfigError
+from tuner.files import make_folder
 from tuner.folder_lock import folder_locked
 from tuner.ingest.forgery import Recomputation
 from tuner.ingest.free_space import FreeSpace
@@ -48,7 +49,7 @@ def prepare_state_folder(state: Path) -> None:
     """
     probe = state / ".writable"
     try:
-        state.mkdir(parents=True, exist_ok=True)
+        make_folder(state)
         probe.touch()
         probe.unlink()
     except OSError as error:

@@ -13,7 +13,8 @@ from agent_runtime.uplink.tls import ClientTls
 MAX_MESSAGE_BYTES = 64 << 20
 CALL_DEADLINE_SEC = 20.0
 FIRST_RETRY_SEC = 0.2
-LONGEST_RETRY_SEC = 5.0
+LONGEST_RETRY_SEC = 3.0
+"""With what it takes to connect anew less than five seconds after a tuner is there again, or has room."""
 LONGEST_HINT_SEC = 60.0
 FINAL_CODES = (
     grpc.StatusCode.FAILED_PRECONDITION,

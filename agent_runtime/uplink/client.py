@@ -52,6 +52,11 @@ class TunerLink:
         """What went over the link so far."""
         return self._state.counters
 
+    @property
+    def refusal(self) -> str:
+        """Why the tuner will not have this runtime, in its own words; empty where it will."""
+        return self._state.refusal
+
     def start(self) -> None:
         """Begin to connect; returns at once."""
         for name, loop in (("uplink-send", self._sender.run), ("uplink-follow", self._follower.run)):
@@ -82,12 +87,18 @@ class TunerLink:
 
         Raises:
             SpoolFullError: too much waits already.
+            UsageError: it is larger than the whole spool may be.
             OSError: the disk refused.
         """
         with self._state.changed:
             self._spool.put(trajectory)
             self._state.work = True
             self._state.changed.notify_all()
+
+    def wait_for_change(self, timeout_sec: float) -> None:
+        """Return when something left the spool or the link's state changed, after so long at the latest."""
+        with self._state.changed:
+            self._state.changed.wait(timeout_sec)
 
     def close(self, drain_timeout_sec: float) -> int:
         """Wait for the spool to empty, at most so long, then end the link and the spool; return how many still wait."""

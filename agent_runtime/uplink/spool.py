@@ -6,8 +6,10 @@ is set aside under ``damaged/`` and the queue goes on. A lock on the folder keep
 
 import fcntl
 import hashlib
+import logging
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -15,10 +17,12 @@ from coso.v1 import trajectory_pb2
 from google.protobuf.message import DecodeError
 
 from agent_runtime.errors import UsageError
+from agent_runtime.files import fsync_folder, make_folder
 
 DEFAULT_CAP_BYTES = 2 << 30
 _DIGEST_BYTES = 32
 _SUFFIX = ".trajectory"
+_LOG = logging.getLogger(__name__)
 
 
 class SpoolFullError(UsageError):
@@ -42,11 +46,15 @@ class Spool:
         """
         probe = self._folder / ".writable"
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
             probe.touch()
             probe.unlink(missing_ok=True)
             self._lock = (self._folder / ".lock").open("w")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for leftover in self._folder.glob(".writing-*"):
+                leftover.unlink()
+            numbers = (path.stem for path in self._folder.rglob(f"*{_SUFFIX}"))  # those set aside keep theirs too
+            self._next_number = max((int(number) for number in numbers if number.isdigit()), default=-1) + 1
         except BlockingIOError as error:
             self.close()
             raise UsageError(
@@ -54,14 +62,11 @@ class Spool:
                 "choose another with --spool."
             ) from error
         except OSError as error:
+            self.close()
             raise UsageError(
                 f"Got the spool folder {self._folder}, expected one that can be written: {error.strerror}; "
                 "choose another with --spool."
             ) from error
-        for leftover in self._folder.glob(".writing-*"):
-            leftover.unlink()
-        numbers = (path.stem for path in self._folder.rglob(f"*{_SUFFIX}"))  # those set aside keep theirs too
-        self._next_number = max((int(number) for number in numbers if number.isdigit()), default=-1) + 1
 
     def close(self) -> None:
         """Leave the folder to whoever opens it next, with all that waits; safe to call twice."""
@@ -74,28 +79,43 @@ class Spool:
 
         Raises:
             SpoolFullError: it would go over the cap; nothing was written.
-            OSError: the disk refused; nothing was written.
+            UsageError: it is larger than the cap by itself, or the spool is not open.
+            OSError: the disk refused; nothing is kept, as far as the disk lets it be removed.
         """
+        if self._lock is None:
+            raise UsageError("Got a spool that is not open, expected an open one: call open() first.")
         body = trajectory.SerializeToString(deterministic=True)
-        held = self.size_bytes()
-        if held + len(body) > self._cap_bytes:
+        held, size = self.size_bytes(), _DIGEST_BYTES + len(body)
+        if size > self._cap_bytes:
+            raise UsageError(f"Got an episode of {size:,} bytes, expected at most the spool's {self._cap_bytes:,}.")
+        if held + size > self._cap_bytes:
             raise SpoolFullError(
                 f"Got {held:,} bytes waiting in {self._folder}, expected at most {self._cap_bytes:,}: "
                 "start the tuner, or raise the cap."
             )
-        temporary = self._folder / f".writing-{self._next_number}"
-        with temporary.open("wb") as file:
-            file.write(hashlib.sha256(body).digest() + body)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, self._folder / f"{self._next_number:012d}{_SUFFIX}")
-        _fsync_folder(self._folder)
-        self._next_number += 1
+        number, self._next_number = self._next_number, self._next_number + 1  # never one that may be on its way
+        temporary, path = self._folder / f".writing-{number}", self._folder / f"{number:012d}{_SUFFIX}"
+        try:
+            with temporary.open("wb") as file:
+                file.write(hashlib.sha256(body).digest() + body)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+            fsync_folder(self._folder)
+        except OSError:
+            for leftover in (temporary, path):  # a full disk is not to keep half of one
+                with suppress(OSError):
+                    leftover.unlink(missing_ok=True)
+            raise
 
     def waiting(self) -> Iterator[tuple[Path, trajectory_pb2.Trajectory]]:
-        """Yield every whole trajectory with its file, the oldest first."""
+        """Yield every whole trajectory with its file, the oldest first; one the disk does not give waits longer."""
         for path in self._files():
-            content = path.read_bytes()
+            try:
+                content = path.read_bytes()
+            except OSError as error:
+                _LOG.warning("%s is not sent so far: %s", path, error)
+                continue
             body = content[_DIGEST_BYTES:]
             if hashlib.sha256(body).digest() != content[:_DIGEST_BYTES]:
                 self._set_aside(path)
@@ -127,13 +147,6 @@ class Spool:
         self._move(path, "damaged")
 
     def _move(self, path: Path, name: str) -> None:
-        (self._folder / name).mkdir(exist_ok=True)
+        if not (self._folder / name).is_dir():
+            make_folder(self._folder / name)
         os.replace(path, self._folder / name / path.name)
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

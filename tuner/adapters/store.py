@@ -21,7 +21,7 @@ from google.protobuf.message import DecodeError
 
 from agent_runtime.errors import AdapterError
 from tuner.errors import StoreError
-from tuner.files import fsync_folder, write_atomically
+from tuner.files import fsync_folder, make_folder, write_atomically
 
 PAYLOAD_NAME = "adapter_model.safetensors"
 MANIFEST_NAME = "manifest.pb"
@@ -59,7 +59,7 @@ class AdapterStore:
         complete.adapter_bytes, complete.adapter_sha256 = complete.payload_bytes, complete.payload_sha256
         complete.published_at.GetCurrentTime()
         folder = self._version_folder(manifest.version)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         told = complete.SerializeToString()
         digest = hashlib.sha256(told).hexdigest().encode()
         write_atomically(folder / PAYLOAD_NAME, payload, durable_name=False)  # the last write makes all names durable
@@ -177,7 +177,7 @@ class AdapterStore:
 
     def _set_aside(self, version: int, why: str) -> StoreError:
         damaged = self._folder / "damaged"
-        damaged.mkdir(exist_ok=True)
+        make_folder(damaged)
         place = damaged / f"{version:08d}"
         while place.exists():  # a number published again after its first version was damaged
             place = place.with_name(f"{place.name}+")

@@ -21,7 +21,7 @@ from typing import Any
 from coso.v1 import trajectory_pb2
 
 from tuner.errors import LedgerError
-from tuner.files import write_atomically
+from tuner.files import make_folder, write_atomically
 from tuner.ingest.opening import opened
 from tuner.ingest.wholeness import DAMAGED, is_damage, whole_message
 
@@ -207,7 +207,7 @@ class Ledger:
         name = f"record-{sequence}-{hashlib.sha256(blob).hexdigest()[:16]}"
         _LOG.warning("record %d is not what was stored: it is set aside as %s", sequence, self._damaged / name)
         try:
-            self._damaged.mkdir(exist_ok=True)
+            make_folder(self._damaged)
             write_atomically(self._damaged / name, blob)
         except OSError as error:
             raise LedgerError(f"Got {error} for {self._damaged / name}, expected room for a damaged record.") from error
@@ -220,7 +220,7 @@ class Ledger:
     def _leave_word(self) -> None:
         """Have the next start make the ledger anew; where the disk refuses, a later reader tries again."""
         try:
-            self._damaged.mkdir(exist_ok=True)
+            make_folder(self._damaged)
             write_atomically(self._damaged / TO_MEND_NAME, b"")
         except OSError as error:
             _LOG.warning("the ledger is damaged, and that cannot be noted: %s", error)

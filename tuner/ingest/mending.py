@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from tuner.errors import LedgerError
-from tuner.files import fsync_folder
+from tuner.files import fsync_folder, make_folder
 from tuner.ingest.ledger import DAMAGED_NAME, LEDGER_NAME, TO_MEND_NAME
 from tuner.ingest.opening import SCHEMA, SCHEMA_VERSION
 from tuner.ingest.salvage import HEADER_BYTES, LOG_SUFFIX, MENDING_PREFIX, connected, made_anew
@@ -55,7 +55,7 @@ def mend(state: Path) -> bool:
     """Make the ledger in ``state`` anew where it is damaged; return whether it was.
 
     Raises:
-        LedgerError: the new one cannot be written; the old one then lies under ``damaged/``.
+        LedgerError: the new one cannot be written; the old one is in its place, or the next start goes on.
     """
     path, mended = state / LEDGER_NAME, state / _MENDED_NAME
     if mended.exists():  # a start before this one was broken off when it was complete
@@ -69,7 +69,7 @@ def mend(state: Path) -> bool:
         shutil.rmtree(leftover)
     try:
         fresh = made_anew(path)
-        kept.mkdir(parents=True)
+        make_folder(kept)
         for name in (LEDGER_NAME, LEDGER_NAME + LOG_SUFFIX):
             if (state / name).exists():
                 _copy_durably(state / name, kept / name)
@@ -80,6 +80,8 @@ def mend(state: Path) -> bool:
         fsync_folder(state)
         _put_in_place(mended, path)
     except (OSError, sqlite3.Error) as error:
+        if not mended.exists():
+            shutil.rmtree(kept, ignore_errors=True)  # the old one is still in its place, and room is short
         raise LedgerError(
             f"Got {error} when saving what can be read of {path}, expected room for two more of it: free some."
         ) from error

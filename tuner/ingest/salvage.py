@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tuner.ingest.ledger import LEDGER_NAME, Ledger
-from tuner.ingest.wholeness import DAMAGED, readable_text, trajectory_of
+from tuner.ingest.wholeness import DAMAGED, is_refusal, readable_text, trajectory_of
 
 _LOG = logging.getLogger(__name__)
 HEADER_BYTES: Final = 100
@@ -51,6 +51,16 @@ def made_anew(path: Path) -> Path:
         LedgerError: the same, said by SQLite.
     """
     folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=MENDING_PREFIX))
+    try:
+        _fill(folder, path)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder
+
+
+def _fill(folder: Path, path: Path) -> None:
+    """Make the new ledger; its log is carried over into its file, which is synced."""
     ledger = Ledger(folder)
     ledger.open()
     first_page = _first_page(folder / LEDGER_NAME)
@@ -63,7 +73,9 @@ def made_anew(path: Path) -> Path:
             _copy_leaf_by_leaf(copy, len(first_page), new, keep)
         for leftover in folder.glob("copy.sqlite3*"):
             leftover.unlink()
-    return folder
+        is_busy = new.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    if is_busy or [left.name for left in folder.iterdir()] != [LEDGER_NAME]:  # closing tells of no error
+        raise OSError(f"the log of {folder / LEDGER_NAME} could not be carried over")
 
 
 def _copied(path: Path, folder: Path) -> Path:
@@ -206,14 +218,22 @@ def _copy_other_tables(old: sqlite3.Connection, new: sqlite3.Connection) -> None
             for row in _rows(old, f"SELECT * FROM {quoted}"):
                 new.execute(f"INSERT OR IGNORE INTO {quoted} VALUES ({', '.join('?' * len(row))})", row)
         except sqlite3.DatabaseError as error:
+            if is_refusal(error):
+                raise
             _LOG.warning("the table %s is left out: %s", name, error)
 
 
 def _rows(old: sqlite3.Connection, question: str, *arguments: object) -> Iterator[Row]:
-    """Yield rows until there are no more, or no more that SQLite can read."""
+    """Yield rows until there are no more, or no more that SQLite can read; a disk that refuses says nothing of them.
+
+    Raises:
+        sqlite3.OperationalError: the disk refused.
+    """
     try:
         yield from old.execute(question, arguments)
     except sqlite3.DatabaseError as error:
+        if is_refusal(error):
+            raise
         _LOG.info("%s: %s", question, error)
 
 

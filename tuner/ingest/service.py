@@ -25,7 +25,7 @@ from tuner.ingest.rollout import Rollout
 from tuner.ingest.validate import broken_bound, broken_runtime_id
 
 CHUNK_BYTES = 256 << 10
-_ROOM_SEC = 5.0
+_ROOM_SEC = 3.0
 """When to ask again whether there is room."""
 _Outcome = tuner_pb2.SubmitOutcome
 _WORDS = {

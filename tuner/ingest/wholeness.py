@@ -11,6 +11,13 @@ from google.protobuf.message import DecodeError
 
 DAMAGED: Final = -1
 """In the column ``purpose``: the record was damaged and set aside."""
+_REFUSALS: Final = (
+    "disk I/O error",
+    "database or disk is full",
+    "unable to open database file",
+    "readonly database",
+    "database is locked",
+)
 
 
 def whole_message(
@@ -40,6 +47,11 @@ def trajectory_of(digest: object, content: object) -> trajectory_pb2.Trajectory 
 def is_damage(error: BaseException | None) -> bool:
     """Whether SQLite says that the file's bytes are wrong; what else it has to say comes as a class below this one."""
     return type(error) is sqlite3.DatabaseError
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether SQLite says that the disk did not do as it was told, which says nothing about the file's bytes."""
+    return isinstance(error, sqlite3.OperationalError) and any(told in str(error) for told in _REFUSALS)
 
 
 def readable_text(content: bytes) -> str:

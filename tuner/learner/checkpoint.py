@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from tuner.files import fsync_folder, write_atomically
+from tuner.files import fsync_folder, make_folder, write_atomically
 
 CHECKPOINTS_KEPT = 2
 
@@ -83,7 +83,7 @@ class CheckpointFolder:
 
     def _set_aside(self, update: int) -> None:
         damaged = self.folder / "damaged"
-        damaged.mkdir(exist_ok=True)
+        make_folder(damaged)
         for suffix in ("json", "safetensors"):
             path = self._path(update, suffix)
             if path.exists():

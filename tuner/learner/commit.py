@@ -13,6 +13,7 @@ from torch import Tensor
 from tuner.adapters.store import AdapterStore
 from tuner.config import LearnerConfig
 from tuner.errors import LearnerError, StoreError
+from tuner.files import make_folder
 from tuner.ingest.ledger import Ledger
 from tuner.learner.checkpoint import Checkpoint, CheckpointFolder
 from tuner.learner.mailbox import Mailbox
@@ -51,7 +52,7 @@ class Commits:
         Raises:
             LearnerError: the checkpoint is of other settings.
         """
-        self._checkpoints.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._checkpoints.folder)
         checkpoint = self._checkpoints.latest()
         if checkpoint is None:
             return None

@@ -207,3 +207,37 @@ def test_two_runtimes_do_not_share_a_spool(folder: Path) -> None:
     second = open_spool(folder)
     assert ids(second) == ["a"]
     second.close()
+
+
+def test_a_put_that_failed_leaves_nothing_behind_and_its_number_to_nobody(
+    spool: Spool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sender may have read it already, and would remove another of the same name once the tuner has it."""
+    with monkeypatch.context() as patched:
+        patched.setattr("agent_runtime.uplink.spool.fsync_folder", refuse)
+        with pytest.raises(OSError, match="Input/output error"):
+            put(spool, "a")
+    assert names(folder) == [".lock"]
+    put(spool, "b")
+    assert [path.name for path, _ in spool.waiting()] == ["000000000001.trajectory"]
+
+
+def refuse(folder: Path) -> None:
+    raise OSError(5, "Input/output error")
+
+
+def test_a_file_the_disk_does_not_give_holds_up_no_other(
+    spool: Spool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(spool, "a", "b")
+    read = Path.read_bytes
+
+    def reading(path: Path) -> bytes:
+        if path.stem.endswith("0"):
+            raise OSError(5, "Input/output error")
+        return read(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", reading)
+        assert ids(spool) == ["b"]
+    assert ids(spool) == ["a", "b"]

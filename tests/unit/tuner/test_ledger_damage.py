@@ -10,8 +10,11 @@ import pytest
 from coso.v1 import trajectory_pb2
 
 from tests.wire_world import message
+from tuner.errors import LedgerError
+from tuner.ingest import salvage
 from tuner.ingest.ledger import DAMAGED_NAME, LEDGER_NAME, TO_MEND_NAME, Ledger, LedgerCounts, StoreOutcome
 from tuner.ingest.mending import mend
+from tuner.ingest.wholeness import is_refusal
 from tuner.page.reader import LedgerReader
 
 COUNT = 12
@@ -261,3 +264,33 @@ def test_a_start_that_is_broken_off_when_the_new_ledger_is_complete_goes_on_with
     assert ids(ledger) == IDS[2:]
     ledger.close()
     assert not mend(state)
+
+
+def test_a_disk_that_refuses_while_a_ledger_is_made_anew_costs_no_record(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flip(state / LEDGER_NAME, 0)
+    rows = salvage._rows
+
+    def refusing(old: sqlite3.Connection, question: str, *arguments: object) -> object:
+        if "INDEXED" in question:
+            raise sqlite3.OperationalError("database or disk is full")
+        return rows(old, question, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(salvage, "_rows", refusing)
+        with pytest.raises(LedgerError, match="disk is full"):
+            mend(state)
+    assert not [path for path in state.iterdir() if path.name.startswith(".mending-")]
+    assert mend(state)
+    ledger = open_ledger(state)
+    assert ids(ledger) == IDS[2:]
+    ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "is_disk"), [("disk I/O error", True), ("database or disk is full", True), ("no such table: x", False)]
+)
+def test_what_the_disk_refuses_is_no_damage(words: str, is_disk: bool) -> None:
+    assert is_refusal(sqlite3.OperationalError(words)) is is_disk
+    assert not is_refusal(sqlite3.DatabaseError("database disk image is malformed"))
