@@ -20,6 +20,8 @@ from tuner.ingest.submit_rate import SubmitRate
 
 MAX_CALLS_OF_ONE = 128
 """Open calls of one certificate's name: a runtime has two."""
+LONGEST_SILENCE_SEC = 60.0
+"""Between two messages of a caller's stream; a runtime sends what it has and ends it."""
 RECHECK_SEC = 5.0
 """How often a stream that waits is looked at again."""
 _LATER_SEC = 5.0
@@ -80,18 +82,33 @@ class _Guarded:
         return call
 
     def both(self, inner: Callable[[Any, Context], Any]) -> Callable[[Any, Context], Awaitable[None]]:
-        """Check every request as it comes and every answer as it goes."""
+        """Check every request as it comes and every answer as it goes; the first one before the handler begins."""
 
         async def call(requests: AsyncIterator[Any], context: Context) -> None:
-            async def checked() -> AsyncIterator[Any]:
-                async for request in requests:
-                    await self._check(request, await self._admit(context), context)
-                    yield request
+            async with self._entered(context) as entered:
+                first = await self._next(requests, context)
+                if first is not None:
+                    await self._check(first, entered, context)
 
-            async with self._entered(context):
+                async def checked() -> AsyncIterator[Any]:
+                    request = first
+                    while request is not None:
+                        yield request
+                        request = await self._next(requests, context)
+                        if request is not None:
+                            await self._check(request, await self._admit(context), context)
+
                 await self._pass_on(inner(checked(), context), context)
 
         return call
+
+    async def _next(self, requests: AsyncIterator[Any], context: Context) -> Any:
+        """Return the next request, None at the end; a stream that says nothing for long is ended."""
+        try:
+            return await asyncio.wait_for(anext(requests, None), LONGEST_SILENCE_SEC)
+        except asyncio.TimeoutError:
+            sentence = f"Got no message for {LONGEST_SILENCE_SEC:g} s, expected one or the stream's end: call again."
+            await refuse(context, code_pb2.DEADLINE_EXCEEDED, sentence, "SILENT")
 
     async def _pass_on(self, answers: Any, context: Context) -> None:
         if not hasattr(answers, "__aiter__"):  # a coroutine that writes by itself, as health's Watch
