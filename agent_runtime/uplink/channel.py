@@ -15,12 +15,13 @@ CALL_DEADLINE_SEC = 20.0
 FIRST_RETRY_SEC = 0.2
 LONGEST_RETRY_SEC = 5.0
 LONGEST_HINT_SEC = 60.0
+CLOSED_CODES = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+"""Answers that only another certificate changes."""
 FINAL_CODES = (
     grpc.StatusCode.FAILED_PRECONDITION,
     grpc.StatusCode.INVALID_ARGUMENT,
     grpc.StatusCode.UNIMPLEMENTED,
-    grpc.StatusCode.UNAUTHENTICATED,
-    grpc.StatusCode.PERMISSION_DENIED,
+    *CLOSED_CODES,
 )
 """Answers that trying again does not change."""
 _OPTIONS = [

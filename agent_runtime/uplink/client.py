@@ -52,6 +52,11 @@ class TunerLink:
         """What went over the link so far."""
         return self._state.counters
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the tuner will not have this runtime, as it is."""
+        return bool(self._state.refusal)
+
     def start(self) -> None:
         """Begin to connect; returns at once."""
         for name, loop in (("uplink-send", self._sender.run), ("uplink-follow", self._follower.run)):
