@@ -75,11 +75,11 @@ def _front(service: TunerService, state: Path, tls_submits_per_second: float | N
     from tuner.certificates.live import LiveServer
     from tuner.certificates.revocations import Revocations
     from tuner.ingest.gate import Gate
+    from tuner.ingest.peer_rate import PeerRate
     from tuner.ingest.peers import Peers
-    from tuner.ingest.submit_rate import SubmitRate
 
     live = LiveServer(state)
-    rate = SubmitRate(tls_submits_per_second, max(1, round(BURST_SEC * tls_submits_per_second)))
+    rate = PeerRate(tls_submits_per_second, max(1, round(BURST_SEC * tls_submits_per_second)))
     return Front(service, live.grpc_credentials(), [Gate(Peers(Revocations(live.files.revoked)), rate)])
 
 
