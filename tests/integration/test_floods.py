@@ -1,4 +1,4 @@
-"""A sample of floods at a real tuner: memory stays bounded and it is still there. The full run is `benchmarks.floods`."""
+"""A sample of floods: memory stays bounded and the tuner is still there. The full run is `benchmarks.floods`."""
 
 from __future__ import annotations
 
