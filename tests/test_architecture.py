@@ -124,6 +124,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "tuner.page": (
         "tuner.page",
         "tuner.errors",
+        "tuner.files",
         "tuner.ingest.identity",
         "tuner.ingest.learner_view",
         "tuner.ingest.ledger",

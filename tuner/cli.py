@@ -52,7 +52,7 @@ def serve(
         float, typer.Option(min=0.01, help="Trajectories a caller may send, over TLS; four seconds' worth at once.")
     ] = 64.0,
     page: Annotated[
-        str | None, typer.Option(help="host:port of a page to watch by, on loopback only; none by default.")
+        str | None, typer.Option(help="host:port of a page to watch by; elsewhere than on loopback only with --tls.")
     ] = None,
     canary_share: Annotated[
         float | None,

@@ -115,5 +115,17 @@ def renew(
     typer.echo(f"tuner, good for {days} days; a running `tuner serve` shows it from now on")
 
 
+@keys_app.command()
+def page(state: _State) -> None:
+    """Make and print the word to sign in to the page with; the one before is good no more."""
+    from tuner.page.sign_in import make_word
+
+    try:
+        word = make_word(state)
+    except TunerServiceError as error:
+        fail(str(error))
+    typer.echo(word)
+
+
 def _now() -> datetime:
     return datetime.now(timezone.utc)

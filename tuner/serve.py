@@ -32,7 +32,8 @@ from tuner.ingest.server import Front
 from tuner.ingest.service import Sign, TunerService
 from tuner.ingest.steward import Steward
 from tuner.ingest.version_trials import VersionTrials
-from tuner.page.address import loopback_socket, url_of
+from tuner.page.address import page_socket, url_of
+from tuner.page.controls import Controls
 from tuner.page.standing import Watched
 from tuner.supervisor import Supervisor
 from tuner.unfinished import refuse_unfinished_training
@@ -76,11 +77,11 @@ def _front(service: TunerService, state: Path, tls_submits_per_second: float | N
     from tuner.certificates.live import LiveServer
     from tuner.certificates.revocations import Revocations
     from tuner.ingest.gate import Gate
+    from tuner.ingest.peer_rate import PeerRate
     from tuner.ingest.peers import Peers
-    from tuner.ingest.submit_rate import SubmitRate
 
     live = LiveServer(state)
-    rate = SubmitRate(tls_submits_per_second, max(1, round(BURST_SEC * tls_submits_per_second)))
+    rate = PeerRate(tls_submits_per_second, max(1, round(BURST_SEC * tls_submits_per_second)))
     return Front(service, live.grpc_credentials(), [Gate(Peers(Revocations(live.files.revoked)), rate)])
 
 
@@ -128,7 +129,7 @@ async def serve(
             cannot be used, or another tuner has it.
         LedgerError: the ledger cannot be opened.
     """
-    page_socket = None if page is None else loopback_socket(page.listen)
+    listening = None if page is None else page_socket(page.listen, tls_submits_per_second is not None)
     prepare_state_folder(state)
     refuse_unfinished_training(state)
     ledger = Ledger(state)
@@ -159,9 +160,9 @@ async def serve(
             retention = Retention(ledger, store, keeping.limits, keeping.replay)
             beside.append(asyncio.create_task(Housekeeping(retention, rollout, executor).run()))
         on_ready(port)
-        async with _page(
-            page, page_socket, state, Watched(__version__, identity, supervisor.view, service.submissions)
-        ):
+        watched = Watched(__version__, identity, supervisor.view, service.submissions)
+        controls = Controls(supervisor.view, trials, executor)
+        async with _page(page, listening, state, watched, controls, tls_submits_per_second is not None):
             await stopped.wait()
         await front.stop()
         for task in beside:
@@ -173,7 +174,12 @@ async def serve(
 
 @asynccontextmanager
 async def _page(
-    page: Watching | None, listening: socket.socket | None, state: Path, watched: Watched
+    page: Watching | None,
+    listening: socket.socket | None,
+    state: Path,
+    watched: Watched,
+    controls: Controls,
+    has_tls: bool,
 ) -> AsyncIterator[None]:
     """Have the page answer while the block runs, where one was asked for."""
     if page is None or listening is None:
@@ -181,9 +187,15 @@ async def _page(
         return
     from tuner.page.server import PageServer  # a front without a page stays smaller
 
-    server = PageServer(state, watched, listening)
+    if has_tls:
+        from tuner.certificates.live import LiveServer
+
+        live = LiveServer(state)
+        server = PageServer(state, watched, listening, controls, live.ssl_context(), live.names())
+    else:
+        server = PageServer(state, watched, listening, controls, None)
     server.start()
-    page.on_ready(url_of(listening))
+    page.on_ready(url_of(listening, has_tls))
     try:
         yield
     finally:

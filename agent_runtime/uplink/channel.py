@@ -16,12 +16,13 @@ FIRST_RETRY_SEC = 0.2
 LONGEST_RETRY_SEC = 3.0
 """With what it takes to connect anew less than five seconds after a tuner is there again, or has room."""
 LONGEST_HINT_SEC = 60.0
+CLOSED_CODES = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+"""Answers that only another certificate changes."""
 FINAL_CODES = (
     grpc.StatusCode.FAILED_PRECONDITION,
     grpc.StatusCode.INVALID_ARGUMENT,
     grpc.StatusCode.UNIMPLEMENTED,
-    grpc.StatusCode.UNAUTHENTICATED,
-    grpc.StatusCode.PERMISSION_DENIED,
+    *CLOSED_CODES,
 )
 """Answers that trying again does not change."""
 _OPTIONS = [

@@ -12,11 +12,10 @@ import grpc
 from coso.v1 import policy_pb2, tuner_pb2, tuner_pb2_grpc
 
 from agent_runtime.errors import TunerError
-from agent_runtime.uplink.channel import FIRST_RETRY_SEC
-from agent_runtime.uplink.line import Line
+from agent_runtime.uplink.channel import CLOSED_CODES, FIRST_RETRY_SEC
+from agent_runtime.uplink.line import Line, await_renewal
 from agent_runtime.uplink.link_state import LinkState
 
-_CLOSED_CODES = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 _LOG = logging.getLogger(__name__)
 OnAdapter = Callable[[policy_pb2.AdapterManifest, bytes], bool | None]
 """Takes a version; False when it will not be used."""
@@ -57,19 +56,22 @@ class Follower:
         retry_sec = FIRST_RETRY_SEC
         state = self._state
         while True:
+            used = line.tls
             with state.changed:
                 state.changed.wait_for(lambda: state.registered or state.stopping or bool(state.refusal))
-                if state.stopping or state.refusal:
-                    return
+            if state.refusal and not state.stopping and await_renewal(line, state, used):
+                continue
+            if state.stopping or state.refusal:
+                return
             try:
                 self._follow(line.stub())
                 retry_sec = FIRST_RETRY_SEC
             except grpc.RpcError as error:
-                if error.code() is grpc.StatusCode.UNAUTHENTICATED and line.renew():
+                if error.code() is grpc.StatusCode.UNAUTHENTICATED and line.is_renewed(used):
                     continue
-                if error.code() in _CLOSED_CODES:
+                if error.code() in CLOSED_CODES:
                     state.note_refusal(error.details() or error.code().name)
-                    return
+                    continue
                 if not state.stopping:
                     _LOG.info("following adapters of %s: %s", state.address, error.code())
             except TunerError as error:

@@ -41,6 +41,17 @@ class LinkState:
             self.changed.wait_for(lambda: self.stopping, max(seconds, at_least_sec))
         return min(2 * seconds, LONGEST_RETRY_SEC)
 
+    def is_stopped_within(self, seconds: float) -> bool:
+        """Wait so long, and say whether the link was closed meanwhile."""
+        with self.changed:
+            return self.changed.wait_for(lambda: self.stopping, seconds)
+
+    def note_renewed(self) -> None:
+        """Forget a refusal: the next calls are made with another certificate."""
+        with self.changed:
+            self.refusal = ""
+            self.changed.notify_all()
+
     def note_registered(self) -> None:
         """Let the sending and the following begin."""
         with self.changed:
@@ -49,7 +60,7 @@ class LinkState:
             self.changed.notify_all()
 
     def note_refusal(self, sentence: str) -> None:
-        """End both threads; trying again would change nothing."""
+        """End both threads, or have them wait for another certificate; trying again would change nothing."""
         if self.registered:  # otherwise wait_registered says so
             _LOG.warning("the tuner at %s refuses this runtime now: %s", self.address, sentence)
         with self.changed:

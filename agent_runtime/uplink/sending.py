@@ -16,12 +16,13 @@ from agent_runtime.errors import TunerError
 from agent_runtime.trajectory import PolicyIdentity
 from agent_runtime.uplink.channel import (
     CALL_DEADLINE_SEC,
+    CLOSED_CODES,
     FINAL_CODES,
     FIRST_RETRY_SEC,
     MAX_MESSAGE_BYTES,
     asked_to_wait_sec,
 )
-from agent_runtime.uplink.line import LOOK_SEC, Line
+from agent_runtime.uplink.line import LOOK_SEC, Line, await_renewal
 from agent_runtime.uplink.link_state import LinkState
 from agent_runtime.uplink.spool import Spool
 from agent_runtime.uplink.tls import ClientTls
@@ -52,16 +53,19 @@ class Sender:
         """Send until the link is closed or the tuner refuses for good."""
         retry_sec = FIRST_RETRY_SEC
         while not self._state.stopping:
+            used = line.tls
             try:
                 if not self._state.registered:
                     self._register(line.stub())
                 self._send_waiting(line)
                 retry_sec = FIRST_RETRY_SEC
             except grpc.RpcError as error:
-                if error.code() is grpc.StatusCode.UNAUTHENTICATED and line.renew():
+                if error.code() is grpc.StatusCode.UNAUTHENTICATED and line.is_renewed(used):
                     continue
                 if error.code() in FINAL_CODES:
                     self._state.note_refusal(error.details() or error.code().name)
+                    if error.code() in CLOSED_CODES and await_renewal(line, self._state, used):
+                        continue
                     return
                 _LOG.info("tuner at %s: %s", self._state.address, error.code())
                 retry_sec = self._state.pause(retry_sec, asked_to_wait_sec(error))

@@ -185,7 +185,7 @@ def test_every_answer_has_the_safe_headers(full: Serving, path: str, status: int
     assert policy[:3] == ["default-src 'none'", "img-src 'self'", "style-src 'self'"]
     assert "frame-ancestors 'none'" in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["referrer-policy"] == "same-origin"
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def a_taken_port(stack: ExitStack) -> str:
     ("page", "says"),
     [
         (a_taken_port, "expected a free port of this machine: Address already in use; choose another."),
-        (lambda stack: "0.0.0.0:0", "because the page has no sign-in yet"),
+        (lambda stack: "0.0.0.0:0", "for the page without --tls"),
         (lambda stack: "127.0.0.1", "expected host:port such as 127.0.0.1:8080."),
     ],
     ids=["taken", "for everybody", "no port"],

@@ -20,6 +20,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from agent_runtime.policy.identity import base_model_digest, tokenizer_digest
 from agent_runtime.trajectory import PolicyIdentity
+from agent_runtime.uplink import line
 from agent_runtime.uplink.channel import asked_to_wait_sec
 from agent_runtime.uplink.client import TunerLink
 from agent_runtime.uplink.spool import Spool
@@ -375,20 +376,25 @@ def test_a_renewed_certificate_is_shown_without_a_restart_and_open_connections_g
         stub.GetStatus(tuner_pb2.GetStatusRequest(), timeout=CALL_SEC)
 
 
-def test_a_runtime_goes_on_with_a_renewed_certificate_when_its_own_is_revoked(world: World, tmp_path: Path) -> None:
+def test_a_runtime_goes_on_with_a_renewed_certificate_when_its_own_is_revoked(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "LOOK_SEC", 0.1)
     folder, taken = world.issue("turns"), []
     spool = filled(tmp_path / "spool", world, "turns", 1)
     link = link_to(world.address, world, "turns", spool, taken)
     link.start()
     assert until(lambda: taken == [b"version1"] and len(spool) == 0)
     revoke(world.state, "turns")
+    link.submit(world.episode("turns-soon", "turns/phone"))
+    assert until(lambda: link.is_refused)
     issue_to(tmp_path / "renewed", world.state, "turns", Role.AGENT, 90, NOW)
     for name in (KEY_FILE, CERTIFICATE_FILE):  # the certificate is without its key in between
         (tmp_path / "renewed" / name).replace(folder / name)
     link.submit(world.episode("turns-later", "turns/phone"))
     assert until(lambda: len(spool) == 0)
     assert link.close(0.0) == 0
-    assert (link.counters.accepted, link.counters.refused) == (2, 0)
+    assert (link.counters.accepted, link.counters.refused) == (3, 0)
 
 
 def test_a_follower_that_only_waits_is_cut_off_once_it_is_revoked(world: World) -> None:

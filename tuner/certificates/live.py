@@ -6,12 +6,14 @@ Asked at every handshake. A pair that is half written, unreadable or over is not
 from __future__ import annotations
 
 import logging
+import ssl
 import threading
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
 import grpc
+from cryptography import x509
 
 from tuner.certificates.authority import is_pair
 from tuner.certificates.folder import FOLDER_NAME, SERVER_NAME, ServerFiles, load_server
@@ -62,6 +64,30 @@ class LiveServer:
         return grpc.dynamic_ssl_server_credentials(
             _configuration(self.files), fetch, require_client_authentication=True
         )
+
+    def names(self) -> tuple[str, ...]:
+        """Return the hosts the certificate is for."""
+        certificate = x509.load_pem_x509_certificate(self.files.own.certificate)
+        hosts = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return tuple(str(host.value).lower() for host in hosts)
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """Return a context that shows the certificate in use at each handshake and asks for none."""
+        context = self._ssl_context()
+        current = [context]
+
+        def at_handshake(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+            if self.renewed() is not None:
+                current[0] = self._ssl_context()
+            connection.context = current[0]
+
+        context.sni_callback = at_handshake
+        return context
+
+    def _ssl_context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*self._paths)
+        return context
 
     def _look(self) -> _Stamps:
         return tuple(_stamp(path) for path in self._paths)

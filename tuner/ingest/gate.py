@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import grpc
@@ -14,32 +15,56 @@ from google.rpc import code_pb2
 
 from tuner.certificates.authority import Holder
 from tuner.ingest.open_calls import OpenCalls
+from tuner.ingest.peer_rate import PeerRate
 from tuner.ingest.peers import Denial, Peers
 from tuner.ingest.refusal import Context, refuse
-from tuner.ingest.submit_rate import SubmitRate
+from tuner.ingest.turns import Turns
 
-MAX_CALLS_OF_ONE = 128
+MAX_CALLS_OF_ONE = 16
 """Open calls of one certificate's name: a runtime has two."""
+READERS_OF_ONE = 2
+"""Streams of one certificate's name of which a message is read or stored at a time; it takes a few times its size."""
+LONGEST_SILENCE_SEC = 60.0
+"""Between two messages of a caller's stream; a runtime sends what it has and ends it."""
 RECHECK_SEC = 5.0
 """How often a stream that waits is looked at again."""
+CALLS_PER_SECOND, CALLS_AT_ONCE = 32.0, 256
+"""Calls of one certificate's name, of any kind: a runtime with many devices registers each."""
+BYTES_PER_SECOND, BYTES_AT_ONCE = 16e6, 256 << 20
+"""What one certificate's name may submit."""
+PENALTY_SEC, MAX_PENALIZED_OF_ONE = 1.0, 128
+"""Who calls too often hears so only after a while, or refusing it would take all the front's time."""
 _LATER_SEC = 5.0
 Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What each peer may have a second."""
+
+    submits: PeerRate
+    calls: PeerRate
+    submitted_bytes: PeerRate
 
 
 class Gate(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs alone
     """Lets a call through to its handler only when its caller may make it."""
 
-    def __init__(self, peers: Peers, rate: SubmitRate) -> None:
+    def __init__(self, peers: Peers, rate: PeerRate) -> None:
         self._peers = peers
-        self._rate = rate
+        self._rates = Rates(rate, PeerRate(CALLS_PER_SECOND, CALLS_AT_ONCE), PeerRate(BYTES_PER_SECOND, BYTES_AT_ONCE))
         self._open = OpenCalls(MAX_CALLS_OF_ONE)
+        self._penalized = OpenCalls(MAX_PENALIZED_OF_ONE)
+        self._turns = Turns(READERS_OF_ONE)
 
     async def intercept_service(self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails) -> Any:
         """Return the method's handler with the checks in front; None where there is no such method."""
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
-        wrapped = _Guarded(self._peers, self._rate, self._open, handler_call_details.method)
+        wrapped = _Guarded(
+            self._peers, self._rates, self._open, self._penalized, self._turns, handler_call_details.method
+        )
         serializers = handler.request_deserializer, handler.response_serializer
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(wrapped.unary(handler.unary_unary), *serializers)
@@ -53,10 +78,14 @@ class Gate(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in 
 class _Guarded:
     """One call's checks."""
 
-    def __init__(self, peers: Peers, rate: SubmitRate, open_calls: OpenCalls, method: str) -> None:
+    def __init__(
+        self, peers: Peers, rates: Rates, open_calls: OpenCalls, penalized: OpenCalls, turns: Turns, method: str
+    ) -> None:
         self._peers = peers
-        self._rate = rate
+        self._rates = rates
         self._open = open_calls
+        self._penalized = penalized
+        self._turns = turns
         self._method = method
 
     def unary(self, inner: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Awaitable[Any]]:
@@ -80,18 +109,38 @@ class _Guarded:
         return call
 
     def both(self, inner: Callable[[Any, Context], Any]) -> Callable[[Any, Context], Awaitable[None]]:
-        """Check every request as it comes and every answer as it goes."""
+        """Check every request as it comes and every answer as it goes; the first one before the handler begins."""
 
         async def call(requests: AsyncIterator[Any], context: Context) -> None:
-            async def checked() -> AsyncIterator[Any]:
-                async for request in requests:
-                    await self._check(request, await self._admit(context), context)
-                    yield request
+            async with self._entered(context) as entered, AsyncExitStack() as turn:
 
-            async with self._entered(context):
+                async def read() -> Any:
+                    await turn.enter_async_context(self._turns.of(entered.name))
+                    request = await self._next(requests, context)
+                    if request is not None:
+                        await self._check(request, await self._admit(context), context)
+                    return request
+
+                first = await read()
+
+                async def checked() -> AsyncIterator[Any]:
+                    request = first
+                    while request is not None:
+                        yield request
+                        await turn.aclose()  # it is stored and answered
+                        request = await read()
+
                 await self._pass_on(inner(checked(), context), context)
 
         return call
+
+    async def _next(self, requests: AsyncIterator[Any], context: Context) -> Any:
+        """Return the next request, None at the end; a stream that says nothing for long is ended."""
+        try:
+            return await asyncio.wait_for(anext(requests, None), LONGEST_SILENCE_SEC)
+        except asyncio.TimeoutError:
+            sentence = f"Got no message for {LONGEST_SILENCE_SEC:g} s, expected one or the stream's end: call again."
+            await refuse(context, code_pb2.DEADLINE_EXCEEDED, sentence, "SILENT")
 
     async def _pass_on(self, answers: Any, context: Context) -> None:
         if not hasattr(answers, "__aiter__"):  # a coroutine that writes by itself, as health's Watch
@@ -116,6 +165,7 @@ class _Guarded:
     async def _entered(self, context: Context) -> AsyncIterator[Holder]:
         """Admit the caller, and count its call while the block runs."""
         holder = await self._admit(context)
+        await self._spend(holder, context, self._rates.calls.take(holder.name), "calls")
         with self._open.one_more(holder.name) as fits:
             if not fits:
                 sentence = f"Got more open calls of {holder.name} than {MAX_CALLS_OF_ONE}, expected it to end some."
@@ -141,10 +191,21 @@ class _Guarded:
         denial = self._peers.foreign(holder, runtime_id)
         if denial is not None:
             await _deny(context, denial)
-        wait_sec = None if isinstance(request, tuner_pb2.FollowAdaptersRequest) else self._rate.take(holder.name)
-        if wait_sec is not None:
-            sentence = f"Got more submissions of {holder.name} than it may make, expected none for {wait_sec:.1f} s."
-            await refuse(context, code_pb2.RESOURCE_EXHAUSTED, sentence, "TOO_OFTEN", retry_after_sec=wait_sec)
+        if isinstance(request, tuner_pb2.FollowAdaptersRequest):
+            return
+        rates = self._rates
+        await self._spend(holder, context, rates.submits.take(holder.name), "submissions")
+        submitted = rates.submitted_bytes.take(holder.name, request.ByteSize())
+        await self._spend(holder, context, submitted, "bytes in submissions")
+
+    async def _spend(self, holder: Holder, context: Context, wait_sec: float | None, what: str) -> None:
+        """Refuse the call where a rate says to wait."""
+        if wait_sec is None:
+            return
+        with self._penalized.one_more(holder.name) as fits:
+            await asyncio.sleep(PENALTY_SEC if fits else 0.0)
+        sentence = f"Got more {what} of {holder.name} than it may make, expected none for {wait_sec:.1f} s."
+        await refuse(context, code_pb2.RESOURCE_EXHAUSTED, sentence, "TOO_OFTEN", retry_after_sec=wait_sec)
 
 
 async def _deny(context: Context, denial: Denial) -> NoReturn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import resource
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,17 +25,25 @@ _LAST_PORT = 65535
 SERVICE_NAME = tuner_pb2.DESCRIPTOR.services_by_name["TunerService"].full_name
 MAX_CALLS = 1024
 """Calls in progress from all peers together; gRPC answers RESOURCE_EXHAUSTED beyond."""
+MAX_CONNECTIONS = 4096
+"""Many, because whoever holds them all keeps everybody else out; an idle one takes some 50 kB."""
 _OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.so_reuseport", 0),
-    ("grpc.max_concurrent_streams", 64),  # of one connection
+    ("grpc.max_concurrent_streams", 16),  # of one connection
+    ("grpc.max_allowed_incoming_connections", MAX_CONNECTIONS),
+    ("grpc.max_metadata_size", 8 << 10),
+    ("grpc.absolute_max_metadata_size", 16 << 10),
+    ("grpc.compression_enabled_algorithms_bitset", 1),  # none but identity: a compressed message may be a bomb
+    ("grpc.http2.bdp_probe", 0),  # or gRPC takes in as much of every stream as the link carries, asked for or not
+    ("grpc.http2.lookahead_bytes", 256 << 10),  # so much instead, until a message is asked for
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
-    ("grpc.max_connection_idle_ms", 300_000),  # without a call; a follower has one
-    ("grpc.server_handshake_timeout_ms", 20_000),
+    ("grpc.max_connection_idle_ms", 60_000),  # without a call; a follower has one
+    ("grpc.server_handshake_timeout_ms", 10_000),
 ]
 
 
@@ -71,6 +80,7 @@ class Front:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
         logging.getLogger("grpc").setLevel(logging.CRITICAL)
+        _allow_connections()
         try:
             if self._credentials is None:
                 port = server.add_insecure_port(_checked(listen))
@@ -93,6 +103,15 @@ class Front:
         self._service.close()
         await self._server.stop(DRAIN_SEC)
         self._server = None
+
+
+def _allow_connections() -> None:
+    """Let the process have as many descriptors as connections are taken, and some, as far as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + 1024
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _checked(listen: str) -> str:

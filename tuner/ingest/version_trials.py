@@ -136,6 +136,18 @@ class VersionTrials:
         self._decide(judged.decision, standing.trial, standing.trial_digest, judged.reason, judged.ratios)
         return True
 
+    def promote_by_hand(self, version: int) -> bool:
+        """Promote the version on trial because a person says so; return whether it is the one on trial.
+
+        Raises:
+            LedgerError: the decision could not be kept, and does not hold.
+        """
+        standing = self.standing
+        if not version or standing.trial != version:
+            return False
+        self._decide("promote", version, standing.trial_digest, "A person promoted it.")
+        return True
+
     def _manifests(self) -> list[policy_pb2.AdapterManifest]:
         """Return the manifests of what can be read, from the trusted version on, ascending."""
         manifests = []

@@ -1,4 +1,4 @@
-"""Takes the port the page is to have, on loopback only. Answers nobody."""
+"""Takes the port the page is to have, elsewhere than on loopback only where there is TLS. Answers nobody."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _LAST_PORT = 65535
 _BACKLOG = 32
 
 
-def loopback_socket(listen: str) -> socket.socket:
-    """Return a socket that listens on ``host:port`` of this machine's loopback; port 0 takes a free one.
+def page_socket(listen: str, has_tls: bool = False) -> socket.socket:
+    """Return a socket that listens on ``host:port``, which is loopback's unless there is TLS; port 0 takes a free one.
 
     Raises:
-        ConfigError: it is no such address, one that others can reach, or its port is taken.
+        ConfigError: it is no such address, one that others can reach without TLS, or its port is taken.
     """
     host, port = _host_and_port(listen)
-    if not host.is_loopback:
+    if not host.is_loopback and not has_tls:
         raise ConfigError(
-            f"Got {listen} for the page, expected an address only this machine reaches, such as 127.0.0.1:8080, "
-            "because the page has no sign-in yet: reach it from elsewhere through ssh -L."
+            f"Got {listen} for the page without --tls, expected an address only this machine reaches, such as "
+            "127.0.0.1:8080: add --tls, or reach it from elsewhere through ssh -L."
         )
     family = socket.AF_INET6 if host.version == 6 else socket.AF_INET
     try:
@@ -38,10 +38,16 @@ def loopback_socket(listen: str) -> socket.socket:
         ) from error
 
 
-def url_of(listening: socket.socket) -> str:
+def url_of(listening: socket.socket, has_tls: bool = False) -> str:
     """Return the address of the page for a browser."""
     host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    scheme = "https" if has_tls else "http"
+    return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
+
+
+def is_loopback_socket(listening: socket.socket) -> bool:
+    """Return whether only this machine reaches it."""
+    return ipaddress.ip_address(listening.getsockname()[0]).is_loopback
 
 
 def is_local_name(host_header: str) -> bool:

@@ -6,13 +6,16 @@ import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import uvicorn
 
-from tuner.page.app import PageApp
+from tuner.page.address import is_loopback_socket
+from tuner.page.app import PageApp, Reach
+from tuner.page.controls import Controls
 from tuner.page.standing import Watched
 
 MAX_CONNECTIONS = 32
@@ -23,25 +26,36 @@ _LOG = logging.getLogger(__name__)
 class PageServer:
     """The page on a socket that listens; a fault in it stays in it."""
 
-    def __init__(self, state: Path, watched: Watched, listening: socket.socket) -> None:
+    def __init__(
+        self,
+        state: Path,
+        watched: Watched,
+        listening: socket.socket,
+        controls: Controls,
+        tls: ssl.SSLContext | None,
+        names: tuple[str, ...] = (),
+    ) -> None:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="page")
-        self._app = PageApp(state, watched, self._executor)
-        self._listening = listening
-        self._server = _Server(
-            uvicorn.Config(
-                self._app.asgi(),
-                http="h11",
-                ws="none",
-                lifespan="off",
-                interface="asgi3",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                limit_concurrency=MAX_CONNECTIONS,
-                timeout_graceful_shutdown=DRAIN_SEC,
-            )
+        self._app = PageApp(
+            state, watched, self._executor, controls, Reach(names, tls is not None, not is_loopback_socket(listening))
         )
+        self._listening = listening
+        config = uvicorn.Config(
+            self._app.asgi(),
+            http="h11",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_graceful_shutdown=DRAIN_SEC,
+        )
+        config.load()
+        config.ssl = tls
+        self._server = _Server(config)
         self._running: asyncio.Task[None] | None = None
 
     def start(self) -> None:

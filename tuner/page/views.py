@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tuner.page import figures, learning
 from tuner.page.reader import PURPOSES, VERDICTS, WINDOW, LedgerReader
+from tuner.page.sign_in import Session
 from tuner.page.standing import Standing
 
 EPISODES_SHOWN = 20
@@ -38,13 +39,15 @@ class Views:
         )
         self._templates.filters |= {"time": _time, "duration": _duration, "figure": _figure}
 
-    def overview(self, standing: Standing) -> str:
-        """Return the page that shows how everything stands."""
+    def overview(
+        self, standing: Standing, session: Session | None = None, on_trial: int = 0, can_sign_in: bool = False
+    ) -> str:
+        """Return the page that shows how everything stands, with buttons for who is signed in."""
         counts = self._reader.counts()
         episodes = self._reader.latest()
         metrics = learning.latest_metrics(self._state)
         manifests = learning.latest_manifests(self._state)
-        return self._render(
+        return self.render(
             "overview.html.jinja",
             standing=standing,
             counts=counts,
@@ -58,6 +61,9 @@ class Views:
             runtimes=self._reader.runtimes(),
             versions=[(manifest, _made_of(manifest)) for manifest in manifests],
             latest=manifests[0] if manifests else policy_pb2.AdapterManifest(),
+            session=session,
+            on_trial=on_trial,
+            can_sign_in=can_sign_in,
         )
 
     def episode(self, sequence: int) -> str | None:
@@ -66,7 +72,7 @@ class Views:
         if message is None:
             return None
         weights = learning.weights_of(self._state, message.trajectory_id)
-        return self._render(
+        return self.render(
             "episode.html.jinja",
             sequence=sequence,
             message=message,
@@ -76,7 +82,8 @@ class Views:
             steps=[_step(step, weights.get(step.index)) for step in message.steps],
         )
 
-    def _render(self, name: str, **context: Any) -> str:
+    def render(self, name: str, **context: Any) -> str:
+        """Return a template's page; whatever it shows is escaped."""
         return self._templates.get_template(name).render(context)
 
 

@@ -15,7 +15,7 @@ from agent_runtime.trajectory import Purpose, Verdict
 from tests.wire_world import message
 from tuner.errors import LedgerError
 from tuner.ingest import opening
-from tuner.ingest.ledger import Ledger, LedgerCounts, StoreOutcome
+from tuner.ingest.ledger import MAX_RUNTIMES_OF_ONE, Ledger, LedgerCounts, StoreOutcome
 from tuner.ingest.opening import SCHEMA_VERSION
 
 ROOT = Path(__file__).parents[3]
@@ -264,3 +264,17 @@ def test_nothing_stays_open_when_marking_breaks_off(tmp_path: Path, ledger: Ledg
     other = open_ledger(tmp_path)
     assert ids(other) == ["a", "b"]  # "b" was committed, not left in a transaction
     other.close()
+
+
+def test_of_one_agents_runtimes_the_latest_are_remembered_and_nobody_elses_go(ledger: Ledger) -> None:
+    for name in ("a", "ab/phone", "a0", "b/1"):
+        ledger.note_runtime(name)
+    for number in range(MAX_RUNTIMES_OF_ONE):
+        ledger.note_runtime(f"a/{number}")
+    known = ledger.runtime_ids()
+    assert len([name for name in known if name.startswith("a/")]) == MAX_RUNTIMES_OF_ONE
+    assert {"ab/phone", "a0", "b/1"} <= set(known)
+    assert "a" not in known
+    ledger.note_runtime("a/again")
+    assert {"a/again", f"a/{MAX_RUNTIMES_OF_ONE - 1}"} <= set(ledger.runtime_ids())
+    assert "a/0" not in ledger.runtime_ids()

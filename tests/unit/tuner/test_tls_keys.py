@@ -29,8 +29,8 @@ from tuner.cli import app
 from tuner.errors import ConfigError
 from tuner.folder_lock import folder_locked
 from tuner.ingest import validate
+from tuner.ingest.peer_rate import PeerRate
 from tuner.ingest.peers import Peers
-from tuner.ingest.submit_rate import SubmitRate
 
 NOW = datetime.now(timezone.utc)
 SUBMIT = "/coso.v1.TunerService/SubmitTrajectories"
@@ -225,7 +225,7 @@ def test_a_method_that_nobody_thought_of_is_nobodys(state: Path, tmp_path: Path)
 
 def test_a_peer_has_its_own_rate() -> None:
     clock = [0.0]
-    rate = SubmitRate(per_second=2.0, burst=4, now_sec=lambda: clock[0])
+    rate = PeerRate(per_second=2.0, burst=4, now_sec=lambda: clock[0])
     assert [rate.take("a") for _ in range(5)] == [None, None, None, None, 1.0]
     assert rate.take("b") is None
     clock[0] = 1.0  # as it was told

@@ -1,4 +1,4 @@
-"""How often each peer may submit: a token bucket a peer. Knows no call and refuses nothing itself."""
+"""How much of something each peer may have a second: a token bucket a peer. Knows no call, refuses nothing itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Bucket:
     filled_at_sec: float
 
 
-class SubmitRate:
+class PeerRate:
     """``per_second`` on average and ``burst`` at once for each peer."""
 
     def __init__(self, per_second: float, burst: int, now_sec: Callable[[], float] = time.monotonic) -> None:
@@ -25,12 +25,15 @@ class SubmitRate:
         self._now_sec = now_sec
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
-    def take(self, peer: str) -> float | None:
-        """Take a token; where there is none, return in how many seconds half a burst will be there."""
+    def take(self, peer: str, cost: float = 1.0) -> float | None:
+        """Take tokens; where they are too few, return in how many seconds half a burst will be there.
+
+        What costs more than a whole burst is let through when there is one, and leaves a debt.
+        """
         bucket = self._filled(peer)
-        if bucket.tokens < 1:
+        if bucket.tokens < min(cost, self._burst):
             return max(1.0, self._burst / 2 - bucket.tokens) / self._per_second
-        bucket.tokens -= 1
+        bucket.tokens -= cost
         return None
 
     def _filled(self, peer: str) -> _Bucket:
