@@ -22,7 +22,7 @@ from torch.nn.functional import pad
 from transformers.cache_utils import DynamicLayer
 
 from agent_runtime.errors import PolicyError
-from agent_runtime.policy.pictures import PictureFeatures
+from agent_runtime.policy.pictures import PictureFeatures, in_place_of_pixels, without_pixels
 
 MAX_ROWS = 32
 _COUNTS_FROM_ONE = ("paligemma", "inkling2")
@@ -86,7 +86,8 @@ class TokenBatch:
         """
         device = self._model.device
         on_device = {name: value.to(device) for name, value in request.inputs.items()}
-        inputs = self._pictures.inputs(request.picture_digest, on_device)
+        features = self._pictures.of(request.picture_digest, on_device)
+        inputs = on_device if features is None else without_pixels(on_device) | in_place_of_pixels([features])
         output = self._model(**inputs, **self._head_on_last_token, use_cache=True)
         deltas = self._position_deltas()
         row = Row(

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from agent_runtime.policy.last_layer import last_layer_only_at
+from agent_runtime.policy.pictures import in_place_of_pixels
 from agent_runtime.policy.prompt import PromptBuilder
-from agent_runtime.policy.shown import Shown, ShownInputs, encoder_outputs
+from agent_runtime.policy.shown import Shown, ShownInputs
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def answer_states(model: Any, shown: ShownInputs, utterances: Sequence[Utterance
     device = next(model.parameters()).device
     batch = {name: value.to(device) for name, value in _batched(rows, answers).items()}
     features = [row.features for row in rows if row.features is not None]
-    ready: dict[str, Any] = {"mm_encoder_outputs": encoder_outputs(features)} if features else {}
+    ready = in_place_of_pixels(features) if features else {}
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     read = _read_positions(prompt_lengths, answers, batch["input_ids"])
     with _answers_show_no_pictures(base, batch, prompt_lengths), last_layer_only_at(base, read):

@@ -30,10 +30,12 @@ from device_scripts.virtual_phone.server import (
     free_port_pair,
     serial_for,
 )
+from device_scripts.virtual_phone.ui.theme import BASELINE_DPI
 
 _SIZE: Final = re.compile(r"(\d{1,5})x(\d{1,5})")
 _DENSITY_RANGE_DPI: Final = (72, 960)
 _SIDE_RANGE_PX: Final = (64, 4320)
+_LEAST_SIDE_DP: Final = 64
 _MAX_PHONES: Final = 64
 _MAX_PORT: Final = 65535
 _USAGE_STATUS: Final = 2
@@ -66,7 +68,8 @@ def serve(
     """Serve virtual Android phones over ADB on loopback until SIGTERM or Ctrl-C."""
     try:
         kind = Phone if faults is None else FaultyPhone
-        phone_of = partial(kind, parse_size(size), _checked_density(density), apps=_checked_apps(apps))
+        size_px = parse_size(size)
+        phone_of = partial(kind, size_px, _checked_density(density, size_px), apps=_checked_apps(apps))
 
         def server(number: int) -> PhoneServer:
             options = _options(port, console_port, console_token_file, number, require_auth=require_auth)
@@ -89,10 +92,12 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _checked_density(density_dpi: int) -> int:
-    low, high = _DENSITY_RANGE_DPI
+def _checked_density(density_dpi: int, size_px: tuple[int, int]) -> int:
+    """Return the density; LaunchError where it is out of range, or so high that the screen has no room for words."""
+    low, high = _DENSITY_RANGE_DPI[0], min(_DENSITY_RANGE_DPI[1], min(size_px) * BASELINE_DPI // _LEAST_SIDE_DP)
     if not low <= density_dpi <= high:
-        raise LaunchError(f"Got --density {density_dpi}; give {low} to {high} dots per inch, e.g. 160.")
+        screen = f"on {size_px[0]}x{size_px[1]} pixels"
+        raise LaunchError(f"Got --density {density_dpi}; give {low} to {high} dots per inch {screen}, e.g. 160.")
     return density_dpi
 
 

@@ -15,7 +15,7 @@ from device_scripts.virtual_phone.ui.widgets import Dialog, Popup, Screen, Widge
 
 
 def place(screen: Screen, frame: Frame) -> tuple[Box, ...]:
-    """Return every visible box, the topmost last."""
+    """Return every visible box, the topmost last; what a screen is too small for is not there."""
     sizes = frame.metrics
     bottom = frame.height_px - sizes.navigation_bar
     keys: tuple[Box, ...] = ()
@@ -41,7 +41,7 @@ def place(screen: Screen, frame: Frame) -> tuple[Box, ...]:
         boxes.append(_banner(*frame.banner, frame))
     if screen.dialog is not None:
         boxes += _popup(screen.dialog, frame) if isinstance(screen.dialog, Popup) else _dialog(screen.dialog, frame)
-    return tuple(boxes)
+    return tuple(box for box in boxes if box.rect[0] < box.rect[2] and box.rect[1] < box.rect[3])
 
 
 @lru_cache(maxsize=16)

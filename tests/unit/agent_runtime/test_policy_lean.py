@@ -99,9 +99,9 @@ def test_each_picture_goes_through_the_tower_once(loaded: LoadedModel) -> None:
     peft = lora_on(loaded.model)
     shown = ShownInputs(peft, prompts_of(loaded))
     first = lean_gradients(peft, shown)
-    assert shown.pictures_computed == 2  # of three steps, two show the same
+    assert shown.pictures.encoded == 2  # of three steps, two show the same
     again = lean_gradients(peft, shown)
-    assert shown.pictures_computed == 2
+    assert shown.pictures.encoded == 2
     assert all(map(torch.equal, first, again))  # kept or computed: the same to the last bit
 
 
@@ -109,9 +109,9 @@ def test_a_picture_that_was_forgotten_is_computed_again_to_the_same_bits(loaded:
     peft = lora_on(loaded.model)
     roomy, tight = (ShownInputs(peft, prompts_of(loaded), feature_bytes=size) for size in (1 << 20, 1))
     assert all(map(torch.equal, lean_gradients(peft, roomy), lean_gradients(peft, tight)))
-    before = tight.pictures_computed
+    before = tight.pictures.encoded
     lean_gradients(peft, tight)
-    assert tight.pictures_computed > before
+    assert tight.pictures.encoded > before
 
 
 def test_a_tower_that_learns_is_run_every_time(tiny_folder: Path) -> None:

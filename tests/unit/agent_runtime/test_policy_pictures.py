@@ -9,7 +9,7 @@ import torch
 
 from agent_runtime.policy.checkpoint import load_model
 from agent_runtime.policy.generate import VlmPolicy, load_policy
-from agent_runtime.policy.pictures import PictureFeatures
+from agent_runtime.policy.pictures import PictureFeatures, in_place_of_pixels, without_pixels
 from agent_runtime.policy.prompt import picture_from_png
 from tests.tiny_vlm import manifest_of, payload_of, picture_png, random_adapter
 
@@ -40,9 +40,11 @@ def test_kept_features_give_the_same_bits_as_pixels(folder: str, request: pytest
     assert policy.decide(picture_png(1), "Goal: a", temperature=1.0, seed=3) == first
     inputs = policy._prompts.inputs("Goal: a", picture_from_png(picture_png(1)))
     with torch.inference_mode():
-        kept = policy.pictures.inputs("some digest", inputs)
-        assert "pixel_values" not in kept
-        policy.pictures.inputs("some digest", inputs)
+        features = policy.pictures.of("some digest", inputs)
+        assert features is not None
+        assert policy.pictures.of("some digest", inputs) is features
+    kept = without_pixels(inputs) | in_place_of_pixels([features])
+    assert "pixel_values" not in kept
     assert torch.equal(logits(policy, kept), logits(policy, inputs))
 
 
@@ -62,10 +64,10 @@ def test_the_longest_unused_is_dropped_when_the_bytes_are_full(policy: VlmPolicy
     inputs = [policy._prompts.inputs("Goal: a", picture_from_png(picture_png(n))) for n in range(3)]
     with torch.inference_mode():
         one = PictureFeatures(model)
-        one.inputs("0", inputs[0])
+        one.of("0", inputs[0])
         pictures = PictureFeatures(model, cap_bytes=2 * one._held_bytes)
         for name in (0, 1, 0, 2, 0, 1):  # 1 makes room for 2
-            pictures.inputs(str(name), inputs[name])
+            pictures.of(str(name), inputs[name])
     assert pictures.encoded == 4
 
 
@@ -75,4 +77,4 @@ def test_a_model_that_takes_no_features_is_given_pixels() -> None:
             pass
 
     pixels = {"input_ids": torch.zeros(1, 3), "pixel_values": torch.zeros(4, 4)}
-    assert PictureFeatures(Plain()).inputs("0", pixels) == pixels
+    assert PictureFeatures(Plain()).of("0", pixels) is None

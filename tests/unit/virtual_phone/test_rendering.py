@@ -147,6 +147,12 @@ def test_a_change_below_another_box_is_drawn_below_it() -> None:
     assert draw_frame(other, drawn).pixels == drawn_anew(other) != drawn.pixels
 
 
+@pytest.mark.parametrize(("size", "density_dpi"), [((128, 224), 960), ((64, 64), 320)])
+def test_a_screen_too_small_for_its_words_is_drawn_without_them(size: tuple[int, int], density_dpi: int) -> None:
+    for shown in walked(size, density_dpi, "1.3", "1", taps=100):
+        assert len(drawn_anew(shown)) == size[0] * size[1] * 4
+
+
 def test_frames_are_kept_up_to_so_many_bytes() -> None:
     kept, phone = redraw._Kept(3 * 128 * 224 * 4), Phone()
     shown = []
