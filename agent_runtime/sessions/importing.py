@@ -123,7 +123,7 @@ def _write(recorder: Recorder, origin: Origin, number: int, done: Demonstration)
 
 def _step(index: int, shown: Shown) -> Step:
     try:
-        png = shown.picture.read_bytes()
+        png = shown.picture if isinstance(shown.picture, bytes) else shown.picture.read_bytes()
     except OSError as error:
         raise SessionError(
             f"Got no picture from {shown.picture} ({error}), expected it as it was a moment ago: import again."
