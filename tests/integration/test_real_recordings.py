@@ -82,7 +82,7 @@ def test_a_real_recording_is_imported_replayed_matched_and_rendered(
     assert told.matches == {rule.name: report.steps for rule in RULES}
     away = replay_against(session, ScriptedPolicy([JSON.render(Finish(False))]), JSON)
     assert away.matches == {rule.name: 0 for rule in RULES}
-    write_page(session, TokenTexts(), tmp_path / "page.html", by_weight=False)
+    write_page(session, TokenTexts(), tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text("utf-8")
     assert page.count('<li class="step">') == report.steps
     assert page.count("data:image/png;base64,") == len({step.screen_sha256 for _, step in session.steps()})
