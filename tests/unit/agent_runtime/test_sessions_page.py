@@ -183,6 +183,18 @@ def test_another_policy_stands_beside_the_recorded_one(recorded: Path, tmp_path:
     assert "<i>" not in page
 
 
+def test_the_devices_faults_stand_at_their_step(tmp_path: Path) -> None:
+    step = replace(world.step(0, Tap(0.5, 0.5)), faults=("slow_shell", "<offline>"))
+    world.record(tmp_path / "s", [world.trajectory([step, world.step(1, Finish(True))])])
+    session = open_session(tmp_path / "s")
+    assert [step.faults for _, step in session.steps()] == [("slow_shell", "<offline>"), ()]
+    write_page(session, TokenTexts(), tmp_path / "p.html")
+    page = (tmp_path / "p.html").read_text("utf-8")
+    assert (
+        page.count("<b>Device faults</b><span>slow_shell, &lt;offline&gt;</span>") == page.count("Device faults") == 1
+    )
+
+
 def test_what_a_model_said_is_text_and_never_markup(tmp_path: Path) -> None:
     evil = "</span><script>alert(1)</script>\"' onload=x {{ 7 * 7 }} &amp;"
     step = world.step(0, Malformed(evil), utterance=evil, prompt=evil)
