@@ -123,18 +123,23 @@ def _start(task: Task, config: EpisodeConfig) -> EpisodeStart:
 def _act(
     device: Device, policy: Policy, grammar: Grammar, task: Task, config: EpisodeConfig, progress: _Progress
 ) -> None:
+    known = 0
     for index in range(config.step_limit or task.step_limit):
         if config.should_stop():
             raise StoppedError("The runtime was asked to stop before the episode was over: start it again to go on.")
         config.before_decision()
         step = _step(device, policy, grammar, task, config, progress.steps, index)
+        step = replace(step, faults=device.faults_so_far()[known:])
         progress.steps.append(step)
         if isinstance(step.action, Finish):
             config.on_step(step)
             progress.announced_success = step.action.succeeded
             return
         ruling, act_ms = _timed_act(device, step)
-        progress.steps[-1] = replace(step, timings=replace(step.timings, act_ms=act_ms), gate=ruling)
+        faults = device.faults_so_far()
+        timings = replace(step.timings, act_ms=act_ms)
+        progress.steps[-1] = replace(step, timings=timings, gate=ruling, faults=faults[known:])
+        known = len(faults)
         config.on_step(progress.steps[-1])
 
 

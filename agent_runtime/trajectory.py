@@ -79,6 +79,8 @@ class Step:
     timings: Timings
     gate: Ruling | None = None
     """What the gate said of the action; None where none was asked (no gate, or nothing to do on the device)."""
+    faults: tuple[str, ...] = ()
+    """Names of the device's faults noticed since the step before, recovered from or not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from tuner.config import (
 from tuner.config_file import ConfigFile
 from tuner.errors import TunerServiceError
 from tuner.estimate_command import estimate
+from tuner.explain_command import explain
 from tuner.keys_commands import keys_app
 from tuner.train_command import train
 
@@ -256,6 +257,7 @@ def rollback(
 
 app.command()(train)
 app.command()(estimate)
+app.command()(explain)
 app.add_typer(keys_app, name="keys")
 
 

@@ -69,7 +69,7 @@ class AndroidWorldGrammar:
     def parse(self, utterance: str) -> Action:
         """Read the action; total: text outside the grammar gives ``Malformed`` with the reason."""
         try:
-            fields = _object(utterance)
+            fields = answer_fields(utterance)
         except ValueError as error:
             return Malformed(str(error))
         kind = fields.get("action_type")
@@ -133,7 +133,8 @@ def _instruction(width_px: int, height_px: int) -> str:
     )
 
 
-def _object(utterance: str) -> Fields:
+def answer_fields(utterance: str) -> Fields:
+    """Return the object of an answer; raises ValueError where there is none, or something follows it."""
     marked = after_line_marker(utterance, _MARKER)
     text = utterance if marked is None else marked
     start = text.find("{")

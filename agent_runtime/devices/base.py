@@ -82,6 +82,10 @@ class Device(ABC):
     def begin_episode(self) -> None:  # noqa: B027  # a plain device has nothing to forget
         """An episode begins: whatever went wrong before it does not count for it."""
 
+    def faults_so_far(self) -> tuple[str, ...]:
+        """Return the names of all faults noticed since ``begin_episode``, in order, recovered from or not."""
+        return ()
+
     def excuses(self) -> tuple[str, ...]:
         """Return the names of faults since then for which an agent that failed is not to blame."""
         return ()

@@ -66,6 +66,10 @@ class RecoveringDevice(Device):
         self._deaths = self._read_deaths()
         self._surroundings.begin_episode()
 
+    def faults_so_far(self) -> tuple[str, ...]:
+        """See ``Device``."""
+        return tuple(fault.name for fault in self.noted)
+
     def excuses(self) -> tuple[str, ...]:
         """See ``Device``; looks what struck without a word and whether a dialog is in the way, at four commands."""
         self._surroundings.end_episode()

@@ -54,6 +54,10 @@ class GatedDevice(Device):
         self._spent, self._looked_at, self._way = Spent(), None, -1
         self.require_emulator()
 
+    def faults_so_far(self) -> tuple[str, ...]:
+        """See ``Device``."""
+        return self._inner.faults_so_far()
+
     def excuses(self) -> tuple[str, ...]:
         """See ``Device``."""
         return self._inner.excuses()

@@ -40,6 +40,9 @@ def replay(
     against: Annotated[
         bool, typer.Option("--against", help="Compare what the policy would do greedily, instead of replaying exactly.")
     ] = False,
+    page: Annotated[
+        Path | None, typer.Option(help="With --against: HTML file to show both policies in, side by side.")
+    ] = None,
 ) -> None:
     """Decide a recorded session again: exit code 0 when every decision is identical, 1 when one differs."""
     with bad_input_is_a_sentence():
@@ -48,12 +51,19 @@ def replay(
 
         if adapter is not None and adapters is not None:
             raise UsageError("Got --adapter and --adapters, expected one of them: leave the other out.")
+        if page is not None and not against:
+            raise UsageError(
+                "Got --page without --against, expected both: an exact replay has no other policy to show."
+            )
         session = open_session(folder)
         _tell_of_its_end(session)
         if against:
             policy, grammar = load_for(session, model, quantization, None)
             _put_in_place(policy, adapter, adapters)
-            _tell_against(session, replay_against(session, policy, grammar))
+            compared = replay_against(session, policy, grammar)
+            _tell_against(session, compared)
+            if page is not None:
+                _write_both(session, compared, page, f"{model}{'' if adapter is None else f' with {adapter}'}")
             return
         _refuse_what_cannot_be_exact(session, adapter, adapters)
         policy, grammar = load_for(session, model, quantization, session.info.identity.action_grammar)
@@ -69,22 +79,39 @@ def replay(
 def inspect(
     folder: _FOLDER,
     output: Annotated[Path | None, typer.Option(help="HTML file to write; DIR/inspect.html by default.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="A tuner's weights.jsonl, to shade tokens by.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="What `tuner explain` wrote, or a tuner's weights.jsonl, to shade tokens by.")
+    ] = None,
+    source: Annotated[
+        str, typer.Option(help="Whose weights shade first, with --weights: scm, parser or uniform.")
+    ] = "scm",
     model: _MODEL = "small-vlm",
 ) -> None:
     """Write a session as one HTML page: screens, actions, answers and what each token was worth."""
     with bad_input_is_a_sentence():
-        from agent_runtime.sessions.page import write_page
+        from agent_runtime.sessions.explained import SOURCES, read_weights
+        from agent_runtime.sessions.page import SURPRISE, Look, write_page
         from agent_runtime.sessions.reader import open_session
-        from agent_runtime.sessions.tokens import TokenTexts, read_weights
+        from agent_runtime.sessions.tokens import TokenTexts
 
+        if source not in SOURCES:
+            raise UsageError(f"Got the source {source!r}, expected one of {', '.join(SOURCES)}: choose one of these.")
         session = open_session(folder)
         _tell_of_its_end(session)
         known = read_weights(weights) if weights is not None else {}
         path = output if output is not None else folder / "inspect.html"
         texts = TokenTexts(_tokenizer(session, model), known)
-        write_page(session, texts, path, by_weight=weights is not None)
+        write_page(session, texts, path, Look(source if known else SURPRISE))
     typer.echo(f"Wrote {path}: {len(session.episodes)} episodes, {path.stat().st_size / 1e6:.1f} MB.")
+
+
+def _write_both(session: "Session", report: "AgainstReport", path: Path, other_name: str) -> None:
+    from agent_runtime.sessions.page import Look, write_page
+    from agent_runtime.sessions.tokens import TokenTexts
+
+    texts = TokenTexts(_tokenizer(session, "small-vlm"))
+    write_page(session, texts, path, Look(other_name=other_name, answers=report.answers))
+    typer.echo(f"Wrote {path}.")
 
 
 @contextmanager

@@ -122,15 +122,19 @@ def _write(recorder: Recorder, origin: Origin, number: int, done: Demonstration)
 
 
 def _step(index: int, shown: Shown) -> Step:
-    try:
-        png = shown.picture.read_bytes()
-    except OSError as error:
-        raise SessionError(
-            f"Got no picture from {shown.picture} ({error}), expected it as it was a moment ago: import again."
-        ) from error
+    png = shown.picture if isinstance(shown.picture, bytes) else _read(shown.picture)
     said = GRAMMAR.render(shown.action, shown.thought)
     decision = Decision(said, (), (), 0, NO_ADAPTER_DIGEST)
     return Step(index, "", Screenshot(png, *shown.size_px, *shown.size_px), decision, shown.action, Timings())
+
+
+def _read(picture: Path) -> bytes:
+    try:
+        return picture.read_bytes()
+    except OSError as error:
+        raise SessionError(
+            f"Got no picture from {picture} ({error}), expected it as it was a moment ago: import again."
+        ) from error
 
 
 def _trajectory(start: EpisodeStart, done: Demonstration, steps: tuple[Step, ...]) -> Trajectory:

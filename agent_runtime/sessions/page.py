@@ -8,7 +8,7 @@ import datetime
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,18 @@ from typing import Any
 from agent_runtime.actions import Action, LongPress, Malformed, Swipe, Tap
 from agent_runtime.actions.ruling import Ruling
 from agent_runtime.errors import SessionError
+from agent_runtime.sessions.explained import SOURCES, Explained
 from agent_runtime.sessions.reader import screen_png
 from agent_runtime.sessions.recording import RecordedEpisode, RecordedStep, Session
+from agent_runtime.sessions.replay import Answer
 from agent_runtime.sessions.tokens import Token, TokenTexts
 from agent_runtime.sessions.wording import action_words
 from agent_runtime.trajectory import Timings, Verdict
 
 _TEMPLATE = "page.html.jinja"
 _PARTS = ("observe", "decide", "act", "judge")
+SURPRISE = "surprise"
+_NAMES = {"scm": "action model", "parser": "parser", "uniform": "uniform", SURPRISE: "surprise"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +43,32 @@ class Mark:
         return len(self.points) == 2
 
 
-def write_page(session: Session, texts: TokenTexts, path: Path, by_weight: bool) -> None:
-    """Write the page; tokens are shaded by causal weight where asked for and known, else by surprise.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a session is shown: what shades its tokens first, and another policy's answers beside them.
+
+    ``shade_by`` is a source of causal weights, or the surprise; where a step has no such weights, it is the surprise.
+    """
+
+    shade_by: str = SURPRISE
+    other_name: str = ""
+    answers: Mapping[tuple[int, int], Answer] = field(default_factory=dict)
+    """By the episode's number and the step's index."""
+
+
+def write_page(session: Session, texts: TokenTexts, path: Path, look: Look | None = None) -> None:
+    """Write the page; a reader may choose among what is known to shade the tokens by.
 
     Raises:
         SessionError: a screen is not what was recorded, or the page cannot be written.
     """
     from jinja2 import Environment, StrictUndefined, select_autoescape
 
+    look = look or Look()
     environment = Environment(
         autoescape=select_autoescape(default=True), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    episodes = [_episode(episode, texts, look) for episode in session.episodes]
     source = resources.files("agent_runtime.sessions").joinpath(_TEMPLATE).read_text("utf-8")
     page = environment.from_string(source).render(
         name=session.folder.resolve().name,
@@ -57,9 +76,11 @@ def write_page(session: Session, texts: TokenTexts, path: Path, by_weight: bool)
         facts=_facts(session),
         software=", ".join(f"{name} {version}" for name, version in session.info.software.items()),
         warning=_warning(session),
-        by_weight=by_weight,
+        look=look,
+        choices=_choices(episodes),
+        names=_NAMES,
         screens=dict(_screens(session)),
-        episodes=[_episode(episode, texts, by_weight) for episode in session.episodes],
+        episodes=episodes,
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +140,13 @@ def _screens(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
             yield step.screen_sha256, {"url": url, "size_px": step.picture_size_px}
 
 
-def _episode(episode: RecordedEpisode, texts: TokenTexts, by_weight: bool) -> dict[str, Any]:
+def _choices(episodes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what tokens may be shaded by, in order; more than the surprise only where the tuner told."""
+    known = {name for episode in episodes for step in episode["steps"] for name in step["sources"]}
+    return [*(name for name in SOURCES if name in known), SURPRISE]
+
+
+def _episode(episode: RecordedEpisode, texts: TokenTexts, look: Look) -> dict[str, Any]:
     end, start = episode.end, episode.start
     spent_ms = sum(sum(_times_ms(step.timings)) for step in episode.steps)
     return {
@@ -128,13 +155,14 @@ def _episode(episode: RecordedEpisode, texts: TokenTexts, by_weight: bool) -> di
         "verdict": "cut" if end is None else end.verdict.value,
         "reason": "" if end is None else end.void_reason,
         "spent": f"{spent_ms / 1e3:.2f} s",
-        "steps": [_step(start.trajectory_id, step, texts, by_weight) for step in episode.steps],
+        "steps": [_step(episode, step, texts, look) for step in episode.steps],
     }
 
 
-def _step(trajectory_id: str, step: RecordedStep, texts: TokenTexts, by_weight: bool) -> dict[str, Any]:
-    tokens = texts.tokens(trajectory_id, step)
-    shown = by_weight and any(token.weight is not None for token in tokens)
+def _step(episode: RecordedEpisode, step: RecordedStep, texts: TokenTexts, look: Look) -> dict[str, Any]:
+    tokens = texts.tokens(episode.start.trajectory_id, step)
+    explained = texts.explained(episode.start.trajectory_id, step)
+    sources = [] if explained is None else [name for name in SOURCES if name in explained.sources]
     times_ms = _times_ms(step.timings)
     return {
         "record": step,
@@ -143,13 +171,35 @@ def _step(trajectory_id: str, step: RecordedStep, texts: TokenTexts, by_weight: 
         "action": action_words(step.action),
         "is_malformed": isinstance(step.action, Malformed),
         "gate": None if step.gate is None or not step.gate.rule else _gate(step.gate),
+        "other": _other(look.answers.get((episode.number, step.index)), step.picture_size_px),
         "has_texts": any(token.text for token in tokens),
-        "shaded_by": "causal weight" if shown else "surprise",
-        "tokens": list(_shaded(tokens, by_weight=shown)),
+        "sources": sources,
+        "shaded_by": _NAMES[look.shade_by if look.shade_by in sources else SURPRISE],
+        "tokens": list(_shaded(tokens, sources, look.shade_by)),
+        "judged": _judged(explained),
         "log_prob": sum(token.log_prob for token in tokens),
         "times": [(name, round(ms, 1)) for name, ms in zip(_PARTS, times_ms, strict=True) if ms],
         "total_ms": sum(times_ms),
     }
+
+
+def _other(answer: Answer | None, size_px: tuple[int, int]) -> dict[str, Any] | None:
+    """Return what is shown of the other policy's answer, None where it was not asked."""
+    if answer is None:
+        return None
+    return {
+        "mark": _mark(answer.action, size_px),
+        "action": action_words(answer.action),
+        "utterance": answer.utterance,
+        "matched": answer.matched,
+    }
+
+
+def _judged(explained: Explained | None) -> str:
+    """Say the step's value and advantage, nothing where nobody judged it."""
+    if explained is None or explained.value is None or explained.advantage is None:
+        return ""
+    return f"value {explained.value:.3f} · advantage {explained.advantage:+.3f} (by {explained.judged_by})"
 
 
 def _gate(ruling: Ruling) -> dict[str, str]:
@@ -165,15 +215,20 @@ def _times_ms(timings: Timings) -> tuple[float, float, float, float]:
     return timings.observe_ms, timings.decide_ms, timings.act_ms, timings.judge_ms
 
 
-def _shaded(tokens: Sequence[Token], by_weight: bool) -> Iterator[dict[str, Any]]:
-    """Yield each token with how dark it is, from 0 to 1: its surprise, or its share of the largest weight."""
-    largest = max((token.weight or 0.0 for token in tokens), default=0.0)
+def _shaded(tokens: Sequence[Token], sources: Sequence[str], shade_by: str) -> Iterator[dict[str, Any]]:
+    """Yield each token with how dark it is, from 0 to 1, by every choice: its surprise, or its share of the largest."""
+    largest = {name: max((token.weights.get(name, 0.0) for token in tokens), default=0.0) for name in sources}
     for token in tokens:
-        share = (token.weight or 0.0) / largest if by_weight and largest else 0.0 if by_weight else token.surprise
+        shares = {name: token.weights[name] / largest[name] if largest[name] else 0.0 for name in sources}
+        shares[SURPRISE] = token.surprise
         hint = f"log-prob {token.log_prob:.4f}, p {math.exp(min(0.0, token.log_prob)):.4f}"
-        hint += "" if token.weight is None else f", causal weight {token.weight:.4f}"
+        hint += "".join(f", causal weight {token.weights[name]:.4f} ({_NAMES[name]})" for name in sources)
         hint += "" if token.token_id is None else f", id {token.token_id}"
-        yield {"token": token, "share": round(share, 3), "hint": hint}
+        if token.alternatives:
+            hint += "; else " + ", ".join(f"“{text}” {p:.3g}" for text, p in token.alternatives)
+        share = shares[shade_by if shade_by in shares else SURPRISE]
+        vars_ = "".join(f";--{name}:{round(value, 3)}" for name, value in shares.items()) if sources else ""
+        yield {"token": token, "share": round(share, 3), "style": f"--s:{round(share, 3)}{vars_}", "hint": hint}
 
 
 def _mark(action: Action, size_px: tuple[int, int]) -> Mark | None:

@@ -84,6 +84,8 @@ class RecordedStep:
     """Of the screen it was made from."""
     gate: Ruling | None = None
     """What the gate said of the action; None where none was asked, or before sessions told."""
+    faults: tuple[str, ...] = ()
+    """Names of the device's faults noticed since the step before."""
 
     @property
     def had_adapter(self) -> bool:
@@ -146,6 +148,7 @@ def recorded_step(line: int, step: Step, seed: int, screen_sha256: str) -> Recor
         picture_size_px=(screen.width_px, screen.height_px),
         device_size_px=(screen.device_width_px, screen.device_height_px),
         gate=step.gate,
+        faults=step.faults,
     )
 
 

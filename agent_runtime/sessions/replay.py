@@ -44,6 +44,15 @@ class ExactReport:
     """Among identical decisions, in nats; above 0 on another machine or another number of threads."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What another policy would do in a recorded state, and the rules by which that is the recorded action."""
+
+    utterance: str
+    action: Action
+    matched: tuple[str, ...]
+
+
 @dataclass
 class AgainstReport:
     """How often a policy's greedy action matches the recorded one."""
@@ -57,6 +66,8 @@ class AgainstReport:
     """By the rule's name."""
     by_kind: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Matches by ``AITW_TEXT`` and states, by the kind of the recorded action."""
+    answers: dict[tuple[int, int], Answer] = field(default_factory=dict)
+    """By the episode's number and the step's index; of every state that was asked."""
 
 
 def only_the_base_model(version: int, digest: str) -> bool:
@@ -107,8 +118,10 @@ def replay_against(session: Session, policy: Policy, grammar: Grammar) -> Agains
             continue
         png = fitted(screen_png(session, step), policy.image_size_px)
         prompt = policy.prompt_text(episode.start.goal, history)
-        answer = grammar.parse(policy.decide(png, prompt, temperature=GREEDY, seed=step.seed).utterance)
-        _count(report, step, answer)
+        said = policy.decide(png, prompt, temperature=GREEDY, seed=step.seed).utterance
+        answer = grammar.parse(said)
+        matched = _count(report, step, answer)
+        report.answers[episode.number, step.index] = Answer(said, answer, matched)
     return report
 
 
@@ -118,7 +131,8 @@ def _states(session: Session) -> Iterator[tuple[RecordedEpisode, RecordedStep, l
             yield episode, step, [earlier.action for earlier in episode.steps[: step.index]]
 
 
-def _count(report: AgainstReport, step: RecordedStep, answer: Action) -> None:
+def _count(report: AgainstReport, step: RecordedStep, answer: Action) -> tuple[str, ...]:
+    """Take an answer into account; return the names of the rules by which it matches."""
     report.states += 1
     report.malformed += isinstance(answer, Malformed)
     matched = [rule for rule in RULES if rule.match(step.action, answer, step.device_size_px)]
@@ -126,6 +140,7 @@ def _count(report: AgainstReport, step: RecordedStep, answer: Action) -> None:
     kind = type(step.action).__name__
     won, states = report.by_kind.get(kind, (0, 0))
     report.by_kind[kind] = (won + (AITW_TEXT in matched), states + 1)
+    return tuple(rule.name for rule in matched)
 
 
 def _log_prob_gap(one: Decision, other: Decision) -> float:

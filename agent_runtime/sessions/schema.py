@@ -152,6 +152,7 @@ def step_record(step: RecordedStep) -> Json:
         "token_ids": list(decision.token_ids),
         "log_probs": list(decision.log_probs),
         **({} if step.gate is None else {"gate": asdict(step.gate)}),
+        **({"faults": list(step.faults)} if step.faults else {}),
     }
 
 
@@ -176,7 +177,14 @@ def step_from_record(fields: Fields, line: int) -> RecordedStep:
         picture_size_px=fields.pair("picture_size_px"),
         device_size_px=fields.pair("device_size_px"),
         gate=_ruling(fields.inner("gate")) if fields.has("gate") else None,
+        faults=fields.each("faults", _name) if fields.has("faults") else (),
     )
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r:.80} is no fault's name")
+    return value
 
 
 def _ruling(fields: Fields) -> Ruling:

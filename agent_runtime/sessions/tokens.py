@@ -1,18 +1,17 @@
 """Splits an utterance into its tokens, with what the policy and the tuner thought of each. Draws nothing.
 
-A session holds token ids. Their texts come from the checkpoint's ``tokenizer.json``, from the tuner's ``weights.jsonl``
-or, for a scripted policy, from the ids themselves, which are bytes. Where none fits, tokens have no text.
+A session holds token ids. Their texts come from the checkpoint's ``tokenizer.json``, from what the tuner wrote of the
+step or, for a scripted policy, from the ids themselves, which are bytes. Where none fits, tokens have no text.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent_runtime.errors import SessionError, UsageError
-from agent_runtime.sessions.fields import Fields
+from agent_runtime.errors import SessionError
+from agent_runtime.sessions.explained import Explained, ExplainedByStep
 from agent_runtime.sessions.recording import RecordedStep
 
 _UNFINISHED = "\ufffd"
@@ -20,12 +19,14 @@ _UNFINISHED = "\ufffd"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token of an utterance; ``weight`` is its causal weight, None where the tuner gave none."""
+    """One token of an utterance; ``weights`` are its causal weights by their source, none where the tuner gave none."""
 
     text: str
     token_id: int | None
     log_prob: float
-    weight: float | None
+    weights: Mapping[str, float]
+    alternatives: tuple[tuple[str, float], ...] = ()
+    """The likeliest other tokens there, with their probabilities."""
     is_special: bool = False
     """True for a token that ends the answer and is no part of the utterance."""
 
@@ -35,68 +36,39 @@ class Token:
         return -math.expm1(min(0.0, self.log_prob))
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """A line of ``weights.jsonl``."""
-
-    version: int
-    tokens: tuple[str, ...]
-    weights: tuple[float, ...]
-
-
-WeightsByStep = Mapping[tuple[str, int], Weights]
-
-
-def read_weights(path: Path) -> dict[tuple[str, int], Weights]:
-    """Return the causal weights a tuner wrote, by trajectory id and step index; the newest where there are more.
-
-    Raises:
-        UsageError: the file cannot be read, or a line of it is no such record.
-    """
-    found: dict[tuple[str, int], Weights] = {}
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise UsageError(f"Got no weights from {path} ({error}), expected a tuner's weights.jsonl.") from error
-    for number, line in enumerate(lines, start=1):
-        if not line:
-            continue
-        try:
-            fields = Fields(json.loads(line))
-            weights = Weights(fields.whole("version"), fields.each("tokens", str), fields.numbers("weights"))
-            found[fields.text("trajectory_id"), fields.whole("step_index")] = weights
-        except (ValueError, RecursionError) as error:
-            raise UsageError(
-                f"Got line {number} of {path} that holds no causal weights ({error}), expected a tuner's weights.jsonl."
-            ) from error
-    return found
-
-
 class TokenTexts:
     """Gives tokens their texts; ``tokenizer`` is the recorded policy's, or None where it is not at hand."""
 
-    def __init__(self, tokenizer: Any = None, weights: WeightsByStep | None = None) -> None:
+    def __init__(self, tokenizer: Any = None, explained: ExplainedByStep | None = None) -> None:
         self._tokenizer = tokenizer
-        self._weights = weights or {}
+        self._explained = explained or {}
+
+    def explained(self, trajectory_id: str, step: RecordedStep) -> Explained | None:
+        """Return what the tuner thinks of the step, None where it said nothing of it."""
+        found = self._explained.get((trajectory_id, step.index))
+        ids, count = step.decision.token_ids, len(step.decision.log_probs)
+        return found if found is not None and len(ids) == count and found.fits(count) else None
 
     def tokens(self, trajectory_id: str, step: RecordedStep) -> list[Token]:
         """Return the step's tokens in order; their texts are empty where nothing tells them."""
         decision = step.decision
         ids, count = decision.token_ids, len(decision.log_probs)
-        found = self._weights.get((trajectory_id, step.index))
-        if found is not None and not len(found.tokens) == len(found.weights) == count == len(ids):
-            found = None  # of a redacted session, or of another run
-        weights: Sequence[float | None] = found.weights if found is not None else [None] * count
+        found = self.explained(trajectory_id, step)
         texts, special = self._texts(decision.utterance, ids)
         if found is not None and not any(texts):
             texts = list(found.tokens)
         texts = texts or [""] * count
         known: Sequence[int | None] = ids if len(ids) == count else [None] * count
         return [
-            Token(text, token_id, log_prob, weight, place in special)
-            for place, (text, token_id, log_prob, weight) in enumerate(
-                zip(texts, known, decision.log_probs, weights, strict=False)
+            Token(
+                text,
+                token_id,
+                log_prob,
+                {} if found is None else {name: weights[place] for name, weights in found.sources.items()},
+                found.alternatives[place] if found is not None and found.alternatives else (),
+                place in special,
             )
+            for place, (text, token_id, log_prob) in enumerate(zip(texts, known, decision.log_probs, strict=False))
         ]
 
     def _texts(self, utterance: str, ids: Sequence[int]) -> tuple[list[str], set[int]]:

@@ -63,4 +63,5 @@ def _step(session: Session, step: RecordedStep) -> Step:
         step.action,
         step.timings,
         step.gate,
+        step.faults,
     )

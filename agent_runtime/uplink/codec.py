@@ -48,6 +48,8 @@ _KEYS = {
 }
 MAX_VOID_REASON_LENGTH = 4096
 """What a tuner takes (tuner/ingest/validate.py); an error that says more is cut there."""
+MAX_FAULTS, MAX_FAULT_LENGTH = 256, 256
+"""Likewise, of one step."""
 _VERDICT_OF = {number: verdict for verdict, number in _VERDICTS.items()}
 _PURPOSE_OF = {number: purpose for purpose, number in _PURPOSES.items()}
 _KEY_OF = {number: key for key, number in _KEYS.items()}
@@ -191,6 +193,7 @@ def _step_to_message(step: Step) -> pb.Step:
             judge_ms=timings.judge_ms,
         ),
         gate=_gate_to_message(step.gate),
+        faults=[name[:MAX_FAULT_LENGTH] for name in step.faults[:MAX_FAULTS]],
     )
 
 
@@ -210,4 +213,5 @@ def _step_from_message(message: pb.Step) -> Step:
         action=action_from_message(message.action),
         timings=Timings(timings.observe_ms, timings.decide_ms, timings.act_ms, timings.judge_ms),
         gate=Ruling(gate.allowed, gate.rule, gate.reason) if message.HasField("gate") else None,
+        faults=tuple(message.faults),
     )

@@ -165,7 +165,7 @@ def test_touches_keys_and_text_become_a_session(person: Callable[..., Any], tmp_
     assert (episode.start.purpose, episode.end and episode.end.verdict) == (Purpose.DEMONSTRATE, Verdict.SUCCESS)
     screens = [step.screen_sha256 for _, step in session.steps()]
     assert len(set(screens[:4])) == 4, "each action stands on the screen before it"
-    write_page(session, TokenTexts(), tmp_path / "page.html", by_weight=False)
+    write_page(session, TokenTexts(), tmp_path / "page.html")
     assert "type “hi”" in (tmp_path / "page.html").read_text()
 
 

@@ -16,6 +16,7 @@ MAX_NAME_LENGTH = 256
 MAX_GOAL_LENGTH = 4096
 MAX_VOID_REASON_LENGTH = 4096
 MAX_TASK_PARAMS = 64
+MAX_FAULTS = 256
 MAX_ACTION_BYTES = 2 * MAX_TEXT_BYTES
 MAX_SIDE_PX = 8192
 _PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
@@ -122,6 +123,8 @@ def _broken_step(step: trajectory_pb2.Step, index: int, shown: bool) -> str | No
         return f"got a prompt or utterance over {MAX_TEXT_BYTES} bytes."
     if len(step.adapter_digest) != _HEX_SHA256_LENGTH:
         return f"got an adapter digest of {len(step.adapter_digest)} characters, expected {_HEX_SHA256_LENGTH}."
+    if len(step.faults) > MAX_FAULTS or any(len(name) > MAX_NAME_LENGTH for name in step.faults):
+        return f"got {len(step.faults)} faults, expected at most {MAX_FAULTS} of {MAX_NAME_LENGTH} characters."
     return _broken_action(step.action) or _broken_screenshot(step.screenshot)
 
 

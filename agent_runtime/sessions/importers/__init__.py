@@ -7,13 +7,14 @@ Each has ``read(source, images)``, which yields for every episode a ``Demonstrat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from agent_runtime.sessions.importers import aitz, android_control, folder
+from agent_runtime.sessions.importers import aitz, android_control, android_world, folder
 from agent_runtime.sessions.importers.demonstration import Demonstration, Refused, Shown
 
 Read = Callable[[Path, Path | None], Iterator[Demonstration | Refused]]
 IMPORTERS: dict[str, Read] = {
     "aitz": aitz.read,
     "android-control": android_control.read,
+    "android-world": android_world.read,
     "folder": folder.read,
 }
 """By the name `agent-runtime import` takes."""

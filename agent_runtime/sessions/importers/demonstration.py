@@ -19,7 +19,8 @@ SizePx = tuple[int, int]
 class Shown:
     """A screen and what was done on it; ``thought`` is what the source says about why."""
 
-    picture: Path
+    picture: Path | bytes
+    """The PNG, or the file it is in."""
     size_px: SizePx
     action: Action
     thought: str = ""

@@ -82,7 +82,7 @@ class Trajectory(_message.Message):
     def __init__(self, trajectory_id: _Optional[str] = ..., runtime_id: _Optional[str] = ..., task_name: _Optional[str] = ..., goal: _Optional[str] = ..., task_params: _Optional[_Mapping[str, str]] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., seed: _Optional[int] = ..., step_limit: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., void_reason: _Optional[str] = ..., reward: _Optional[float] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., device_serial: _Optional[str] = ..., temperature: _Optional[float] = ..., action_grammar: _Optional[str] = ..., base_model_digest: _Optional[str] = ..., tokenizer_digest: _Optional[str] = ..., quantization: _Optional[str] = ...) -> None: ...
 
 class Step(_message.Message):
-    __slots__ = ("index", "prompt", "screenshot", "token_ids", "log_probs", "utterance", "action", "adapter_version", "adapter_digest", "timings", "gate")
+    __slots__ = ("index", "prompt", "screenshot", "token_ids", "log_probs", "utterance", "action", "adapter_version", "adapter_digest", "timings", "gate", "faults")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     PROMPT_FIELD_NUMBER: _ClassVar[int]
     SCREENSHOT_FIELD_NUMBER: _ClassVar[int]
@@ -94,6 +94,7 @@ class Step(_message.Message):
     ADAPTER_DIGEST_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
     GATE_FIELD_NUMBER: _ClassVar[int]
+    FAULTS_FIELD_NUMBER: _ClassVar[int]
     index: int
     prompt: str
     screenshot: Screenshot
@@ -105,7 +106,8 @@ class Step(_message.Message):
     adapter_digest: str
     timings: Timings
     gate: GateRuling
-    def __init__(self, index: _Optional[int] = ..., prompt: _Optional[str] = ..., screenshot: _Optional[_Union[Screenshot, _Mapping]] = ..., token_ids: _Optional[_Iterable[int]] = ..., log_probs: _Optional[_Iterable[float]] = ..., utterance: _Optional[str] = ..., action: _Optional[_Union[Action, _Mapping]] = ..., adapter_version: _Optional[int] = ..., adapter_digest: _Optional[str] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., gate: _Optional[_Union[GateRuling, _Mapping]] = ...) -> None: ...
+    faults: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, index: _Optional[int] = ..., prompt: _Optional[str] = ..., screenshot: _Optional[_Union[Screenshot, _Mapping]] = ..., token_ids: _Optional[_Iterable[int]] = ..., log_probs: _Optional[_Iterable[float]] = ..., utterance: _Optional[str] = ..., action: _Optional[_Union[Action, _Mapping]] = ..., adapter_version: _Optional[int] = ..., adapter_digest: _Optional[str] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., gate: _Optional[_Union[GateRuling, _Mapping]] = ..., faults: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GateRuling(_message.Message):
     __slots__ = ("allowed", "rule", "reason")

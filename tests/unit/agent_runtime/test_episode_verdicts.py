@@ -189,3 +189,19 @@ def test_a_stop_ends_the_episode_after_its_step_as_void() -> None:
     done = run(PRESS, config=config)
     assert (done.verdict, len(done.steps)) == (Verdict.VOID, 1)
     assert done.void_reason.startswith("StoppedError: ")
+
+
+class Faulty(FakeDevice):
+    """Notices a fault in its set-up, at its first action and at the look before the last step."""
+
+    def faults_so_far(self) -> tuple[str, ...]:
+        return ("reboot", *("slow_shell",) * min(1, len(self.actions)), *("offline",) * (len(self.actions) > 1))
+
+
+def test_each_step_has_the_faults_noticed_since_the_one_before() -> None:
+    told: list[tuple[str, ...]] = []
+    config = EpisodeConfig(
+        "runtime-1", Purpose.EXPLORE, seed=3, temperature=1.0, on_step=lambda s: told.append(s.faults)
+    )
+    done = run(PRESS, PRESS, PRESS, DONE, device=Faulty(), config=config)
+    assert [step.faults for step in done.steps] == told == [("reboot", "slow_shell"), ("offline",), (), ()]

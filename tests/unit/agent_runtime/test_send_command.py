@@ -36,7 +36,7 @@ def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 def gated() -> list:  # type: ignore[type-arg]
     """Episodes of a run behind a gate, which held one action back, and with numbers that are hard to keep."""
     ruling = Ruling(False, "pay", "It says Pay.")
-    first = replace(step(0, Tap(0.1 + 0.2, 1 / 3)), gate=ruling)
+    first = replace(step(0, Tap(0.1 + 0.2, 1 / 3)), gate=ruling, faults=("slow_shell", "offline"))
     held_back = trajectory([first, step(1, Finish(True))], 9, Verdict.FAILURE)
     return [*some_trajectories(), held_back]
 
@@ -48,6 +48,7 @@ def test_a_recorded_run_is_the_trajectory_that_was_sent(tmp_path: Path) -> None:
     again = [trajectory_to_message(trajectory_of(session, episode)) for episode in session.episodes]
     assert again == [trajectory_to_message(done) for done in run]
     assert not again[3].steps[0].gate.allowed
+    assert list(again[3].steps[0].faults) == ["slow_shell", "offline"]
 
 
 def test_what_the_run_sent_already_is_known_and_the_rest_is_stored(

@@ -12,13 +12,16 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from agent_runtime.actions import Finish, LongPress, Malformed, Swipe, Tap
+from agent_runtime.actions import Finish, LongPress, Malformed, Swipe, Tap, grammar_named
 from agent_runtime.actions.ruling import CHANGED, Ruling
 from agent_runtime.errors import UsageError
-from agent_runtime.sessions.page import write_page
+from agent_runtime.policy.scripted import ScriptedPolicy
+from agent_runtime.sessions.explained import read_weights
+from agent_runtime.sessions.page import Look, write_page
 from agent_runtime.sessions.reader import open_session
 from agent_runtime.sessions.recording import Redaction
-from agent_runtime.sessions.tokens import TokenTexts, read_weights
+from agent_runtime.sessions.replay import replay_against
+from agent_runtime.sessions.tokens import TokenTexts
 from agent_runtime.trajectory import Decision, Verdict
 from tests import session_world as world
 
@@ -100,9 +103,96 @@ def test_with_weights_a_token_is_shaded_by_its_share_of_the_largest(
     assert (code, err) == (0, "")
     body = body_of((tmp_path / "a/b.html").read_text("utf-8"))
     utterances = [p for p in body.iter("p") if p.get("class") == "utterance"]
-    assert [token.attrib["style"] for token in utterances[0].iter("span")][-2:] == ["--s:0.0", "--s:1.0"]
-    assert "causal weight 0.5000" in list(utterances[0].iter("span"))[-1].attrib["title"]
+    styles = [token.attrib["style"] for token in utterances[0].iter("span")][-2:]
+    assert [style.partition(";--surprise")[0] for style in styles] == ["--s:0.0;--scm:0.0", "--s:1.0;--scm:1.0"]
+    assert "causal weight 0.5000 (action model)" in list(utterances[0].iter("span"))[-1].attrib["title"]
     assert utterances[1].attrib["title"] == "shaded by surprise"  # the tuner scored one step only
+
+
+def explained_file(folder: Path, **changed: object) -> Path:
+    ids = world.some_trajectories()[0].steps[0].decision.token_ids
+    none = [0.0] * (len(ids) - 1)
+    sources = {"scm": [*none, 0.5], "parser": [0.25, *none], "uniform": [1.0] * len(ids)}
+    others = [[["<b>", 0.125], ["x", 0.5]], *[[] for _ in none]]
+    record = {"trajectory_id": f"{0:032x}", "step_index": 0, "version": 0, "tokens": ["?"] * len(ids),
+              "sources": sources, "alternatives": others, "value": 0.25, "advantage": -0.125,
+              "judged_by": "critic"} | changed  # fmt: skip
+    path = folder / "explained.jsonl"
+    path.write_text(json.dumps(record) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("source", ["scm", "parser", "uniform"])
+def test_a_reader_chooses_the_source_and_sees_alternatives_value_and_advantage(
+    recorded: Path, run: RunProgram, tmp_path: Path, source: str
+) -> None:
+    code, _, err = run("inspect", recorded, "--weights", explained_file(tmp_path), "--source", source)
+    assert (code, err) == (0, "")
+    page = (recorded / "inspect.html").read_text("utf-8")
+    body = body_of(page)
+    inputs = [box for box in body.iter("input") if box.get("name") == "by"]
+    assert [box.attrib["id"] for box in inputs] == ["by-scm", "by-parser", "by-uniform", "by-surprise"]
+    assert [box.attrib["id"] for box in inputs if box.get("checked")] == [f"by-{source}"]
+    for box in inputs:
+        assert f"body:has(#{box.attrib['id']}:checked)" in page
+    utterance = next(p for p in body.iter("p") if p.get("class") == "utterance")
+    first, *_, last = list(utterance.iter("span"))
+    by_source = {"scm": ("0.0", "1.0"), "parser": ("1.0", "0.0"), "uniform": ("1.0", "1.0")}
+    for token, place in ((first, 0), (last, 1)):
+        style = dict(part.split(":") for part in token.attrib["style"].split(";"))
+        assert style["--s"] == by_source[source][place]
+        assert {name: style[f"--{name}"] for name in by_source} == {name: by_source[name][place] for name in by_source}
+    assert first.attrib["title"].endswith("; else “<b>” 0.125, “x” 0.5")
+    assert page.count('<p class="faint judged">value 0.250 · advantage -0.125 (by critic)</p>') == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"alternatives": [["x", 0.5]]},
+        {"alternatives": [[["x", "y"]]]},
+        {"sources": {"scm": "no"}},
+        {"value": "high"},
+        {"judged_by": 3},
+    ],
+)
+def test_a_line_that_explains_nothing_is_named(
+    recorded: Path, run: RunProgram, tmp_path: Path, changed: dict[str, object]
+) -> None:
+    code, _, err = run("inspect", recorded, "--weights", explained_file(tmp_path, **changed))
+    assert (code, len(err.strip().splitlines())) == (2, 1)
+    assert "line 1 of" in err
+
+
+def test_another_policy_stands_beside_the_recorded_one(recorded: Path, tmp_path: Path) -> None:
+    session = open_session(recorded)
+    policy = ScriptedPolicy([grammar_named("json").render(Tap(0.2505, 0.5005)), "<i>?!"])
+    report = replay_against(session, policy, grammar_named("json"))
+    write_page(session, TokenTexts(), tmp_path / "p.html", Look(other_name="the <other>", answers=report.answers))
+    page = (tmp_path / "p.html").read_text("utf-8")
+    body = body_of(page)
+    told = ["".join(p.itertext()) for p in body.iter("p") if p.get("class") == "other"]
+    assert len(told) == report.states == 5  # one recorded answer is malformed
+    assert told[0].startswith("tap 0.251, 0.500") or told[0].startswith("tap 0.250, 0.500")
+    assert "the same by AitW" in told[0]
+    assert told[1].startswith("malformed")
+    assert told[1].endswith("another action")
+    marks = [mark for mark in body.iter("rect") if mark.get("class") == "of-other"]
+    assert len(marks) == 3
+    assert "what the &lt;other&gt; would do" in page
+    assert "<i>" not in page
+
+
+def test_the_devices_faults_stand_at_their_step(tmp_path: Path) -> None:
+    step = replace(world.step(0, Tap(0.5, 0.5)), faults=("slow_shell", "<offline>"))
+    world.record(tmp_path / "s", [world.trajectory([step, world.step(1, Finish(True))])])
+    session = open_session(tmp_path / "s")
+    assert [step.faults for _, step in session.steps()] == [("slow_shell", "<offline>"), ()]
+    write_page(session, TokenTexts(), tmp_path / "p.html")
+    page = (tmp_path / "p.html").read_text("utf-8")
+    assert (
+        page.count("<b>Device faults</b><span>slow_shell, &lt;offline&gt;</span>") == page.count("Device faults") == 1
+    )
 
 
 def test_what_a_model_said_is_text_and_never_markup(tmp_path: Path) -> None:
@@ -110,7 +200,7 @@ def test_what_a_model_said_is_text_and_never_markup(tmp_path: Path) -> None:
     step = world.step(0, Malformed(evil), utterance=evil, prompt=evil)
     world.record(tmp_path / "s", [world.trajectory([step], goal=evil, void_reason=evil)])
     session = open_session(tmp_path / "s")
-    write_page(session, TokenTexts(), tmp_path / "p.html", by_weight=False)
+    write_page(session, TokenTexts(), tmp_path / "p.html")
     page = (tmp_path / "p.html").read_text("utf-8")
     assert "<script" not in page
     assert "49" not in page.split("<body>")[1].split("<h2>")[1].split("</h2>")[0]
@@ -217,7 +307,7 @@ def test_a_tokenizer_gives_each_token_its_share_of_the_text(tmp_path: Path) -> N
 def test_weights_of_another_length_are_left_out(recorded: Path, tmp_path: Path) -> None:
     known = read_weights(weights_file(tmp_path, tokens=["a"], weights=[1.0]))
     (step, *_) = open_session(recorded).episodes[0].steps
-    assert {token.weight for token in TokenTexts(None, known).tokens(f"{0:032x}", step)} == {None}
+    assert all(not token.weights for token in TokenTexts(None, known).tokens(f"{0:032x}", step))
 
 
 @pytest.mark.parametrize("content", ["{}", "no", "[1]", '{"version":true}', "\xff"])
