@@ -15,7 +15,7 @@ from typing import Annotated, Any, cast
 import typer
 from typer.core import TyperGroup
 
-from agent_runtime import device_commands
+from agent_runtime import device_commands, provenance_commands, scan_command
 from agent_runtime.actions import GRAMMAR_NAMES
 from agent_runtime.errors import AgentRuntimeError, UsageError
 from agent_runtime.sessions import commands as session_commands
@@ -58,6 +58,8 @@ def _group() -> None:
 session_commands.register(app)
 transfer_commands.register(app)
 device_commands.register(app)
+provenance_commands.register(app)
+scan_command.register(app)
 
 
 @app.command()
