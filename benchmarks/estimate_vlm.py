@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import sys
@@ -63,7 +64,7 @@ def play(
 
         def one_phone(number: int) -> list[bool]:
             device = in_process_device(seed)
-            suite, rng = suite_named("basics"), random.Random(f"{seed}/{temperature}/{number}")
+            suite, rng = suite_named("basics"), random.Random(f"{seed}/{number}")
             run = RunOf(f"estimate/{number}", seed, temperature)
             recorder = None
             if record is not None:
@@ -74,7 +75,7 @@ def play(
                 config = EpisodeConfig(
                     run.runtime_id,
                     Purpose.EXPLORE,
-                    1000 * seed + episode,
+                    round(1000 * (seed + temperature)) * 1000 + episode,
                     temperature,
                     on_start=lambda start: None if recorder is None else recorder.episode_started(start),
                     on_step=lambda step: None if recorder is None else recorder.step_taken(step),
@@ -134,21 +135,22 @@ def main() -> int:
         played = {
             temperature: recorded
             if temperature == RECORDED_AT
-            else play(server, grammar, options.episodes, temperature, options.seed + 1, None)
+            else play(server, grammar, options.episodes, temperature, options.seed, None)
             for temperature in ASKED_AT
         }
     passes = said[RECORDED_AT][1] <= SAME_POLICY_NATS
     print(f"largest |log ratio| of the policy that acted: {said[RECORDED_AT][1]:.2g} nats (≤ {SAME_POLICY_NATS})")
-    print("| temperature | counts as | doubly robust, % | importance sampling, % | played, % |\n|---|---|---|---|---|")
+    print("| temperature | counts as | mass | doubly robust, % | importance sampling, % | played, % |")
+    print("|---|---|---|---|---|---|")
     rows = []
     for temperature, (verdict, _) in said.items():
         true = wilson(sum(played[temperature]) / len(recorded), len(recorded), 0.95)
         told = [verdict.doubly_robust, verdict.importance_sampling]
         cells = ["refused" if one is None else f"{100 * one.value:.1f} {_text(one.interval)}" for one in told]
+        mass = math.exp(verdict.overlap.log_mass_low)
         share = 100 * sum(played[temperature]) / len(recorded)
-        print(
-            f"| {temperature:g} | {verdict.overlap.effective:.0f} | {' | '.join(cells)} | {share:.1f} {_text(true)} |"
-        )
+        counts = f"{verdict.overlap.effective:.0f} | {mass:.2f}"
+        print(f"| {temperature:g} | {counts} | {' | '.join(cells)} | {share:.1f} {_text(true)} |")
         passes &= all(
             one is None or max(one.interval.low, true.low) <= min(one.interval.high, true.high) for one in told
         )
