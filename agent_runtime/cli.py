@@ -15,7 +15,7 @@ from typing import Annotated, Any, cast
 import typer
 from typer.core import TyperGroup
 
-from agent_runtime import device_commands, record_command, send_command
+from agent_runtime import device_commands, provenance_commands, record_command, scan_command, send_command
 from agent_runtime.actions import GRAMMAR_NAMES
 from agent_runtime.errors import AgentRuntimeError, UsageError
 from agent_runtime.sessions import commands as session_commands
@@ -60,6 +60,8 @@ transfer_commands.register(app)
 device_commands.register(app)
 send_command.register(app)
 record_command.register(app, lambda: stop_on_signals())
+provenance_commands.register(app)
+scan_command.register(app)
 
 
 @app.command()

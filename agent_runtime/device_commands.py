@@ -37,12 +37,14 @@ def perform(
     from agent_runtime.gate.files import GateChoice, gated
     from agent_runtime.sessions.on_device import perform_again
     from agent_runtime.sessions.on_device_page import summary, told, write_difference_page
+    from agent_runtime.sessions.provenance import require_trusted
     from agent_runtime.sessions.reader import open_session
     from agent_runtime.sessions.recording import region_from_text
 
     with bad_input_is_a_sentence():
         ignored = [region_from_text(region) for region in ignore_region or ()]
         session = open_session(folder)
+        require_trusted(session)
         with open_device(device, adb_server_host, adb_server_port) as opened:
             guarded = gated(RecoveringDevice(opened), GateChoice(gate, allow_physical))
             if guarded.screen_size_px() != session.info.screen_size_px:

@@ -45,12 +45,15 @@ def send(
 ) -> None:
     """Send recorded episodes to a running tuner under their own ids: exit code 1 when some were not taken."""
     with bad_input_is_a_sentence():
+        from agent_runtime.sessions.provenance import require_trusted
         from agent_runtime.sessions.reader import open_session
         from agent_runtime.uplink.tls import client_tls
         from agent_runtime.uplink.upload import Upload
 
         credentials = client_tls(tls, tuner)
         sessions = [open_session(folder) for folder in folders]
+        for session in sessions:
+            require_trusted(session)
         if not any(session.episodes for session in sessions):
             raise UsageError("Got no episode in these sessions, expected one at least: name others.")
         upload = Upload(tuner, credentials)

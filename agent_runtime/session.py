@@ -21,7 +21,7 @@ from agent_runtime.policy_setup import open_policies
 from agent_runtime.records import Records
 from agent_runtime.report import Reporter, summary, write_summary
 from agent_runtime.runner import Hooks, RunConfig, Runner
-from agent_runtime.sessions.start import RunOf, chosen_redaction, start_recording
+from agent_runtime.sessions.start import RunOf, accept_own, chosen_redaction, start_recording
 from agent_runtime.sessions.writer import Recorder
 from agent_runtime.tally import RunResult
 from agent_runtime.tasks import Task, TaskTemplate, sample_task, suite_named, tasks_from_file, unseen_tasks
@@ -75,7 +75,7 @@ def run_session(options: Options, should_stop: Callable[[], bool]) -> RunResult:
             if options.record is not None:
                 folder = options.record / (_NOT_FOR_FOLDERS.sub("_", device.serial) if len(devices) > 1 else "")
                 run = RunOf(config.runtime_id, options.seed, options.temperature)
-                recorder = start_recording(folder, device, policy.identity, run, redaction)
+                recorder = start_recording(folder, device, policy.identity, run, redaction, accept_own(folder))
                 stack.callback(recorder.close)
             hooks = replace(
                 _listeners(records, submit, reporter, recorder, told_one_by_one),

@@ -1,6 +1,6 @@
 """Holds `tuner estimate` against the truth with the small VLM: recorded at one temperature, asked at others, played.
 
-    python -m benchmarks.estimate_vlm             # 120 episodes recorded, and as many played at each other temperature
+    python -m benchmarks.estimate_vlm             # 80 episodes recorded, and as many played at each other temperature
 
 Sessions are recorded on virtual phones in this process, the suite is basics. The same model at another temperature is
 another policy whose probabilities the estimate has to compute anew; at the recorded one every ratio must be 1.
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import os
 import random
 import sys
 import tempfile
@@ -30,7 +32,8 @@ from agent_runtime.policy.generate import load_policy
 from agent_runtime.policy.identity import base_model_digest, resolve_checkpoint, tokenizer_digest
 from agent_runtime.policy.server import DecisionServer
 from agent_runtime.sessions.recording import Redaction
-from agent_runtime.sessions.start import RunOf, start_recording
+from agent_runtime.sessions.start import RunOf, accept_own, start_recording
+from agent_runtime.sessions.trust import FOLDER_VARIABLE
 from agent_runtime.tasks.sampling import sample_task
 from agent_runtime.tasks.suites import suite_named
 from agent_runtime.trajectory import Purpose, Trajectory, Verdict
@@ -45,7 +48,7 @@ from tuner.ingest.identity import Identity
 
 PHONES: Final = 4
 RECORDED_AT: Final = 1.0
-ASKED_AT: Final = (1.0, 0.7, 0.4)
+ASKED_AT: Final = (1.0, 0.7)
 QUANTIZATION: Final = "none"
 SAME_POLICY_NATS: Final = 0.05
 """Ratios of the very policy that acted may differ from 1 by rounding only."""
@@ -61,17 +64,18 @@ def play(
 
         def one_phone(number: int) -> list[bool]:
             device = in_process_device(seed)
-            suite, rng = suite_named("basics"), random.Random(f"{seed}/{temperature}/{number}")
+            suite, rng = suite_named("basics"), random.Random(f"{seed}/{number}")
             run = RunOf(f"estimate/{number}", seed, temperature)
             recorder = None
             if record is not None:
-                recorder = start_recording(record / f"phone-{number}", device, policy.identity, run, Redaction())
+                folder = record / f"phone-{number}"
+                recorder = start_recording(folder, device, policy.identity, run, Redaction(), accept_own(folder))
             won = []
             for episode in range(number, count, PHONES):
                 config = EpisodeConfig(
                     run.runtime_id,
                     Purpose.EXPLORE,
-                    1000 * seed + episode,
+                    round(1000 * (seed + temperature)) * 1000 + episode,
                     temperature,
                     on_start=lambda start: None if recorder is None else recorder.episode_started(start),
                     on_step=lambda step: None if recorder is None else recorder.step_taken(step),
@@ -113,7 +117,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.estimate_vlm", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("--episodes", type=int, default=120)
+    parser.add_argument("--episodes", type=int, default=80)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", default="small-vlm")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
@@ -124,27 +128,29 @@ def main() -> int:
     policy = load_policy(checkpoint, QUANTIZATION, "json")
     grammar = grammar_named(policy.identity.action_grammar, policy.image_size_px)
     with tempfile.TemporaryDirectory() as name, DecisionServer(policy) as server:
+        os.environ[FOLDER_VARIABLE] = name  # what is trusted here is nobody else's business
         recorded = play(server, grammar, options.episodes, RECORDED_AT, options.seed, Path(name))
         print(f"recorded at temperature {RECORDED_AT:g}: {sum(recorded)} of {len(recorded)} succeeded", flush=True)
         said = ask(Path(name), checkpoint, ASKED_AT)
         played = {
             temperature: recorded
             if temperature == RECORDED_AT
-            else play(server, grammar, options.episodes, temperature, options.seed + 1, None)
+            else play(server, grammar, options.episodes, temperature, options.seed, None)
             for temperature in ASKED_AT
         }
     passes = said[RECORDED_AT][1] <= SAME_POLICY_NATS
     print(f"largest |log ratio| of the policy that acted: {said[RECORDED_AT][1]:.2g} nats (≤ {SAME_POLICY_NATS})")
-    print("| temperature | counts as | doubly robust, % | importance sampling, % | played, % |\n|---|---|---|---|---|")
+    print("| temperature | counts as | mass | doubly robust, % | importance sampling, % | played, % |")
+    print("|---|---|---|---|---|---|")
     rows = []
     for temperature, (verdict, _) in said.items():
         true = wilson(sum(played[temperature]) / len(recorded), len(recorded), 0.95)
         told = [verdict.doubly_robust, verdict.importance_sampling]
         cells = ["refused" if one is None else f"{100 * one.value:.1f} {_text(one.interval)}" for one in told]
+        mass = math.exp(verdict.overlap.log_mass_low)
         share = 100 * sum(played[temperature]) / len(recorded)
-        print(
-            f"| {temperature:g} | {verdict.overlap.effective:.0f} | {' | '.join(cells)} | {share:.1f} {_text(true)} |"
-        )
+        counts = f"{verdict.overlap.effective:.0f} | {mass:.2f}"
+        print(f"| {temperature:g} | {counts} | {' | '.join(cells)} | {share:.1f} {_text(true)} |")
         passes &= all(
             one is None or max(one.interval.low, true.low) <= min(one.interval.high, true.high) for one in told
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agent_runtime.sessions.trust import FOLDER_VARIABLE
 from device_scripts.virtual_phone.launch import RunningPhone, running_phone
 from device_scripts.virtual_phone.private_adb import AdbServer, private_adb_server
 
@@ -17,6 +18,14 @@ def adb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbServer]:
     """A real adb server on a free port with a home of its own, which looks for no devices by itself."""
     with private_adb_server(tmp_path_factory.mktemp("adb-home")) as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_lists_of_trust(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Lists of what is trusted that are of these tests alone, for the processes they start, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER_VARIABLE, str(tmp_path_factory.mktemp("trust")))
+        yield
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from PIL import Image
 from agent_runtime import cli
 from agent_runtime.actions import Action, Finish, Malformed, Swipe, Tap, TypeText, grammar_named
 from agent_runtime.sessions.recording import Redaction, SessionInfo
+from agent_runtime.sessions.trust import my_trust
 from agent_runtime.sessions.writer import Recorder
 from agent_runtime.trajectory import (
     NO_ADAPTER_DIGEST,
@@ -150,7 +151,8 @@ def record(
     folder: Path, trajectories: Sequence[Trajectory], redaction: Redaction = NOTHING, *, close: bool = True
 ) -> Recorder:
     """Record episodes as a run does: a step whose action failed is told only with the episode's end."""
-    recorder = Recorder(folder, info(redaction, trajectories[0].identity if trajectories else IDENTITY))
+    facts = info(redaction, trajectories[0].identity if trajectories else IDENTITY)
+    recorder = Recorder(folder, facts, lambda digest: my_trust().accept(digest, "of a test"))
     recorder.open()
     for done in trajectories:
         recorder.episode_started(start_of(done))

@@ -90,6 +90,12 @@ def serve(
     thought_scaling: Annotated[
         float, typer.Option(help="Weight (lambda) of the log-probability of thought tokens.")
     ] = DEFAULT.thought_scaling,
+    length_weight: Annotated[
+        float,
+        typer.Option(
+            help="Reward an episode loses (Optima's lambda 1) for writing all the tokens it could; not for bc."
+        ),
+    ] = DEFAULT.length_weight,
     entropy: Annotated[
         EntropyTerm, typer.Option(help="Tokens the entropy bonus counts: by causal weight, all alike, or no bonus.")
     ] = DEFAULT.entropy,
@@ -151,6 +157,7 @@ def serve(
             instruction_share=instruction_share,
             clip_range=clip_range,
             thought_scaling=thought_scaling,
+            length_weight=length_weight,
             entropy=entropy,
             weight_source=weight_source,
             entropy_over=entropy_over,

@@ -82,6 +82,9 @@ class LearnerConfig(BaseModel):
     failure_share: float = Field(0.125, ge=0, lt=1, description="Share of a batch drawn from failures, for entropy.")
     micro_batch_size: int = Field(8, ge=1, description="Utterances in one forward pass; gradients are added up.")
     importance_ceiling: float = Field(2.0, gt=0, description="Truncation of π(y|s) / π_behaviour(y|s) (awr only).")
+    length_weight: float = Field(
+        0.0, ge=0, le=1, description="λ₁ of Optima: what an episode's reward loses for the tokens it wrote."
+    )
     scm_learning_rate: float = Field(1e-3, gt=0)
     scm_pretraining_steps: int = Field(200, ge=0, description="Steps on rehearsed utterances before the first update.")
     scm_first_steps: int = Field(100, ge=1, description="Steps of the first update, which meets the policy's wording.")
@@ -123,6 +126,8 @@ class LearnerConfig(BaseModel):
             )
         if self.objective == "bc" and self.advantage != "baseline":
             raise ValueError("objective bc weighs every kept step 1 and takes no advantage: leave advantage out")
+        if self.length_weight and (self.objective == "bc" or self.advantage == "critic"):
+            raise ValueError("length_weight shapes rewards, which bc and the critics do not look at: leave it out")
         if self.advantage == "critic" and self.negative_ceiling:
             raise ValueError("advantage critic weighs steps 1 or 0, never below: leave negative_ceiling out")
         return self

@@ -8,8 +8,7 @@ left out and named; an episode that is in the ledger already changes nothing.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent_runtime.sessions.reader import open_session
-from agent_runtime.sessions.recording import HEADER_NAME, RecordedEpisode, Session
+from agent_runtime.sessions.recording import RecordedEpisode, Session
 from agent_runtime.sessions.trajectories import trajectory_of, why_no_trajectory
 from agent_runtime.trajectory import Purpose, Verdict
 from agent_runtime.uplink.codec import trajectory_to_message
@@ -17,6 +16,7 @@ from tuner.errors import ConfigError
 from tuner.ingest.identity import Identity
 from tuner.ingest.ledger import Ledger, StoreOutcome
 from tuner.ingest.validate import broken_bound
+from tuner.session_folders import trusted_sessions
 
 
 @dataclass
@@ -33,10 +33,10 @@ def take_sessions(folder: Path, identity: Identity, ledger: Ledger) -> Taken:
 
     Raises:
         ConfigError: there is none, or one is not of this base model.
-        SessionError: one is not what was recorded.
+        SessionError: one is not what was recorded, or is quarantined.
         LedgerError: the ledger cannot be written.
     """
-    sessions = [open_session(path) for path in session_folders(folder)]
+    sessions = trusted_sessions(folder)
     for session in sessions:
         _refuse_foreign(session, identity)
     taken = Taken()
@@ -74,20 +74,6 @@ def _why_not_learned_from(session: Session, episode: RecordedEpisode) -> str:
     if episode.start.purpose is Purpose.EVALUATE:
         return "it was run for evaluation"
     return ""
-
-
-def session_folders(folder: Path) -> list[Path]:
-    """Return the folder where it is a session, and those of the sessions in it.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    found = [path.parent for path in sorted([*folder.glob(HEADER_NAME), *folder.glob(f"*/{HEADER_NAME}")])]
-    if not found:
-        raise ConfigError(
-            f"Got {folder} without a session, expected what `agent-runtime run --record` wrote, or a folder of such."
-        )
-    return found
 
 
 def _refuse_foreign(session: Session, identity: Identity) -> None:

@@ -20,6 +20,7 @@ PREFIX = b"coso.v1.AdapterManifest ed25519\x00"
 KEY_BYTES = 32
 DEFAULT_LIFETIME_SEC = 30 * 24 * 3600
 _KEY_ID_LENGTH = 16
+_OTHERS = 0o077
 
 
 def signed_bytes(manifest: policy_pb2.AdapterManifest) -> bytes:
@@ -109,6 +110,23 @@ def read_key(text_or_path: str) -> bytes:
             "`tuner keys init` makes and prints one."
         )
     return key
+
+
+def read_private_key(path: Path) -> bytes:
+    """Return the raw key of a file that its owner alone may read.
+
+    Raises:
+        UsageError: it cannot be read, is no key, or others may read it.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise UsageError(f"Got no key from {path} ({error.strerror}), expected one of `tuner keys init`.") from error
+    if mode & _OTHERS:
+        raise UsageError(
+            f"Got {path} with mode {mode & 0o777:o}, expected 600: chmod it, or make another if someone read it."
+        )
+    return read_key(str(path))
 
 
 def write_key(key: bytes) -> str:

@@ -68,6 +68,7 @@ def read_version(folder: Path) -> tuple[policy_pb2.AdapterManifest, bytes]:
 
     Raises:
         UsageError: the folder holds no version.
+        SessionError: it holds a signature that is not of this version.
     """
     try:
         manifest = policy_pb2.AdapterManifest.FromString((folder / MANIFEST_NAME).read_bytes())
@@ -77,5 +78,9 @@ def read_version(folder: Path) -> tuple[policy_pb2.AdapterManifest, bytes]:
             f"Got no adapter from {folder} ({error}), expected a version's folder with {MANIFEST_NAME} and "
             f"{PAYLOAD_NAME}: name one of a tuner's adapters folder."
         ) from error
+    if (folder / "signature.json").exists():
+        from agent_runtime.sessions.signing import ADAPTER, adapter_digest, signature_of
+
+        signature_of(folder, ADAPTER, adapter_digest(folder))
     manifest.replaces_any = True
     return manifest, payload

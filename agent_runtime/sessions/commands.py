@@ -59,7 +59,7 @@ def replay(
         _tell_of_its_end(session)
         if against:
             policy, grammar = load_for(session, model, quantization, None)
-            _put_in_place(policy, adapter, adapters)
+            put_in_place(policy, adapter, adapters)
             compared = replay_against(session, policy, grammar)
             _tell_against(session, compared)
             if page is not None:
@@ -142,7 +142,12 @@ def load_for(
     return policy, grammar_named(policy.identity.action_grammar, policy.image_size_px)
 
 
-def _put_in_place(policy: "VlmPolicy", adapter: Path | None, adapters: Path | None) -> None:
+def put_in_place(policy: "VlmPolicy", adapter: Path | None, adapters: Path | None) -> None:
+    """Put one version in place, where one is named.
+
+    Raises:
+        AgentRuntimeError: there is no adapter there, or it does not fit.
+    """
     from agent_runtime.sessions.adapters import read_version
 
     if adapters is not None:
@@ -161,7 +166,7 @@ def adapter_source(policy: "VlmPolicy", adapter: Path | None, adapters: Path | N
     from agent_runtime.sessions.replay import only_the_base_model
 
     if adapter is not None:
-        _put_in_place(policy, adapter, None)
+        put_in_place(policy, adapter, None)
         return lambda version, digest: True
     if adapters is None:
         return only_the_base_model
@@ -189,6 +194,11 @@ def _tell_of_its_end(session: "Session") -> None:
     if not session.is_closed:
         torn = f" and {session.torn_bytes} bytes of an unfinished line" if session.torn_bytes else ""
         typer.echo(f"The recording ends at line {session.lines}{torn} without its last line: it was cut short.")
+    from agent_runtime.sessions.provenance import standing_of
+
+    standing = standing_of(session)
+    if not standing.is_trusted:
+        typer.echo(f"The session is quarantined: {standing.reason}.", err=True)
 
 
 def _tell_what_is_not_as_recorded(session: "Session", policy: "VlmPolicy") -> None:

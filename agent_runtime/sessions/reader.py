@@ -40,9 +40,19 @@ def open_session(folder: Path) -> Session:
             raise _bad_line(folder, number, str(error)) from error
     if course.is_closed and reading.torn_bytes:
         raise _bad_line(folder, reading.count + 1, "it stands after the session's end")
-    session = Session(folder, info, tuple(course.episodes()), reading.count, course.is_closed, reading.torn_bytes)
+    episodes, digest = tuple(course.episodes()), reading.link
+    session = Session(folder, info, episodes, reading.count, course.is_closed, reading.torn_bytes, digest)
     _verify_screens(session)
-    return session
+    return _with_signature(session)
+
+
+def _with_signature(session: Session) -> Session:
+    """Return the session with who signed it; a signature that is not of it makes it a damaged one."""
+    if not (session.folder / "signature.json").exists():
+        return session  # most have none, and need no cryptography
+    from agent_runtime.sessions.signing import SESSION, signature_of
+
+    return replace(session, signature=signature_of(session.folder, SESSION, session.digest))
 
 
 def screen_png(session: Session, step: RecordedStep) -> bytes:

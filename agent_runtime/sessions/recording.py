@@ -4,10 +4,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent_runtime.actions import Action, Ruling
 from agent_runtime.errors import UsageError
 from agent_runtime.trajectory import Decision, EpisodeStart, PolicyIdentity, Step, Timings, Verdict
+
+if TYPE_CHECKING:
+    from agent_runtime.sessions.signing import Signature
 
 FORMAT_NAME = "agent-runtime session"
 FORMAT_VERSION = 1
@@ -125,6 +129,10 @@ class Session:
     is_closed: bool
     torn_bytes: int = field(default=0)
     """Bytes of a last line that was not written to its end."""
+    digest: str = ""
+    """The chain of its last line, hex sha256: stands for all of it."""
+    signature: "Signature | None" = None
+    """A good one, by whomever; None where there is none."""
 
     def steps(self) -> Iterator[tuple[RecordedEpisode, RecordedStep]]:
         """Yield every step with its episode, in order."""

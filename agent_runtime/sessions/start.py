@@ -1,5 +1,6 @@
 """Starts a recording: gathers what holds for the whole session and opens its folder. Writes no line itself."""
 
+import logging
 import platform
 import time
 from collections.abc import Sequence
@@ -10,9 +11,11 @@ from pathlib import Path
 from agent_runtime.devices import Device
 from agent_runtime.errors import DeviceError, UsageError
 from agent_runtime.sessions.recording import Origin, Redaction, SessionInfo, region_from_text
-from agent_runtime.sessions.writer import Recorder, refuse_used_folder
+from agent_runtime.sessions.trust import my_trust
+from agent_runtime.sessions.writer import OnClosed, Recorder, refuse_used_folder
 from agent_runtime.trajectory import PolicyIdentity
 
+_LOG = logging.getLogger(__name__)
 _PACKAGES = ("coso-phone", "torch", "transformers", "tokenizers", "bitsandbytes", "peft", "pillow", "numpy")
 
 
@@ -49,8 +52,9 @@ def start_recording(
     run: RunOf,
     redaction: Redaction,
     imported: Origin | None = None,
+    on_closed: OnClosed = lambda digest: None,
 ) -> Recorder:
-    """Ask the device for its size and fingerprint, and return a recorder that is open.
+    """Ask the device for its size and fingerprint, and return a recorder that is open; ``on_closed`` as there.
 
     ``imported`` says where it comes from where no policy decides.
 
@@ -71,9 +75,24 @@ def start_recording(
         redaction=redaction,
         imported=imported,
     )
-    recorder = Recorder(folder, info)
+    recorder = Recorder(folder, info, on_closed)
     recorder.open()
     return recorder
+
+
+def accept_own(folder: Path) -> OnClosed:
+    """Return what trusts a session that is recorded here, into that folder, once it is closed.
+
+    A list that cannot be written is told, and the recording stays as it is.
+    """
+
+    def accept(digest: str) -> None:
+        try:
+            my_trust().accept(digest, f"recorded here: {folder}")
+        except UsageError as error:
+            _LOG.warning("%s stays quarantined until it is accepted: %s", folder, error)
+
+    return accept
 
 
 def _fingerprint(device: Device) -> str | None:

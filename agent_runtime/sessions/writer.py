@@ -29,13 +29,16 @@ from agent_runtime.sessions.redaction import Redactor
 from agent_runtime.trajectory import EpisodeStart, Step, Trajectory, step_seed
 
 _WAITING_AT_MOST = 64
+OnClosed = Callable[[str], None]
+"""Told the digest of a session that was recorded to its end."""
 
 
 class Recorder:
-    """Records into a folder that is new or empty. Call ``open`` first and ``close`` last."""
+    """Records into a folder that is new or empty. Call ``open`` first and ``close`` last, which tells ``on_closed``."""
 
-    def __init__(self, folder: Path, info: SessionInfo) -> None:
+    def __init__(self, folder: Path, info: SessionInfo, on_closed: OnClosed = lambda digest: None) -> None:
         self._files = _Files(folder, info)
+        self._on_closed = on_closed
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="recorder")
         self._waiting: deque[Future[None]] = deque()
         self._failure: BaseException | None = None
@@ -88,6 +91,8 @@ class Recorder:
         while self._waiting:
             self._settle_oldest()
         self._raise_failure()
+        on_closed, self._on_closed = self._on_closed, lambda digest: None
+        on_closed(self._files.digest)
 
     def _hand_over(self, write: Callable[[], None]) -> None:
         if self._files.is_closed:
@@ -134,6 +139,11 @@ class _Files:
         self._chain = chain.BEGINNING
         self._lines = 0
         self._screens: set[str] = set()
+
+    @property
+    def digest(self) -> str:
+        """The chain of the last line."""
+        return self._chain
 
     def open(self) -> None:
         refuse_used_folder(self._folder)

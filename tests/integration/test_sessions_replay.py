@@ -18,6 +18,7 @@ from agent_runtime.devices.adb import open_device
 from agent_runtime.episode import EpisodeConfig, run_episode
 from agent_runtime.policy.scripted import ScriptedPolicy
 from agent_runtime.sessions.course import recorded_task, replay_device
+from agent_runtime.sessions.provenance import require_trusted
 from agent_runtime.sessions.reader import open_session, screen_png
 from agent_runtime.sessions.recording import Redaction
 from agent_runtime.sessions.start import RunOf, start_recording
@@ -57,6 +58,7 @@ def test_a_run_is_recorded_and_runs_again_without_its_phone(
     )
     assert (code, err) == (0, "")
     session = open_session(tmp_path / "session")
+    require_trusted(session)
     assert session.is_closed
     assert (session.info.device_serial, session.info.screen_size_px) == (running.serial, (128, 224))
     assert session.info.device_fingerprint

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 KEY_NAME = "signing_key"
 PUBLIC_KEY_NAME = "signing_key.pub"
-_OTHERS = 0o077
 
 
 def make_signing_key(state: Path) -> ManifestSigner:
@@ -61,14 +60,9 @@ def load_signer(state: Path) -> ManifestSigner | None:
     path = state / KEY_NAME
     if not path.exists():
         return None
-    from agent_runtime.adapters.signatures import ManifestSigner, read_key
+    from agent_runtime.adapters.signatures import ManifestSigner, read_private_key
 
     try:
-        mode = path.stat().st_mode
-        if mode & _OTHERS:
-            raise ConfigError(
-                f"Got {path} with mode {mode & 0o777:o}, expected 600: chmod it, or make another if someone read it."
-            )
-        return ManifestSigner(read_key(str(path)))
-    except (OSError, UsageError) as error:
+        return ManifestSigner(read_private_key(path))
+    except UsageError as error:
         raise ConfigError(f"Got {path} that is no signing key ({error}), expected one of `tuner keys init`.") from error

@@ -1,6 +1,7 @@
 """Rewards beyond the task's own: Optima's terms for length and readability, ARMAP's pairwise loss. Pure functions.
 
-Nothing of the learner uses them by itself: they are for rewards that somebody makes of their own sessions.
+The learner uses the length term where ``length_weight`` asks for it (``learner.shaping``); the others are for rewards
+that somebody makes of their own sessions.
 """
 
 import math

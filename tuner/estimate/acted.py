@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent_runtime.sessions.reader import open_session, screen_png
+from agent_runtime.sessions.reader import screen_png
 from agent_runtime.sessions.recording import RecordedEpisode, RecordedStep, Session
 from agent_runtime.trajectory import Verdict
 from tuner.errors import ConfigError
 from tuner.estimate.episodes import Episode
 from tuner.ingest.identity import Identity
-from tuner.recorded import session_folders
+from tuner.session_folders import trusted_sessions
 
 _ROUNDING_NATS = 1e-3
 """A log-prob this little above 0 is rounding."""
@@ -63,12 +63,11 @@ def acted_episodes(folders: Sequence[Path], identity: Identity) -> Acted:
 
     Raises:
         ConfigError: there is no session, or one is redacted, imported, or of another base model or grammar.
-        SessionError: one is not what was recorded.
+        SessionError: one is not what was recorded, or is quarantined.
     """
     found: list[ActedEpisode] = []
     left_out, seen = 0, 0
-    for path in (path for folder in folders for path in session_folders(folder)):
-        session = open_session(path)
+    for session in (session for folder in folders for session in trusted_sessions(folder)):
         _refuse_what_has_no_log_probs(session, identity)
         seen += 1
         usable = list(_usable(session))

@@ -39,6 +39,7 @@ from tuner.ingest.ledger import StoredTrajectory
 from tuner.learner.agent_share import factors, under_quota
 from tuner.learner.freshness import Freshness
 from tuner.learner.samples import NO_BOUND, Group, StepSample, trainable_steps
+from tuner.learner.shaping import Shape, unshaped
 
 FRESH_FACTOR = 2.0
 FAILURES_KEPT = 32
@@ -74,6 +75,7 @@ class Experience:
         objective: Objective = "awr",
         advantage: AdvantageKind = "baseline",
         vocabulary_size: int = NO_BOUND,
+        shape: Shape = unshaped,
     ) -> None:
         self.baseline = SuccessBaseline()
         self.freshness = Freshness()
@@ -89,6 +91,7 @@ class Experience:
         self._objective = objective
         self._advantage = advantage
         self._vocabulary_size = vocabulary_size
+        self._shape = shape
         self._steps: dict[int, list[StepSample]] = {}  # by sequence, in order of arrival
         self._fresh: set[int] = set()
 
@@ -99,7 +102,7 @@ class Experience:
         """
         earlier = counted or Freshness()
         for stored in replay:
-            steps = trainable_steps(stored, self._vocabulary_size)
+            steps = self._shape(trainable_steps(stored, self._vocabulary_size))
             self._steps[stored.sequence] = [step for step in steps if earlier.reason(step.version) is None]
         self._trim()
 
@@ -114,7 +117,7 @@ class Experience:
         self._fresh = {stored.sequence for stored in batch}
         self.unused = {}
         for stored in batch:
-            told = trainable_steps(stored, self._vocabulary_size)
+            told = self._shape(trainable_steps(stored, self._vocabulary_size))
             steps = self._steps[stored.sequence] = self._kept_by_rule(told)
             if steps:
                 self.baseline.update(steps[0].task_name, steps[0].reward)

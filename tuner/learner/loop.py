@@ -31,6 +31,7 @@ from tuner.learner.records import WeightRecord, append_metrics, append_weight_re
 from tuner.learner.reporting import Reports
 from tuner.learner.rollback import payload_to_return_to
 from tuner.learner.samples import can_be_shown
+from tuner.learner.shaping import shorter_is_better, unshaped
 from tuner.learner.student import Student
 
 SCM_UTTERANCES = 256
@@ -69,6 +70,7 @@ class Learner:
             config.objective,
             config.advantage,
             student.vocabulary_size,
+            shorter_is_better(config.length_weight, student.longest_answer) if config.length_weight else unshaped,
         )
         self._watch = EntropyWatch(config.entropy_collapse_share, config.entropy_blowup_factor)
         self._progress = Progress.first(config)

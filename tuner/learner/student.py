@@ -46,6 +46,7 @@ class Student:
     def __init__(self, config: LearnerConfig, loaded: LoadedModel, defaults: AgentDefaults) -> None:
         self._text = _Text(loaded)
         self.vocabulary_size = len(loaded.encoder.tokenizer)
+        self.longest_answer = defaults.max_new_tokens
         grammar = grammar_named(config.action_grammar, defaults.image_size_px)
         prompts = PromptBuilder(loaded.encoder, grammar, defaults.prompt_style)
         self.renderer = Renderer(grammar, prompts, self._text.encode, defaults.image_size_px)

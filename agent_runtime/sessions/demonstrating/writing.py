@@ -16,7 +16,7 @@ from agent_runtime.observe import screenshot_of
 from agent_runtime.sessions.demonstrating.looking import View
 from agent_runtime.sessions.importing import GRAMMAR, NOBODY, UNSAID
 from agent_runtime.sessions.recording import Origin, Redaction
-from agent_runtime.sessions.start import RunOf, start_recording
+from agent_runtime.sessions.start import RunOf, accept_own, start_recording
 from agent_runtime.sessions.writer import Recorder
 from agent_runtime.trajectory import (
     NO_ADAPTER_DIGEST,
@@ -111,7 +111,9 @@ def start_demonstration(
         SessionError: there is something in the folder, or it cannot be written.
     """
     origin = Origin(KIND, device.serial)
-    recorder = start_recording(folder, device, NOBODY, RunOf(f"import/{KIND}", 0, 0.0), redaction, origin)
+    recorder = start_recording(
+        folder, device, NOBODY, RunOf(f"import/{KIND}", 0, 0.0), redaction, origin, accept_own(folder)
+    )
     start = EpisodeStart(
         trajectory_id=uuid.uuid4().hex,
         task_name=name,

@@ -72,7 +72,7 @@ def test_a_real_aitz_episode(tmp_path: Path, run: RunProgram) -> None:
         assert type(JSON.parse(step.decision.utterance)) is type(step.action)
     assert "focused on email setup" in episode.steps[0].decision.utterance
     code, _, err = run("inspect", tmp_path / "s")
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "The session is quarantined: imported from aitz and not accepted.\n")
     page = (tmp_path / "s" / "inspect.html").read_text("utf-8")
     assert "none: imported from aitz" in page
     assert "swipe 0.507, 0.541 → 0.579, 0.001" in page

@@ -53,6 +53,8 @@ def test_entropy_and_weight_source_give_one_answer(settings: dict[str, Any], wei
         ({"entropy": "none", "weight_source": "uniform"}, "contradict"),
         ({"entropy_over": "actions"}, "set entropy causal and weight_source parser"),
         ({"entropy_over": "actions", "weight_source": "parser", "entropy": "none"}, "got none weights"),
+        ({"objective": "bc", "length_weight": 0.5}, "length_weight"),
+        ({"advantage": "critic", "length_weight": 0.5}, "length_weight"),
         ({"objective": "bc", "advantage": "group"}, "takes no advantage"),
         ({"objective": "bc", "advantage": "critic"}, "takes no advantage"),
         ({"advantage": "critic", "negative_ceiling": 0.5}, "negative_ceiling"),

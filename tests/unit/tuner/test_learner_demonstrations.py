@@ -18,6 +18,7 @@ from agent_runtime.sessions.importing import import_session
 from agent_runtime.sessions.reader import open_session
 from agent_runtime.sessions.recording import Origin
 from agent_runtime.sessions.trajectories import trajectory_of
+from agent_runtime.sessions.trust import my_trust
 from agent_runtime.uplink.codec import action_to_message, trajectory_to_message
 from tests.learner_world import JSON, REWARDED, SIDE_PX, UNREWARDED, World, learner_config, picture_png, tiny_checkpoint
 from tuner import cli
@@ -56,6 +57,7 @@ def imported(folder: Path, *endings: bool | None) -> Path:
         for n, ending in enumerate(endings)
     ]
     import_session(Origin("folder", "here"), done, folder / "session")
+    my_trust().accept(open_session(folder / "session").digest, "of a test")
     return folder
 
 

@@ -1,0 +1,80 @@
+"""Optima's length term in the learner: the arithmetic, what it leaves alone, and an update of the tiny checkpoint."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from agent_runtime.policy.identity import agent_defaults
+from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
+from tuner.ingest.ledger import Ledger
+from tuner.learner.experience import Experience
+from tuner.learner.loop import Learner
+from tuner.learner.mailbox import Mailbox
+from tuner.learner.samples import trainable_steps
+from tuner.learner.shaping import shorter_is_better, unshaped
+from tuner.learner.student import load_student
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
+
+
+@pytest.fixture(scope="module")
+def world(checkpoint: Path) -> World:
+    return World(checkpoint)
+
+
+def _stored(folder: Path, world: World, *texts: str) -> Ledger:
+    folder.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(folder)
+    ledger.open()
+    world.store(ledger, 0, texts)
+    return ledger
+
+
+def test_a_success_loses_by_what_it_wrote_and_a_failure_keeps_nothing(tmp_path: Path, world: World) -> None:
+    """A step limit of 4 and answers of at most 40 tokens: 160. With λ₁ = 0.5 a success of n tokens is 1 − 0.5 n/160."""
+    won, lost = (trainable_steps(one) for one in _stored(tmp_path, world, REWARDED, UNREWARDED).waiting(2))
+    shaped = shorter_is_better(0.5, 40)
+    tokens = len(world.token_ids(REWARDED))
+    assert shaped(won)[0].reward == pytest.approx(1 - 0.5 * tokens / 160)
+    assert (shaped(won)[0].succeeded, shaped(won)[0].key) == (True, won[0].key)
+    assert shaped(lost)[0].reward == 0.0
+    assert shaped([]) == []
+    assert unshaped(won) == won
+
+
+def test_a_longer_answer_than_there_can_be_never_costs_more_than_the_weight(tmp_path: Path, world: World) -> None:
+    (won,) = (trainable_steps(one) for one in _stored(tmp_path, world, REWARDED).waiting(1))
+    assert shorter_is_better(0.5, 1)(won)[0].reward == pytest.approx(0.5)
+    assert shorter_is_better(1.0, 1)(won)[0].reward == 0.0
+
+
+def test_what_is_recalled_is_shaped_as_what_was_taken(tmp_path: Path, world: World) -> None:
+    batch = _stored(tmp_path, world, REWARDED, UNREWARDED).waiting(2)
+    taken, recalled = (Experience(10, 0.9, shape=shorter_is_better(0.5, 40)) for _ in range(2))
+    taken.take(batch)
+    recalled.recall(batch)
+    assert taken.episodes() == recalled.episodes()
+    assert taken.baseline.value("two/choices") == pytest.approx(taken.episodes()[0][0].reward / 2)
+
+
+def test_an_update_learns_from_the_shaped_reward(tmp_path: Path, checkpoint: Path, world: World) -> None:
+    config = learner_config(tmp_path / "state", checkpoint, length_weight=0.5)
+    ledger = _stored(config.state, world, *[REWARDED, UNREWARDED] * 2)
+    student = load_student(config)
+    learner = Learner(config, student, ledger, Mailbox(io.StringIO(), io.StringIO()))
+    learner.resume()
+    learner.update(ledger.waiting(4))
+    told = json.loads((config.state / "metrics.jsonl").read_text().splitlines()[-1])
+    most = 4 * agent_defaults(checkpoint).max_new_tokens
+    assert told["batch_reward"] == pytest.approx(0.5 * (1 - 0.5 * len(world.token_ids(REWARDED)) / most))
+    assert told["batch_success_rate"] == 0.5
