@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from agent_runtime.policy.packed_attention import takes_packed_rows
 from agent_runtime.policy.prompt import PromptBuilder, picture_from_png
 
 FEATURE_BYTES_KEPT = 512 << 20
@@ -39,10 +41,14 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Inputs of one prompt, input_ids [1, P] and the rest; with ``features`` they hold no pixels."""
+    """Inputs of one prompt, input_ids [1, P] and the rest; with ``features`` they hold no pixels.
+
+    ``positions`` [3, P], or [1, P] where a token has one, are the prompt's; None where the model takes no packed rows.
+    """
 
     inputs: dict[str, Tensor]
     features: Features | None
+    positions: Tensor | None = None
 
 
 class ShownInputs:
@@ -53,11 +59,17 @@ class ShownInputs:
         self._prompts = prompts
         self._feature_bytes = feature_bytes
         self._takes_features = _takes_features(self._base)
-        self._inputs: OrderedDict[tuple[bytes, str], dict[str, Tensor]] = OrderedDict()
+        self._takes_rows = takes_packed_rows(self._base)
+        self._inputs: OrderedDict[tuple[bytes, str], tuple[dict[str, Tensor], Tensor | None]] = OrderedDict()
         self._features: OrderedDict[bytes, Features] = OrderedDict()
         self._kept_bytes = 0
         self.pictures_computed = 0
         """Pictures that went through the tower so far, for measurements."""
+
+    @property
+    def packs(self) -> bool:
+        """True where rows need no padding: the model takes packed rows, and features ready-made."""
+        return self._takes_features and self._takes_rows
 
     def of(self, prompt: str, image_png: bytes) -> Shown:
         """Return the inputs of one decision.
@@ -66,11 +78,11 @@ class ShownInputs:
             PolicyError: the picture is no PNG.
         """
         picture = hashlib.sha256(image_png).digest()
-        features, inputs = self._features.get(picture), self._inputs.get((picture, prompt))
-        if features is not None and inputs is not None:
+        features, known = self._features.get(picture), self._inputs.get((picture, prompt))
+        if features is not None and known is not None:
             self._features.move_to_end(picture)
             self._inputs.move_to_end((picture, prompt))
-            return Shown(inputs, features)
+            return Shown(known[0], features, known[1])
         inputs = self._prompts.inputs(prompt, picture_from_png(image_png))
         if not self._takes_features:
             return Shown(inputs, None)
@@ -78,10 +90,24 @@ class ShownInputs:
         if features is None:
             return Shown(inputs, None)
         inputs = {name: value for name, value in inputs.items() if name != _PIXELS}
-        self._inputs[picture, prompt] = inputs
+        positions = self._positions(inputs) if self.packs else None
+        self._inputs[picture, prompt] = inputs, positions
         if len(self._inputs) > PROMPTS_KEPT:
             self._inputs.popitem(last=False)
-        return Shown(inputs, features)
+        return Shown(inputs, features, positions)
+
+    def _positions(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Return where the model places the tokens of a prompt, [3, P] or [1, P]."""
+        ids = inputs["input_ids"]
+        of_pictures = getattr(self._base.model, "compute_3d_position_ids", None)
+        if of_pictures is None:
+            return torch.arange(ids.shape[1]).unsqueeze(0)
+        names = ("image_grid_thw", "mm_token_type_ids", "attention_mask")
+        given = {name: inputs[name] for name in names}
+        found: Tensor = of_pictures(
+            input_ids=ids, inputs_embeds=None, video_grid_thw=None, past_key_values=None, **given
+        )
+        return found[:, 0].cpu()
 
     def _computed(self, picture: bytes, inputs: dict[str, Tensor]) -> Features | None:
         """Run the tower on one picture; None where something in it learns after all, or its output is unknown."""

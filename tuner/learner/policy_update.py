@@ -13,7 +13,7 @@ from agent_runtime.policy.score import Utterance as ShownUtterance
 from agent_runtime.policy.shown import ShownInputs
 from tuner.coso.labels import action_type
 from tuner.coso.lean_head import lean_log_probs_and_entropies
-from tuner.learner.buckets import length_buckets
+from tuner.learner.buckets import kindred_groups, length_buckets
 from tuner.learner.causal import CausalWeights
 from tuner.learner.experience import Candidate
 from tuner.learner.finite import MOMENT_LIMIT, PARAMETER_LIMIT, clip_gradients, require_bounded, require_finite
@@ -97,9 +97,8 @@ class PolicyUpdater:
 
     @torch.no_grad()
     def scored(self, samples: Sequence[StepSample]) -> Iterator[tuple[list[StepSample], Scored]]:
-        """Yield what the policy says of the samples, a forward pass at a time, in the order of their lengths."""
-        lengths = [len(sample.utterance.token_ids) for sample in samples]
-        for places in length_buckets(lengths, self._micro_batch_size):
+        """Yield what the policy says of the samples, a forward pass at a time, in an order of its own."""
+        for places in self._passes(samples):
             part = [samples[place] for place in places]
             states = self._states(part)
             seen = states.mask.bool()
@@ -115,10 +114,17 @@ class PolicyUpdater:
         require_bounded("the optimizer", (value for value in moments if value.ndim), MOMENT_LIMIT)
 
     def _parts(self, batch: Sequence[Candidate]) -> Iterator[_Part]:
-        """Split the batch, utterances of like length together, and compute each part's loss."""
-        lengths = [len(candidate.sample.utterance.token_ids) for candidate in batch]
-        for places in length_buckets(lengths, self._micro_batch_size):
+        """Split the batch and compute each part's loss."""
+        for places in self._passes([candidate.sample for candidate in batch]):
             yield self._part(places, [batch[place] for place in places])
+
+    def _passes(self, samples: Sequence[StepSample]) -> list[list[int]]:
+        """Return the places of samples, a forward pass at a time."""
+        if self._shown.packs:
+            return kindred_groups(
+                [(sample.screenshot_png, sample.prompt) for sample in samples], self._micro_batch_size
+            )
+        return length_buckets([len(sample.utterance.token_ids) for sample in samples], self._micro_batch_size)
 
     def _part(self, places: list[int], rows: Sequence[Candidate]) -> _Part:
         states = self._states([row.sample for row in rows])
