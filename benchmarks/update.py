@@ -7,9 +7,10 @@ find the same gradients.
 
 A round is an update as the learner's settings have it: 8 optimizer steps of 16 samples out of 32 steps that are all
 new to it, so each picture is drawn 4 times and what is kept of pictures starts empty. No two steps show the same
-screen. The base is held in float32: where the CPU has AVX512-BF16, bitsandbytes rounds the scales of NF4 weights, and
-the plain loop's gradients are then others. Memory of the loss is the most that lives at once between the last hidden
-states and their gradient, by the allocations torch's profiler saw.
+screen. "Full" prompts are what checkpoints get that say nothing else: they begin with the grammar's instruction, the
+same in every step. The base is held in float32: where the CPU has AVX512-BF16, bitsandbytes rounds the scales of NF4
+weights, and the plain loop's gradients are then others. Memory of the loss is the most that lives at once between the
+last hidden states and their gradient, by the allocations torch's profiler saw.
 """
 
 from __future__ import annotations
@@ -242,11 +243,11 @@ def _gradients(model: Any) -> list[Tensor]:
     return [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
 
 
-def measure(name: str, folder: Path) -> list[Measure]:
-    """Measure one checkpoint, in float32."""
+def measure(name: str, folder: Path, style: str | None = None) -> list[Measure]:
+    """Measure one checkpoint, in float32; prompts are of its own style, or of ``style``."""
     loaded = load_model(folder, "none")
     defaults = agent_defaults(folder)
-    prompts = PromptBuilder(loaded.encoder, grammar_named(defaults.grammar), defaults.prompt_style)
+    prompts = PromptBuilder(loaded.encoder, grammar_named(defaults.grammar), style or defaults.prompt_style)
     tokenizer = loaded.encoder.tokenizer
     pool = samples(lambda text: list(tokenizer.encode(text, add_special_tokens=False)), tokenizer.eos_token_id)
     plain, ours, batches = Plain(folder, prompts), Ours(loaded, prompts), _batches(pool)
@@ -276,6 +277,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         measures = measure("small VLM", resolve_checkpoint("small-vlm"))
         measures += measure("tiny VLM", tiny_checkpoint(Path(folder)))
+        measures += measure("tiny VLM, full prompts", Path(folder), "full")
     return report(f"Update of the policy, torch {torch.__version__}, {THREADS} thread", measures, json_path)
 
 

@@ -132,6 +132,9 @@ def serve(
     ] = DEFAULT.report_to,
     run_name: Annotated[str, typer.Option(help="Name of the run there; the state folder's by default.")] = "",
     num_threads: Annotated[int, typer.Option(help="CPU threads of the learner.")] = DEFAULT.num_threads,
+    learner_processes: Annotated[
+        int, typer.Option(min=1, help="Processes that share each gradient, under torchrun: one for each GPU.")
+    ] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the adapter's start and of the replay's order.")] = DEFAULT.seed,
 ) -> None:
     """Serve until SIGTERM: take trajectories in, learn, hand adapters out."""
@@ -186,7 +189,7 @@ def serve(
             config.replay_capacity,
             _bytes(least_free_gb),
         )
-        command = learner_command(config)
+        command = learner_command(config, learner_processes)
         asyncio.run(
             run_service(listen, state, identity, command, announce, watching, rate, canary_share, keeping, spoken)
         )

@@ -26,9 +26,13 @@ STOP_DEADLINE_SEC = 30.0
 _LOG = logging.getLogger(__name__)
 
 
-def learner_command(config: LearnerConfig) -> list[str]:
-    """Return the command line of the learner process."""
-    return [sys.executable, "-m", "tuner.learner", "--config", config.model_dump_json()]
+def learner_command(config: LearnerConfig, processes: int = 1) -> list[str]:
+    """Return the command line of the learner process, or of torchrun with so many."""
+    module = ["-m", "tuner.learner", "--config", config.model_dump_json()]
+    if processes == 1:
+        return [sys.executable, *module]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    return [sys.executable, *torchrun, *module]
 
 
 class Supervisor:

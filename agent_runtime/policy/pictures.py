@@ -54,6 +54,11 @@ class PictureFeatures:
         if takes_features and (self._is_joinable or not to_be_joined):
             self._asks_for = frozenset(inspect.signature(self._base.get_image_features).parameters)
 
+    @property
+    def are_taken(self) -> bool:
+        """Whether the checkpoint takes features in place of pixels, as far as is known."""
+        return bool(self._asks_for)
+
     def of(self, digest: str, inputs: dict[str, Tensor]) -> Features | None:
         """Return the features of the picture of that digest, whose pixels are among the model inputs.
 

@@ -1,7 +1,6 @@
 """Teacher-forced states and logits of utterances, for learning: inputs as in acting, in batches. Samples nothing."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,9 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from agent_runtime.policy.last_layer import last_layer_only_at
+from agent_runtime.policy.packed_states import packed_states
 from agent_runtime.policy.pictures import in_place_of_pixels
+from agent_runtime.policy.placeholders import answers_show_no_pictures
 from agent_runtime.policy.prompt import PromptBuilder
 from agent_runtime.policy.shown import Shown, ShownInputs
 
@@ -62,25 +63,37 @@ def score_utterances(model: Any, prompts: PromptBuilder, utterances: Sequence[Ut
 
 
 def answer_states(model: Any, shown: ShownInputs, utterances: Sequence[Utterance]) -> AnswerStates:
-    """Run the model over prompts and utterances, right-padded; hidden states only where an utterance is.
+    """Run the model over prompts and utterances; hidden states only where an utterance is.
+
+    Where the model takes them the rows are packed, and what several begin with is computed once; else they are padded.
 
     Raises:
         PolicyError: a picture is no PNG.
     """
     rows = [shown.of(item.prompt, item.image_png) for item in utterances]
-    prompt_lengths = torch.tensor([row.inputs["input_ids"].shape[1] for row in rows])
     answers = [torch.tensor(item.token_ids) for item in utterances]
-    device = next(model.parameters()).device
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    packed = all(row.positions is not None for row in rows)
+    hidden = (packed_states if packed else _padded)(base, rows, answers)
+    device = hidden.device
+    mask = pad_sequence([torch.ones(len(answer)) for answer in answers], batch_first=True).to(device)
+    token_ids = pad_sequence(answers, batch_first=True).to(device)
+    return AnswerStates(hidden, token_ids, mask, base.get_output_embeddings())
+
+
+def _padded(base: Any, rows: Sequence[Shown], answers: Sequence[Tensor]) -> Tensor:
+    """Return hidden states [N, D] as ``packed_states`` does, of any model, from rows padded on the right."""
+    prompt_lengths = torch.tensor([row.inputs["input_ids"].shape[1] for row in rows])
+    device = next(base.parameters()).device
     batch = {name: value.to(device) for name, value in _batched(rows, answers).items()}
     features = [row.features for row in rows if row.features is not None]
     ready = in_place_of_pixels(features) if features else {}
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    read = _read_positions(prompt_lengths, answers, batch["input_ids"])
-    with _answers_show_no_pictures(base, batch, prompt_lengths), last_layer_only_at(base, read):
-        hidden = base.model(**batch, **ready).last_hidden_state  # [B, S, D]
-    mask = pad_sequence([torch.ones(len(answer)) for answer in answers], batch_first=True).to(device)
-    token_ids = pad_sequence(answers, batch_first=True).to(device)
-    return AnswerStates(hidden[read], token_ids, mask, base.get_output_embeddings())
+    ids = batch.pop("input_ids")
+    read = _read_positions(prompt_lengths, answers, ids)
+    is_answer = (torch.arange(ids.shape[1]).unsqueeze(0) >= prompt_lengths.unsqueeze(1)).to(device)
+    with answers_show_no_pictures(base, ids, is_answer) as shown_ids, last_layer_only_at(base, read):
+        hidden: Tensor = base.model(input_ids=shown_ids, **batch, **ready).last_hidden_state  # [B, S, D]
+    return hidden[read]
 
 
 def _read_positions(prompt_lengths: Tensor, answers: Sequence[Tensor], input_ids: Tensor) -> Tensor:
@@ -109,26 +122,3 @@ def _batched(rows: Sequence[Shown], answers: Sequence[Tensor]) -> dict[str, Tens
         ]
         batch[name] = pad_sequence(padded, batch_first=True)
     return batch
-
-
-@contextmanager
-def _answers_show_no_pictures(base: Any, batch: dict[str, Tensor], prompt_lengths: Tensor) -> Iterator[None]:
-    """Let answers hold picture placeholders, which the policy can sample like any token: to it they are mere words.
-
-    The model would look for a picture behind each, so it sees another id there, and the placeholder's embedding.
-    """
-    ids = batch["input_ids"]
-    placeholders = [getattr(base.config, name, None) for name in ("image_token_id", "video_token_id")]
-    is_answer = torch.arange(ids.shape[1]).unsqueeze(0) >= prompt_lengths.unsqueeze(1)  # [B, S]
-    known = torch.tensor([t for t in placeholders if t is not None], dtype=ids.dtype, device=ids.device)
-    sampled = torch.isin(ids, known) & is_answer.to(ids.device)
-    if not bool(sampled.any()):
-        yield
-        return
-    batch["input_ids"] = ids.masked_fill(sampled, next(token for token in range(3) if token not in placeholders))
-    embedding = base.get_input_embeddings()
-    hook = embedding.register_forward_hook(lambda module, args, output: module.forward(ids))
-    try:
-        yield
-    finally:
-        hook.remove()

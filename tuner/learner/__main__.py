@@ -17,6 +17,7 @@ from tuner.files import write_atomically
 from tuner.ingest.ledger import Ledger
 from tuner.learner.loop import Learner
 from tuner.learner.mailbox import Mailbox
+from tuner.learner.processes import Leader, help_out, joined, own_device
 from tuner.learner.student import load_student
 
 
@@ -26,15 +27,38 @@ def main() -> int:
     parser.add_argument("--config", required=True, help="LearnerConfig as JSON.")
     config = LearnerConfig.model_validate_json(parser.parse_args().config)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the front, which then says stop
+    torch.set_num_threads(config.num_threads)
+    with joined() as rank:
+        return _lead(config) if rank == 0 else _help(config)
+
+
+def _help(config: LearnerConfig) -> int:
+    """Be one of torchrun's other processes."""
+    _events_stream().close()
+    try:
+        help_out(load_student(config, own_device(chosen_device())))
+    except (TunerServiceError, AgentRuntimeError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _lead(config: LearnerConfig) -> int:
     mailbox = Mailbox(sys.stdin, _events_stream())
     mailbox.start()
     mailbox.state("starting")
-    torch.set_num_threads(config.num_threads)
     ledger = Ledger(config.state)
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
     try:
         ledger.open()
         write_atomically(config.state / SETTINGS_NAME, config.model_dump_json(indent=2).encode())
-        Learner(config, load_student(config, chosen_device()), ledger, mailbox).run()
+        student = load_student(config, own_device(chosen_device()))
+        leader = Leader(student)
+        if several:
+            student.policy.crew = leader
+        Learner(config, student, ledger, mailbox).run()
+        if several:
+            leader.dismiss()
     except (TunerServiceError, AgentRuntimeError, OSError) as error:
         mailbox.state("failed", str(error))
         return 1

@@ -1,6 +1,8 @@
-"""Splits a batch into forward passes so that little is padded. Knows lengths only."""
+"""Splits a batch into forward passes: little padded, or what begins alike together. Knows lengths or keys only."""
 
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
 
 PASS_OVERHEAD_TOKENS = 48
 """What one more forward and backward pass costs beside its tokens, in tokens: found on the small VLM."""
@@ -32,3 +34,16 @@ def length_buckets(lengths: Sequence[int], most: int) -> list[list[int]]:
         groups.append(order[end - size_of_last[end] : end])
         end -= size_of_last[end]
     return groups[::-1]
+
+
+def kindred_groups(keys: Sequence[Any], most: int) -> list[list[int]]:
+    """Return the places of ``keys`` in their order, in as few groups of at most ``most`` as can be, of even size.
+
+    For passes without padding: what rows begin with alike is computed once where they are in one pass.
+    """
+    if most < 1:
+        raise ValueError(f"Got groups of at most {most}, expected one at least.")
+    order = sorted(range(len(keys)), key=lambda place: keys[place])
+    groups = -(-len(keys) // most)
+    cuts = [len(keys) * group // max(1, groups) for group in range(groups + 1)]
+    return [order[start:end] for start, end in pairwise(cuts)]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from agent_runtime.policy.shown import ShownInputs
 from tuner.coso.action_entropy import Alternatives, action_entropies
 from tuner.coso.labels import action_type
 from tuner.coso.lean_head import lean_log_probs_and_entropies
-from tuner.learner.buckets import length_buckets
+from tuner.learner.buckets import kindred_groups, length_buckets
 from tuner.learner.causal import CausalWeights
 from tuner.learner.experience import Candidate
 from tuner.learner.finite import MOMENT_LIMIT, PARAMETER_LIMIT, clip_gradients, require_bounded, require_finite
@@ -57,8 +57,31 @@ class _Part:
     entropies: Tensor
 
 
+FIGURES = 5
+"""Figures of an utterance: policy loss and causal entropy of its forward pass, its own entropy, ratio, and clipped."""
+
+
+class Crew(Protocol):
+    """Whoever adds up the gradients of a batch."""
+
+    def add_up(self, updater: "PolicyUpdater", batch: Sequence[Candidate]) -> Tensor:
+        """Leave the gradient of the batch's mean loss in the updater's parameters; return figures [B, FIGURES].
+
+        Raises:
+            NotFiniteError: the loss is not finite.
+        """
+
+
+class Alone:
+    """This process does all of it."""
+
+    def add_up(self, updater: "PolicyUpdater", batch: Sequence[Candidate]) -> Tensor:
+        """See ``Crew``."""
+        return updater.add_up(batch, range(len(batch)))
+
+
 class PolicyUpdater:
-    """AdamW on the LoRA tensors under ``loss``."""
+    """AdamW on the LoRA tensors under ``loss``; ``crew`` may be changed for one of several processes."""
 
     def __init__(
         self,
@@ -71,6 +94,7 @@ class PolicyUpdater:
         micro_batch_size: int,
     ) -> None:
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.crew: Crew = Alone()
         self.optimizer = torch.optim.AdamW(self.parameters, lr=learning_rate, weight_decay=0.0)
         self._model = model
         self._shown = shown
@@ -86,21 +110,32 @@ class PolicyUpdater:
             NotFiniteError: before the step, of loss or gradient: nothing has moved. ``check`` is for after it.
         """
         self.optimizer.zero_grad()
-        parts = []
-        for part in self._parts(batch):
+        figures = self.crew.add_up(self, batch)
+        norm = clip_gradients("policy", self.parameters, self._max_grad_norm)
+        self.optimizer.step()
+        return _figures(figures, norm, batch)
+
+    def add_up(self, batch: Sequence[Candidate], places: Sequence[int]) -> Tensor:
+        """Add the gradients of the loss at these places, divided by the batch's size; return figures [B, FIGURES].
+
+        The figures of other places are 0.
+
+        Raises:
+            NotFiniteError: the loss is not finite.
+        """
+        figures = torch.zeros((len(batch), FIGURES), dtype=torch.float64)
+        mine = [batch[place] for place in places]
+        for part in self._parts(mine):
             total = part.scored.loss.total
             require_finite("the loss", total)
             torch.autograd.backward(total * (len(part.places) / len(batch)))
-            parts.append(part)
-        norm = clip_gradients("policy", self.parameters, self._max_grad_norm)
-        self.optimizer.step()
-        return _figures(parts, norm, batch)
+            figures[[places[place] for place in part.places]] = _figures_of(part)
+        return figures
 
     @torch.no_grad()
     def scored(self, samples: Sequence[StepSample]) -> Iterator[tuple[list[StepSample], Scored]]:
-        """Yield what the policy says of the samples, a forward pass at a time, in the order of their lengths."""
-        lengths = [len(sample.utterance.token_ids) for sample in samples]
-        for places in length_buckets(lengths, self._micro_batch_size):
+        """Yield what the policy says of the samples, a forward pass at a time, in an order of its own."""
+        for places in self._passes(samples):
             part = [samples[place] for place in places]
             states = self._states(part)
             seen = states.mask.bool()
@@ -116,10 +151,17 @@ class PolicyUpdater:
         require_bounded("the optimizer", (value for value in moments if value.ndim), MOMENT_LIMIT)
 
     def _parts(self, batch: Sequence[Candidate]) -> Iterator[_Part]:
-        """Split the batch, utterances of like length together, and compute each part's loss."""
-        lengths = [len(candidate.sample.utterance.token_ids) for candidate in batch]
-        for places in length_buckets(lengths, self._micro_batch_size):
+        """Split the batch and compute each part's loss."""
+        for places in self._passes([candidate.sample for candidate in batch]):
             yield self._part(places, [batch[place] for place in places])
+
+    def _passes(self, samples: Sequence[StepSample]) -> list[list[int]]:
+        """Return the places of samples, a forward pass at a time."""
+        if self._shown.packs:
+            return kindred_groups(
+                [(sample.screenshot_png, sample.prompt) for sample in samples], self._micro_batch_size
+            )
+        return length_buckets([len(sample.utterance.token_ids) for sample in samples], self._micro_batch_size)
 
     def _part(self, places: list[int], rows: Sequence[Candidate]) -> _Part:
         states = self._states([row.sample for row in rows])
@@ -173,20 +215,19 @@ def _probabilities(states: AnswerStates, temperatures: Tensor, row: int) -> Tens
     return (states.head(rows[row]) / temperatures[row]).softmax(-1)
 
 
-def _figures(parts: Sequence[_Part], gradient_norm: float, batch: Sequence[Candidate]) -> StepFigures:
-    rows = len(batch)
+def _figures_of(part: _Part) -> Tensor:
+    """Return the figures of a pass's utterances, [B, FIGURES]."""
+    loss, rows = part.scored.loss, len(part.places)
+    means = [loss.policy.detach().expand(rows), loss.causal_entropy.detach().expand(rows)]
+    own = [part.entropies, part.scored.importance, part.scored.clipped]
+    return torch.stack([figure.double().cpu() for figure in means + own], 1)
+
+
+def _figures(figures: Tensor, gradient_norm: float, batch: Sequence[Candidate]) -> StepFigures:
     by_action: dict[str, tuple[float, int]] = {}
-    for part in parts:
-        for place, nats in zip(part.places, part.entropies.tolist(), strict=True):
-            utterance = batch[place].sample.utterance
-            so_far, tokens = by_action.get(action_type(utterance.labels), (0.0, 0))
-            by_action[action_type(utterance.labels)] = so_far + nats, tokens + len(utterance.token_ids)
-    return StepFigures(
-        policy_loss=sum(part.scored.loss.policy.item() * len(part.places) for part in parts) / rows,
-        causal_entropy=sum(part.scored.loss.causal_entropy.item() * len(part.places) for part in parts) / rows,
-        entropy=sum(part.entropies.sum().item() for part in parts) / rows,
-        importance=sum(part.scored.importance.sum().item() for part in parts) / rows,
-        clipped=sum(part.scored.clipped.sum().item() for part in parts) / rows,
-        gradient_norm=gradient_norm,
-        entropy_by_action=by_action,
-    )
+    for candidate, nats in zip(batch, figures[:, 2].tolist(), strict=True):
+        utterance = candidate.sample.utterance
+        so_far, tokens = by_action.get(action_type(utterance.labels), (0.0, 0))
+        by_action[action_type(utterance.labels)] = so_far + nats, tokens + len(utterance.token_ids)
+    policy, causal_entropy, entropy, importance, clipped = figures.mean(0).tolist()
+    return StepFigures(policy, causal_entropy, entropy, importance, clipped, gradient_norm, by_action)

@@ -119,6 +119,20 @@ class Student:
         for name, live in adapter_tensors(self._peft).items():
             live.copy_(tensors[name])
 
+    def led(self) -> dict[str, Tensor]:
+        """Return the live tensors that the gradients of a batch depend on."""
+        wanted = ("lora/", "scm/")
+        return {name: tensor for name, tensor in self.tensors().items() if name.startswith(wanted)}
+
+    @torch.no_grad()
+    def follow(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over what another process's ``led`` returned; weights are forgotten only with a new action model."""
+        self.load_adapter({name.removeprefix("lora/"): tensor for name, tensor in tensors.items()})
+        own = self._action_model.state_dict()
+        if not all(torch.equal(own[name], tensors[f"scm/{name}"]) for name in own):
+            self._action_model.load_state_dict({name: tensors[f"scm/{name}"] for name in own})
+            self.weights.forget()
+
     def return_to(self, adapter: Mapping[str, Tensor]) -> None:
         """Take over older LoRA tensors; the moments of their optimizer, which belong to the newer ones, are dropped."""
         self.load_adapter(adapter)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tuner.coso.lean_head import lean_log_probs_and_entropies
 from tuner.coso.objectives import token_log_probs_and_entropies
-from tuner.learner.buckets import PASS_OVERHEAD_TOKENS, length_buckets
+from tuner.learner.buckets import PASS_OVERHEAD_TOKENS, kindred_groups, length_buckets
 
 
 @pytest.mark.parametrize("chunk_tokens", [1, 3, 7, 100])
@@ -52,3 +52,14 @@ def test_no_lengths_are_no_groups_and_groups_hold_someone() -> None:
     assert length_buckets([], 4) == []
     with pytest.raises(ValueError, match="one at least"):
         length_buckets([3], 0)
+
+
+@given(st.lists(st.integers(0, 3), max_size=20), st.integers(1, 6))
+def test_kindred_groups_hold_everyone_once_in_even_groups(keys: list[int], most: int) -> None:
+    groups = kindred_groups(keys, most)
+    order = [place for group in groups for place in group]
+    assert sorted(order) == list(range(len(keys)))
+    assert [keys[place] for place in order] == sorted(keys)
+    assert len(groups) == -(-len(keys) // most)
+    sizes = {len(group) for group in groups}
+    assert not sizes or (max(sizes) <= most and max(sizes) - min(sizes) <= 1)

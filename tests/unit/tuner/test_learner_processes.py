@@ -1,0 +1,170 @@
+"""Two processes under torchrun, over gloo: the gradients and versions of one process, and an exact resume."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load
+from torch import Tensor
+
+from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
+from tuner.adapters.store import AdapterStore
+from tuner.config import LearnerConfig
+from tuner.ingest.ledger import Ledger
+from tuner.learner.checkpoint import CheckpointFolder
+from tuner.learner.experience import Candidate
+from tuner.learner.loop import Learner
+from tuner.learner.mailbox import Mailbox
+from tuner.learner.orders import order_bytes, read_order
+from tuner.learner.processes import shares
+from tuner.learner.samples import trainable_steps
+from tuner.learner.student import load_student
+from tuner.supervisor import learner_command
+
+ROOT = Path(__file__).parents[3]
+MIXED = (REWARDED, UNREWARDED, UNREWARDED, REWARDED)
+UPDATES = 2
+TOLERANCE = 1e-3
+"""Largest difference of a LoRA tensor from one process's, as a share of its norm, after ``UPDATES`` updates."""
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
+
+
+@pytest.fixture(scope="module")
+def world(checkpoint: Path) -> World:
+    return World(checkpoint)
+
+
+def store_episodes(state: Path, world: World, update: int) -> None:
+    """Bring what an update, counted from 1, is to learn from."""
+    ledger = Ledger(state)
+    ledger.open()
+    world.store(ledger, 4 * update, MIXED)
+    ledger.close()
+
+
+@contextmanager
+def two_processes(config: LearnerConfig) -> Iterator[subprocess.Popen[str]]:
+    """The command that the tuner starts; it and its processes are killed if they still run."""
+    process = subprocess.Popen(
+        learner_command(config, 2),
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        started = children.read_text().split() if children.exists() else []
+        process.kill()
+        for child in started:
+            with suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
+        process.wait()
+
+
+def tell(process: subprocess.Popen[str], event: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(f'{{"event": "{event}"}}\n')
+    process.stdin.flush()
+
+
+def until(process: subprocess.Popen[str], event: str, **fields: object) -> None:
+    assert process.stdout is not None
+    heard = []
+    for line in process.stdout:
+        heard.append(json.loads(line))
+        if heard[-1].items() >= {"event": event, **fields}.items():
+            return
+    pytest.fail(f"no {event} {fields} in {heard}")
+
+
+def adapters(config: LearnerConfig) -> list[dict[str, Tensor]]:
+    store = AdapterStore(config.state / "adapters")
+    return [load(store.get(version)[1]) for version in range(1, UPDATES + 1)]
+
+
+@pytest.mark.timeout(600)  # three starts of two processes
+def test_two_processes_learn_what_one_does_and_resume_exactly(tmp_path: Path, checkpoint: Path, world: World) -> None:
+    torch.set_num_threads(1)
+    alone, whole, killed = (learner_config(tmp_path / name, checkpoint) for name in ("alone", "whole", "killed"))
+    ledger = Ledger(alone.state)
+    ledger.open()
+    learner = Learner(alone, load_student(alone), ledger, Mailbox(io.StringIO(), io.StringIO()))
+    learner.resume()
+    for update in range(1, UPDATES + 1):
+        world.store(ledger, 4 * update, MIXED)
+        learner.update(ledger.waiting(alone.trajectories_per_update))
+    ledger.close()
+
+    store_episodes(whole.state, world, 1)
+    with two_processes(whole) as process:
+        for update in range(1, UPDATES + 1):
+            until(process, "published", version=update)
+            until(process, "state", state="waiting")
+            if update < UPDATES:
+                store_episodes(whole.state, world, update + 1)
+                tell(process, "trajectory_stored")
+        tell(process, "stop")
+        until(process, "state", state="stopped")
+        assert process.wait() == 0
+
+    store_episodes(killed.state, world, 1)
+    with two_processes(killed) as process:
+        until(process, "published", version=1)
+        until(process, "state", state="waiting")
+        store_episodes(killed.state, world, 2)
+        tell(process, "trajectory_stored")
+        until(process, "state", state="training")  # and killed in the midst of it
+    with two_processes(killed) as process:
+        until(process, "published", version=UPDATES)
+        until(process, "state", state="waiting")
+
+    for one, two in zip(adapters(alone), adapters(whole), strict=True):
+        for name, tensor in one.items():
+            assert (two[name] - tensor).norm() <= TOLERANCE * tensor.norm(), name
+    for one, two in zip(adapters(whole), adapters(killed), strict=True):
+        assert all(torch.equal(two[name], tensor) for name, tensor in one.items())
+    ends = [CheckpointFolder(config.state / "learner").latest() for config in (whole, killed)]
+    assert ends[0] is not None
+    assert ends[1] is not None
+    assert ends[0].state == ends[1].state
+    assert all(torch.equal(ends[1].tensors[name], tensor) for name, tensor in ends[0].tensors.items())
+
+
+def test_an_order_arrives_as_it_was_sent(tmp_path: Path, world: World) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.open()
+    world.store(ledger, 0, MIXED)
+    steps = [step for stored in ledger.waiting(4) for step in trainable_steps(stored)]
+    steps[0] = replace(steps[0], group=("alarm", (("hour", "7"), ("minute", "30"))), goal="Öffne „Notizen“")
+    batch = [Candidate(step, 0.25, 1e-3 + place, 1 / 3) for place, step in enumerate(steps)]
+    tensors = {"lora/a": torch.randn(3, 2), "scm/count": torch.tensor(7)}
+    found, arrived = read_order(order_bytes(tensors, batch))
+    assert arrived == batch
+    assert found.keys() == tensors.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in tensors.items())
+
+
+@pytest.mark.parametrize(("count", "processes"), [(16, 1), (16, 3), (2, 4), (0, 2)])
+def test_shares_hold_every_place_once_and_are_even(count: int, processes: int) -> None:
+    found = shares(count, processes)
+    assert [place for share in found for place in share] == list(range(count))
+    assert len(found) == processes
+    assert max(map(len, found)) - min(map(len, found)) <= 1
