@@ -24,7 +24,7 @@ def chosen_alphas(records: Mapping[RunSpec, Mapping[str, Any]]) -> dict[Weights,
     areas: dict[tuple[Weights, float], list[float]] = {}
     for spec, record in records.items():
         areas.setdefault((spec.arm.weights, spec.arm.alpha), []).append(area(record))
-    means = {arm: sum(found) / len(found) for arm, found in areas.items()}
+    means = {arm: round(sum(found) / len(found), 9) for arm, found in areas.items()}
     return {
         weights: max((mean, -alpha, alpha) for (kind, alpha), mean in means.items() if kind == weights)[2]
         for weights in ENTROPIES

@@ -23,6 +23,7 @@ _COLOURS = {
     "scm": "#1a68d8",
     "parser": "#1c8a4a",
     "valid": "#00a6a6",
+    "actions": "#c29a00",
     "released": "#8a3ab8",
 }
 

@@ -73,13 +73,11 @@ def test_a_stopped_stage_goes_on_and_ends_in_tables(folder: Path, capsys: pytest
 def test_alpha_is_that_of_the_largest_mean_area_and_a_stage_that_needs_it_asks_for_the_pilot(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # uniform: 0.01 has areas 0.2 + 0.1 k for seeds k = 0..3, mean 0.35; 0.03 has 0.3; 0.1 has 0.35: the smaller wins
-    areas = {("uniform", 0.01): 0.2, ("scm", 0.1): 0.9}
+    # areas of uniform: 0.01 has 0.2, 0.3, 0.4 and 0.5 by seed, mean 0.35; 0.03 has 0.3; 0.1 has 0.35: the smaller wins
+    heights = {("scm", 0.1): [0.9] * 4, ("uniform", 0.01): [0.2, 0.3, 0.4, 0.5], ("uniform", 0.1): [0.35] * 4}
     played = {}
     for spec in specs_of("pilot"):
-        start = areas.get((spec.arm.weights, spec.arm.alpha), 0.3)
-        rise = 0.1 * (spec.seed - 100) if (spec.arm.weights, spec.arm.alpha) == ("uniform", 0.01) else 0.0
-        height = 0.35 if (spec.arm.weights, spec.arm.alpha) == ("uniform", 0.1) else start + rise
+        height = heights.get((spec.arm.weights, spec.arm.alpha), [0.3] * 4)[spec.seed - 100]
         played[spec] = {"curve": [{"success": height - 0.1}, {"success": height + 0.1}]}
     assert chosen_alphas(played) == {"uniform": 0.01, "scm": 0.1, "parser": 0.01, "actions": 0.01}
     assert main(["headline", "--folder", str(tmp_path)]) == 2
