@@ -2,10 +2,12 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import torch
 
+from benchmarks.learning_study.alphas import chosen_alphas
 from benchmarks.learning_study.arms import RunSpec
 from benchmarks.learning_study.pictures import draw_curves, write_heat_map
 from benchmarks.learning_study.plans import STAGES, specs_of
@@ -30,7 +32,15 @@ def main(arguments: list[str] | None = None) -> int:
         write_heat_map(options.folder / BASES, specs_of("pilot")[0], page)
         print(page)
         return 0
-    specs = [spec for spec in specs_of(options.stage) if spec.file_name.startswith(options.only)]
+    alphas = None
+    if options.stage in ("headline", "ppo", "ablations"):
+        try:
+            alphas = chosen_alphas(records(specs_of("pilot"), options.folder / "pilot"))
+        except ValueError as error:
+            print(error, file=sys.stderr)
+            return 2
+        print(f"alpha by the pilot: {alphas}", flush=True)
+    specs = [spec for spec in specs_of(options.stage, alphas) if spec.file_name.startswith(options.only)]
     folder = options.folder / options.stage
     wanted = sorted({spec.seed for spec in specs})[: options.seeds]
     specs = [spec for spec in specs if spec.seed in wanted]

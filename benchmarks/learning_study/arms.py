@@ -5,9 +5,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from benchmarks.learning_study.goals import SPLITS, SplitName
 from tuner.config import LearnerConfig, NullToken, Objective, WeightSource
 
-Weights = Literal["none", "uniform", "scm", "parser", "valid", "released"]
+BASES = 3
+Weights = Literal["none", "uniform", "scm", "parser", "valid", "actions", "released"]
 Labels = Literal["fields", "type"]
 
 
@@ -15,7 +17,8 @@ Labels = Literal["fields", "type"]
 class Arm:
     """One way to learn; everything that no arm changes is in ``Scale``.
 
-    ``weights`` "valid" is the parser's weights counting only swaps that give another action that can be done.
+    ``weights`` "valid" is the parser's weights counting only swaps that give another action that can be done;
+    "actions" is the entropy of the action at each token in the place of the token's own.
     """
 
     objective: Objective
@@ -42,14 +45,15 @@ class Arm:
 class Scale:
     """How large a run is; the same for every arm."""
 
-    updates: int = 16
-    episodes_per_update: int = 40
+    updates: int = 10
+    episodes_per_update: int = 48
     optimizer_steps: int = 6
     batch_size: int = 48
-    learning_rate: float = 2e-4
+    learning_rate: float = 3e-4
     curve_every: int = 2
     curve_episodes: int = 40
     final_episodes: int = 60
+    final_splits: tuple[SplitName, ...] = SPLITS
     replay_episodes: int = 320
     failure_share: float = 0.25
     scm_utterances: int = 128
@@ -60,10 +64,10 @@ class Scale:
 class Recipe:
     """How the base policies are made: a stem for all seeds, then a few steps for each seed on data of its own."""
 
-    vocabulary_demonstrations: int = 6000
-    stem_steps: int = 2400
+    vocabulary_demonstrations: int = 3000
+    stem_steps: int = 900
     stem_rate: float = 4e-3
-    seed_steps: int = 120
+    seed_steps: int = 80
     seed_rate: float = 1e-3
     rehearsal_steps: int = 200
     first_steps: int = 150
@@ -86,6 +90,11 @@ class RunSpec:
     recipe: Recipe
 
     @property
+    def base(self) -> int:
+        """Which base it starts from: the seeds take turns."""
+        return self.seed % BASES
+
+    @property
     def name(self) -> str:
         """The arm, and the kind of base it is on where that is not the usual one."""
         return self.arm.name + "-names" * self.recipe.names_choice
@@ -103,8 +112,9 @@ class RunSpec:
 def learner_config(spec: RunSpec) -> LearnerConfig:
     """Return the tuner's own settings for a run: what is not named here is as shipped."""
     arm, scale = spec.arm, spec.scale
-    sources: dict[Weights, WeightSource] = {"parser": "parser", "valid": "parser", "released": "released"}
-    causal = arm.weights in ("scm", "parser", "valid", "released")
+    exact: dict[Weights, WeightSource] = dict.fromkeys(("parser", "valid", "actions"), "parser")
+    sources = exact | {"released": "released"}
+    causal = arm.weights == "scm" or arm.weights in sources
     return LearnerConfig(
         state=Path(),
         model=Path(),
@@ -112,6 +122,7 @@ def learner_config(spec: RunSpec) -> LearnerConfig:
         objective=arm.objective,
         entropy="causal" if causal else "uniform" if arm.weights == "uniform" else "none",
         weight_source=sources.get(arm.weights, "scm"),
+        entropy_over="actions" if arm.weights == "actions" else "tokens",
         entropy_alpha=arm.alpha,
         scm_window=arm.window,
         scm_null=arm.null,

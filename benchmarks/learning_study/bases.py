@@ -19,6 +19,8 @@ from benchmarks.learning_study.vocabulary import Vocabulary
 from tuner.coso.action_model import ActionModel
 from tuner.coso.labels import Utterance, action_labels
 
+FIRST_BASE_SEED = 101
+
 
 @dataclass
 class Base:
@@ -30,7 +32,7 @@ class Base:
 
 
 def make_stem(folder: Path, recipe: Recipe) -> None:
-    """Train the policy that all seeds have in common, unless it is there."""
+    """Train the policy and the action model that all seeds have in common, unless they are there."""
     path = folder / f"{recipe.kind}.safetensors"
     if path.exists():
         return
@@ -40,32 +42,38 @@ def make_stem(folder: Path, recipe: Recipe) -> None:
     policy = Policy(len(vocabulary))
     taught = train(policy, 0, recipe.stem_steps, recipe.stem_rate, Habits(), recipe, vocabulary)
     path.with_suffix(".json").write_text(json.dumps({"pieces": vocabulary.pieces, "loss_nats": taught.loss_nats}))
-    _save(policy.state_dict(), path)
+    answers = [_labelled(demonstration, vocabulary) for demonstration in taught.shown]
+    _save(_tensors(policy, first_action_model(vocabulary, answers, 0, recipe)), path)
 
 
-def make_base(folder: Path, seed: int, recipe: Recipe) -> None:
-    """Train a seed's own base on from the stem, on demonstrations of its own, unless it is there."""
-    path = _path(folder, seed, recipe)
+def make_base(folder: Path, number: int, recipe: Recipe) -> None:
+    """Train a base on from the stem, on demonstrations of its own, unless it is there."""
+    path = _path(folder, number, recipe)
     if path.exists():
         return
-    vocabulary = _vocabulary(folder, recipe)
-    policy = Policy(len(vocabulary))
-    policy.load_state_dict(load_file(folder / f"{recipe.kind}.safetensors"))
-    taught = train(policy, 1 + seed, recipe.seed_steps, recipe.seed_rate, SEED_HABITS, recipe, vocabulary)
-    answers = [_labelled(demonstration, vocabulary) for demonstration in taught.shown]
-    model = first_action_model(vocabulary, answers, seed, recipe)
-    tensors = {f"policy/{name}": tensor for name, tensor in policy.state_dict().items()}
-    _save(tensors | {f"scm/{name}": tensor for name, tensor in model.state_dict().items()}, path)
+    base = _load(folder / f"{recipe.kind}.safetensors", _vocabulary(folder, recipe))
+    train(
+        base.policy, FIRST_BASE_SEED + number, recipe.seed_steps, recipe.seed_rate, SEED_HABITS, recipe, base.vocabulary
+    )
+    _save(_tensors(base.policy, base.action_model), path)
 
 
-def load_base(folder: Path, seed: int, recipe: Recipe) -> Base:
-    """Return a fresh copy of a seed's base."""
-    vocabulary = _vocabulary(folder, recipe)
-    tensors = load_file(_path(folder, seed, recipe))
+def load_base(folder: Path, number: int, recipe: Recipe) -> Base:
+    """Return a fresh copy of a base."""
+    return _load(_path(folder, number, recipe), _vocabulary(folder, recipe))
+
+
+def _load(path: Path, vocabulary: Vocabulary) -> Base:
+    tensors = load_file(path)
     policy, model = Policy(len(vocabulary)), ActionModel(len(vocabulary))
     for prefix, module in (("policy/", policy), ("scm/", model)):
         module.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
     return Base(policy, model, vocabulary)
+
+
+def _tensors(policy: Policy, model: ActionModel) -> dict[str, torch.Tensor]:
+    tensors = {f"policy/{name}": tensor for name, tensor in policy.state_dict().items()}
+    return tensors | {f"scm/{name}": tensor for name, tensor in model.state_dict().items()}
 
 
 def _labelled(shown: Demonstration, vocabulary: Vocabulary) -> Utterance:
@@ -75,8 +83,8 @@ def _labelled(shown: Demonstration, vocabulary: Vocabulary) -> Utterance:
     return Utterance(token_ids, action_labels(action))
 
 
-def _path(folder: Path, seed: int, recipe: Recipe) -> Path:
-    return folder / f"{recipe.kind}-seed{seed}.safetensors"
+def _path(folder: Path, number: int, recipe: Recipe) -> Path:
+    return folder / f"{recipe.kind}-base{number}.safetensors"
 
 
 def _vocabulary(folder: Path, recipe: Recipe) -> Vocabulary:

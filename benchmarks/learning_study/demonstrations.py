@@ -8,7 +8,7 @@ from agent_runtime.actions import Finish
 from benchmarks.learning_study.answers import answer_text
 from benchmarks.learning_study.demonstrator import Habits, choose
 from benchmarks.learning_study.goals import every_start
-from benchmarks.learning_study.phones import VARIANTS, InProcessPhone, starts
+from benchmarks.learning_study.phones import VARIANTS, StudyPhone, starts
 from benchmarks.learning_study.screens import Scene
 
 SLIP_RATE = 0.12
@@ -27,7 +27,7 @@ class Demonstration:
 def demonstrations(seed: int, habits: Habits, names_choice: bool) -> Iterator[Demonstration]:
     """Yield steps forever; after an occasional slip of the finger the demonstrator goes on from where that led."""
     rng = random.Random(seed)
-    phone, states = InProcessPhone("demonstrator"), starts()
+    phone, states = StudyPhone("demonstrator"), starts()
     while True:
         start = every_start(VARIANTS, rng)
         start.begin(phone, states)
@@ -47,7 +47,7 @@ def demonstrations(seed: int, habits: Habits, names_choice: bool) -> Iterator[De
 SPARE = 2
 
 
-def _slip(phone: InProcessPhone, is_game: bool, rng: random.Random) -> None:
+def _slip(phone: StudyPhone, is_game: bool, rng: random.Random) -> None:
     """Touch something at random; in a game, something of the game."""
     phone.settle()
     targets = [node for node in phone.phone.nodes() if node.clickable and not (is_game and node.role == "navigation")]

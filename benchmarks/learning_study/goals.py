@@ -1,7 +1,7 @@
 """The study's tasks: which templates are learned, which are kept back, and how an episode begins and is judged.
 
 Every task is one of the runtime's own. The small policy is taught all of them badly (``demonstrator``); what is
-"unseen" was held back from tuning only. Card games begin in their app, not three screens before it.
+"unseen" was held back from tuning only. An episode begins in the app it is about, for the way there needs no exploring.
 """
 
 import random
@@ -10,31 +10,22 @@ from typing import Literal
 
 from agent_runtime.tasks.apps import CartTask, DeleteNoteTask, SearchTask, WriteNoteTask
 from agent_runtime.tasks.base import Task, TaskTemplate
-from agent_runtime.tasks.cards import BlackjackTask, EzPointsTask, NumberLineTask, Points24Task
-from agent_runtime.tasks.system import AlarmTask, OpenAppTask, StopwatchTask, ToggleTask
-from benchmarks.learning_study.phones import InProcessPhone
+from agent_runtime.tasks.cards import BlackjackTask, NumberLineTask
+from agent_runtime.tasks.system import APP_PACKAGES, AlarmTask, OpenAppTask, StopwatchTask, ToggleTask
+from benchmarks.learning_study.phones import StudyPhone
 from device_scripts.virtual_phone.phone import Snapshot
 
 SplitName = Literal["train", "instances", "templates", "apps"]
 SPLITS: tuple[SplitName, ...] = ("train", "instances", "templates", "apps")
-TRAINED: tuple[TaskTemplate, ...] = (
-    ToggleTask(),
-    AlarmTask(),
-    WriteNoteTask(),
-    StopwatchTask(),
-    NumberLineTask(),
-    EzPointsTask(),
-)
-UNSEEN_TEMPLATES: tuple[TaskTemplate, ...] = (DeleteNoteTask(), OpenAppTask())
+TRAINED: tuple[TaskTemplate, ...] = (ToggleTask(), WriteNoteTask(), DeleteNoteTask(), SearchTask())
+UNSEEN_TEMPLATES: tuple[TaskTemplate, ...] = (CartTask(), OpenAppTask())
 """Of apps that training does use."""
-UNSEEN_APPS: tuple[TaskTemplate, ...] = (SearchTask(), CartTask(), BlackjackTask(), Points24Task())
-SHOWN = dict.fromkeys((*TRAINED, *UNSEEN_TEMPLATES, *UNSEEN_APPS[:2]), 1.0) | {
-    UNSEEN_APPS[2]: 0.7,
-    UNSEEN_APPS[3]: 0.15,
-}
-"""How often each template is demonstrated; the long Points24, which asks for arithmetic, less."""
+UNSEEN_APPS: tuple[TaskTemplate, ...] = (AlarmTask(), StopwatchTask(), NumberLineTask(), BlackjackTask())
+SHOWN: tuple[TaskTemplate, ...] = (*TRAINED, *UNSEEN_TEMPLATES, *UNSEEN_APPS)
+"""What is demonstrated, each template as often as the others."""
 _STEPS_TO_OPEN_A_GAME = 3
-SPARE_STEPS = 2
+_STEPS_TO_OPEN_AN_APP = 1
+SPARE_STEPS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +43,21 @@ class Start:
     @property
     def step_limit(self) -> int:
         """Steps the agent may take: tighter than the runtime's, so that a slip costs something."""
-        opening = _STEPS_TO_OPEN_A_GAME if self.is_game else 0
+        opening = 0
+        if self.package is not None:
+            opening = _STEPS_TO_OPEN_A_GAME if self.is_game else _STEPS_TO_OPEN_AN_APP
         return self.task.template.optimal_steps - opening + SPARE_STEPS
 
-    def begin(self, phone: InProcessPhone, starts: dict[str, list[Snapshot]]) -> None:
+    @property
+    def package(self) -> str | None:
+        """The app that the episode begins in, None for the launcher."""
+        if isinstance(self.task.template, OpenAppTask):
+            return None
+        if self.is_game:
+            return str(getattr(self.task.template, "package"))  # noqa: B009
+        return APP_PACKAGES[self.task.template.apps[0]]
+
+    def begin(self, phone: StudyPhone, starts: dict[str, list[Snapshot]]) -> None:
         """Bring the phone to the start of the task.
 
         Raises:
@@ -63,8 +65,8 @@ class Start:
         """
         phone.begin(starts["full" if self.is_game else "basic"][self.variant])
         self.task.initialize(phone)
-        if self.is_game:
-            phone.phone.start_activity(getattr(self.task.template, "package"))  # noqa: B009
+        if self.package is not None:
+            phone.phone.start_activity(self.package)
         phone.settle()
 
 
@@ -92,7 +94,7 @@ def templates_of(split: SplitName) -> tuple[TaskTemplate, ...]:
 
 def every_start(variants: int, rng: random.Random) -> Start:
     """Draw from all templates and all their instances: what the demonstrator shows."""
-    template = rng.choices(list(SHOWN), list(SHOWN.values()))[0]
+    template = rng.choice(SHOWN)
     return Start(
         rng.choice([*template.instances("train"), *template.instances("unseen-instances")]), rng.randrange(variants)
     )

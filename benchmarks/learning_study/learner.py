@@ -18,6 +18,7 @@ from benchmarks.learning_study.rollout import Decision, Episode
 from benchmarks.learning_study.tokens import TokenKinds
 from benchmarks.learning_study.vocabulary import Vocabulary
 from tuner.config import LearnerConfig
+from tuner.coso.action_entropy import ParsedAlternatives, action_entropies
 from tuner.coso.action_model import ActionModel
 from tuner.coso.counterfactual import ScmWeights
 from tuner.coso.labels import Utterance
@@ -105,7 +106,9 @@ class Learner:
         self._trainer = ActionModelTrainer(action_model, self._rehearsal, self.config.max_grad_norm, null_id)
         self.scm = scm_weights(action_model, self.config, vocabulary)
         self.parser = ParserWeights(GRAMMAR, vocabulary.decode, valid_only=spec.arm.weights == "valid")
-        self._weights = CausalWeights(self.scm, self.parser, self.config.bonus_weights)
+        over_actions = self.config.entropy_over == "actions"
+        alternatives = ParsedAlternatives(GRAMMAR, vocabulary.decode) if over_actions else None
+        self._weights = CausalWeights(self.scm, self.parser, self.config.bonus_weights, alternatives)
         self._thoughts = lru_cache(16384)(lambda ids: thought_mask(ids, vocabulary.decode, "json"))
         self._loss = PolicyLoss(self.config, self._thoughts)
         self._optimizer = torch.optim.AdamW(policy.parameters(), lr=self.config.learning_rate, weight_decay=0.0)
@@ -156,13 +159,27 @@ class Learner:
         ids, mask = padded(utterances)
         logits = self.policy(batch_of([self._replay.sights[row.sample.key] for row in batch]), ids)
         log_probs, entropies = token_log_probs_and_entropies(logits, ids)
-        causal = self._weights.rows(self._labelled(utterances), entropies.detach(), logits.detach())
-        scored = self._loss.of(batch, log_probs, entropies, causal, mask)
+        bonus, causal = self._bonus(utterances, logits, entropies)
+        scored = self._loss.of(batch, log_probs, bonus, causal, mask)
         self._optimizer.zero_grad()
         torch.autograd.backward(scored.loss.total)
         clip_gradients("policy", self.policy.parameters(), self.config.max_grad_norm)
         self._optimizer.step()
         return self._kinds.mean_entropies(ids, mask, entropies.detach()), scored.clipped.mean().item()
+
+    def _bonus(
+        self, utterances: Sequence[Utterance], logits: Tensor, entropies: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the entropies of the bonus and the weight of each, both [B, T], no weights for no bonus."""
+        shares = logits.detach().softmax(-1)
+        labelled = self._labelled(utterances)
+        lengths = [len(utterance.token_ids) for utterance in utterances]
+        asked = labelled, entropies.detach(), lambda row: shares[row, : lengths[row]]
+        found = self._weights.alternatives(*asked)
+        if found is None:
+            return entropies, self._weights.rows(*asked)
+        nats = action_entropies(logits.gather(-1, found.token_ids), found.actions)
+        return nats, torch.ones_like(nats)
 
     def _labelled(self, utterances: Sequence[Utterance]) -> list[Utterance]:
         """Return the utterances with the labels the arm asks for: of every field, or of the type alone."""

@@ -23,6 +23,7 @@ _COLOURS = {
     "scm": "#1a68d8",
     "parser": "#1c8a4a",
     "valid": "#00a6a6",
+    "actions": "#c29a00",
     "released": "#8a3ab8",
 }
 
@@ -50,11 +51,11 @@ def draw_curves(results: Results, path: Path) -> None:
 
 def write_heat_map(bases: Path, spec: RunSpec, path: Path) -> None:
     """Write a page of sampled answers of a run's base, each twice: shaded by action model and by parser."""
-    base = load_base(bases, spec.seed, spec.recipe)
+    base = load_base(bases, spec.base, spec.recipe)
     learner = Learner(spec, base.policy, base.action_model, base.vocabulary)
     fleet = Fleet(SHOWN_ANSWERS, base.vocabulary)
     dice = torch.Generator().manual_seed(spec.seed)
-    episodes = fleet.run(base.policy, TaskStream("train", VARIANTS, "heat").draw(SHOWN_ANSWERS), 1.0, dice)
+    episodes, _ = fleet.run(base.policy, TaskStream("train", VARIANTS, "heat").draw(SHOWN_ANSWERS), [], dice)
     decisions = [
         episode.decisions[min(place % 4, len(episode.decisions) - 1)] for place, episode in enumerate(episodes)
     ]

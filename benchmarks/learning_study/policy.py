@@ -20,6 +20,8 @@ from benchmarks.learning_study.vocabulary import Vocabulary
 MAX_WORDS = 5
 MAX_GOAL_TOKENS = 10
 MAX_ANSWER_TOKENS = 52
+WRITTEN_TOKENS = 44
+"""A longer answer is cut off when the policy writes: the demonstrator's have 40 at most."""
 MAX_SHARED = 3
 _STATES = (None, False, True)
 
@@ -143,11 +145,11 @@ class Policy(nn.Module):
 
     @torch.inference_mode()
     def write(
-        self, sights: SightBatch, temperature: float, end_id: int, generator: torch.Generator | None = None
+        self, sights: SightBatch, greedy: Tensor, end_id: int, generator: torch.Generator | None = None
     ) -> tuple[list[list[int]], list[list[float]]]:
         """Return the tokens of one answer for each sight, the end included, and their log-probs.
 
-        Temperature 0 takes the likeliest token; an answer breaks off after ``MAX_ANSWER_TOKENS``.
+        Rows of ``greedy`` [B] take the likeliest token; an answer breaks off after ``WRITTEN_TOKENS``.
         """
         hidden = self._prefix(sights)
         rows, start, _ = hidden.shape
@@ -156,15 +158,15 @@ class Policy(nn.Module):
         for block in self.blocks:
             assert isinstance(block, Block)
             query, key, value = block.heads_of(hidden)
-            room = (0, 0, 0, MAX_ANSWER_TOKENS)
+            room = (0, 0, 0, WRITTEN_TOKENS)
             stores.append((nn.functional.pad(key, room), nn.functional.pad(value, room)))
             hidden = block.mix(hidden, query, key, value, visible)
         last = torch.full((rows,), end_id)
         answers: list[list[int]] = [[] for _ in range(rows)]
         scores: list[list[float]] = [[] for _ in range(rows)]
         going = torch.ones(rows, dtype=torch.bool)
-        visible = nn.functional.pad(visible, (0, MAX_ANSWER_TOKENS))
-        for place in range(MAX_ANSWER_TOKENS):
+        visible = nn.functional.pad(visible, (0, WRITTEN_TOKENS))
+        for place in range(WRITTEN_TOKENS):
             visible[..., start + place] = True
             hidden = self.embed(last).unsqueeze(1) + self.answer_place[place]
             upto = start + place + 1
@@ -173,11 +175,9 @@ class Policy(nn.Module):
                 query, key, value = block.heads_of(hidden)
                 keys[:, :, upto - 1 : upto], values[:, :, upto - 1 : upto] = key, value
                 hidden = block.mix(hidden, query, keys[:, :, :upto], values[:, :, :upto], visible[..., :upto])
-            log_probs = (self._logits(hidden[:, 0]) / (temperature or 1.0)).log_softmax(-1)
-            if temperature:
-                last = torch.multinomial(log_probs.exp(), 1, generator=generator).squeeze(1)
-            else:
-                last = log_probs.argmax(-1)
+            log_probs = self._logits(hidden[:, 0]).log_softmax(-1)
+            last = torch.multinomial(log_probs.exp(), 1, generator=generator).squeeze(1)
+            last = torch.where(greedy, log_probs.argmax(-1), last)
             written = log_probs.gather(1, last.unsqueeze(1)).squeeze(1)
             for row, (token, score, goes) in enumerate(
                 zip(last.tolist(), written.tolist(), going.tolist(), strict=True)

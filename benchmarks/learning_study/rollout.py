@@ -8,7 +8,7 @@ import torch
 from agent_runtime.actions import Action, Finish, Malformed
 from benchmarks.learning_study.answers import GRAMMAR
 from benchmarks.learning_study.goals import Start
-from benchmarks.learning_study.phones import InProcessPhone, starts
+from benchmarks.learning_study.phones import StudyPhone, starts
 from benchmarks.learning_study.policy import Policy, Sight, batch_of, sight_of
 from benchmarks.learning_study.screens import Scene
 from benchmarks.learning_study.vocabulary import Vocabulary
@@ -43,31 +43,25 @@ class Fleet:
     """As many phones as there may be episodes at once."""
 
     def __init__(self, size: int, vocabulary: Vocabulary) -> None:
-        self._phones = [InProcessPhone(f"study-{place}") for place in range(size)]
+        self._phones = [StudyPhone(f"study-{place}") for place in range(size)]
         self._starts = starts()
         self._vocabulary = vocabulary
 
     def run(
-        self, policy: Policy, tasks: Sequence[Start], temperature: float, generator: torch.Generator | None = None
-    ) -> list[Episode]:
-        """Play one episode for each start, in groups of the fleet's size."""
-        episodes: list[Episode] = []
-        for first in range(0, len(tasks), len(self._phones)):
-            episodes += self._group(policy, tasks[first : first + len(self._phones)], temperature, generator)
-        return episodes
-
-    def _group(
-        self, policy: Policy, tasks: Sequence[Start], temperature: float, generator: torch.Generator | None
-    ) -> list[Episode]:
-        episodes = [Episode(start) for start in tasks]
-        playing = list(zip(self._phones, episodes, strict=False))
-        for phone, episode in playing:
+        self, policy: Policy, sampled: Sequence[Start], greedy: Sequence[Start], generator: torch.Generator
+    ) -> tuple[list[Episode], list[Episode]]:
+        """Play one episode for each start, all at once, and return those sampled and those played greedily."""
+        episodes = [Episode(start) for start in (*sampled, *greedy)]
+        assert len(episodes) <= len(self._phones)
+        playing = list(zip(self._phones, episodes, range(len(episodes)), strict=False))
+        for phone, episode, _ in playing:
             episode.start.begin(phone, self._starts)
         while playing:
-            sights = [self._look(phone, episode) for phone, episode in playing]
-            answers, scores = policy.write(batch_of(sights), temperature, self._vocabulary.end_id, generator)
+            sights = [self._look(phone, episode) for phone, episode, _ in playing]
+            likeliest = torch.tensor([place >= len(sampled) for *_, place in playing])
+            answers, scores = policy.write(batch_of(sights), likeliest, self._vocabulary.end_id, generator)
             going = []
-            for (phone, episode), sight, answer, score in zip(playing, sights, answers, scores, strict=True):
+            for (phone, episode, place), sight, answer, score in zip(playing, sights, answers, scores, strict=True):
                 action = GRAMMAR.parse(self._vocabulary.decode(answer))
                 utterance = Utterance(tuple(answer), action_labels(action))
                 episode.decisions.append(Decision(sight, utterance, tuple(score), action))
@@ -76,10 +70,10 @@ class Fleet:
                     continue
                 phone.perform(action)
                 if len(episode.decisions) < episode.start.step_limit:
-                    going.append((phone, episode))
+                    going.append((phone, episode, place))
             playing = going
-        return episodes
+        return episodes[: len(sampled)], episodes[len(sampled) :]
 
-    def _look(self, phone: InProcessPhone, episode: Episode) -> Sight:
+    def _look(self, phone: StudyPhone, episode: Episode) -> Sight:
         phone.settle()
         return sight_of(Scene.of(phone.phone), episode.start.task.goal, self._vocabulary)

@@ -8,14 +8,15 @@ import torch
 
 from benchmarks.learning_study.arms import RunSpec
 from benchmarks.learning_study.bases import Base, load_base
-from benchmarks.learning_study.goals import SPLITS, SplitName, Start, TaskStream
+from benchmarks.learning_study.goals import SplitName, Start, TaskStream
 from benchmarks.learning_study.learner import Learner
 from benchmarks.learning_study.phones import VARIANTS
 from benchmarks.learning_study.rollout import Episode, Fleet
 from tuner.coso.labels import Utterance
 
 Record = dict[str, object]
-FLEET_SIZE = 40
+FLEET_SIZE = 240
+SAMPLED_EPISODES = 40
 WEIGHED_ANSWERS = 48
 LOW_WEIGHT = 0.2
 
@@ -25,39 +26,40 @@ def play(spec: RunSpec, bases: Path) -> Record:
     torch.set_num_threads(1)
     torch.manual_seed(spec.seed)
     began_sec, cpu_sec = time.perf_counter(), time.process_time()
-    base = load_base(bases, spec.seed, spec.recipe)
+    base = load_base(bases, spec.base, spec.recipe)
     fleet = Fleet(FLEET_SIZE, base.vocabulary)
     learner = Learner(spec, base.policy, base.action_model, base.vocabulary)
     stream = TaskStream("train", VARIANTS, f"{spec.seed}/train")
     dice = torch.Generator().manual_seed(spec.seed)
     watched = _tests("instances", spec.scale.curve_episodes, spec.seed)
-    curve = [{"episodes": 0, "success": _success(fleet.run(base.policy, watched, 0.0))}]
+    curve: list[Record] = []
     updates: list[Record] = []
-    episodes: list[Episode] = []
-    for update in range(1, spec.scale.updates + 1):
-        episodes = fleet.run(base.policy, stream.draw(spec.scale.episodes_per_update), 1.0, dice)
+    for update in range(spec.scale.updates):
+        tests = watched if update % spec.scale.curve_every == 0 else []
+        episodes, played = fleet.run(base.policy, stream.draw(spec.scale.episodes_per_update), tests, dice)
+        if tests:
+            curve.append({"episodes": update * spec.scale.episodes_per_update, "success": _success(played)})
         updates.append(_update_record(learner, episodes))
-        if update % spec.scale.curve_every == 0:
-            success = _success(fleet.run(base.policy, watched, 0.0))
-            curve.append({"episodes": update * spec.scale.episodes_per_update, "success": success})
+    sampled, played = fleet.run(base.policy, _tests("train", SAMPLED_EPISODES, spec.seed), watched, dice)
+    curve.append({"episodes": spec.scale.updates * spec.scale.episodes_per_update, "success": _success(played)})
     return {
         "spec": spec.as_dict(),
         "curve": curve,
         "updates": updates,
-        "final": {split: _final(fleet, base, split, spec) for split in SPLITS},
-        "weights": _weight_shares(learner, base, episodes),
+        "final": _final(fleet, base, spec, dice),
+        "sampled": {"success": _success(sampled), "malformed": _malformed(sampled)},
+        "weights": _weight_shares(learner, base, sampled),
         "seconds": round(time.perf_counter() - began_sec, 1),
         "cpu_seconds": round(time.process_time() - cpu_sec, 1),
     }
 
 
 def _update_record(learner: Learner, episodes: Sequence[Episode]) -> Record:
-    decisions = sum(len(episode.decisions) for episode in episodes)
     figures = learner.update(episodes)
     return {
         "success": _success(episodes),
-        "malformed": sum(episode.malformed for episode in episodes) / decisions,
-        "decisions": decisions,
+        "malformed": _malformed(episodes),
+        "decisions": sum(len(episode.decisions) for episode in episodes),
         "critical_entropy": figures.critical_entropy,
         "other_entropy": figures.other_entropy,
         "clipped": figures.clipped,
@@ -67,26 +69,24 @@ def _update_record(learner: Learner, episodes: Sequence[Episode]) -> Record:
     }
 
 
-def _tests(split: SplitName, count: int, seed: int) -> list[Start]:
+def _tests(split: SplitName, count: int, seed: int | str) -> list[Start]:
     """Return the same tasks for every arm of a seed."""
     return TaskStream(split, VARIANTS, f"{seed}/test").draw(count)
 
 
-def _final(fleet: Fleet, base: Base, split: SplitName, spec: RunSpec) -> Record:
-    """Return what the policy reaches on a split, greedily and as it explores, by template too."""
-    tasks = _tests(split, spec.scale.final_episodes, spec.seed)
-    greedy = fleet.run(base.policy, tasks, 0.0)
-    sampled = fleet.run(base.policy, tasks, 1.0, torch.Generator().manual_seed(spec.seed))
-    by_template: dict[str, list[bool]] = {}
-    for episode in greedy:
-        by_template.setdefault(episode.start.task.name, []).append(episode.succeeded)
-    decisions = sum(len(episode.decisions) for episode in sampled)
-    return {
-        "success": _success(greedy),
-        "sampled_success": _success(sampled),
-        "sampled_malformed": sum(episode.malformed for episode in sampled) / decisions,
-        "by_template": {name: sum(won) / len(won) for name, won in by_template.items()},
-    }
+def _final(fleet: Fleet, base: Base, spec: RunSpec, dice: torch.Generator) -> Record:
+    """Return what the policy reaches greedily on each split, by template too."""
+    tests = {split: _tests(split, spec.scale.final_episodes, f"{spec.seed}/final") for split in spec.scale.final_splits}
+    _, played = fleet.run(base.policy, [], [start for starts in tests.values() for start in starts], dice)
+    found: Record = {}
+    for split, starts in tests.items():
+        episodes, played = played[: len(starts)], played[len(starts) :]
+        by_template: dict[str, list[bool]] = {}
+        for episode in episodes:
+            by_template.setdefault(episode.start.task.name, []).append(episode.succeeded)
+        shares = {name: sum(won) / len(won) for name, won in by_template.items()}
+        found[split] = {"success": _success(episodes), "by_template": shares}
+    return found
 
 
 def _weight_shares(learner: Learner, base: Base, episodes: Sequence[Episode]) -> Record:
@@ -103,6 +103,11 @@ def _weight_shares(learner: Learner, base: Base, episodes: Sequence[Episode]) ->
         if scm.std() * parser.std() > 0
         else None,
     }
+
+
+def _malformed(episodes: Sequence[Episode]) -> float:
+    """Return the share of malformed answers."""
+    return sum(episode.malformed for episode in episodes) / sum(len(episode.decisions) for episode in episodes)
 
 
 def _success(episodes: Sequence[Episode]) -> float:

@@ -22,8 +22,8 @@ def play_all(specs: Sequence[RunSpec], folder: Path, bases: Path, jobs: int) -> 
     recipes = dict.fromkeys(spec.recipe for spec in missing)
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         _finish([pool.submit(_stem, bases, recipe) for recipe in recipes])
-        wanted = dict.fromkeys((spec.seed, spec.recipe) for spec in missing)
-        _finish([pool.submit(_base, bases, seed, recipe) for seed, recipe in wanted])
+        wanted = dict.fromkeys((spec.base, spec.recipe) for spec in missing)
+        _finish([pool.submit(_base, bases, number, recipe) for number, recipe in wanted])
         futures = {pool.submit(_run, spec, folder, bases): spec for spec in missing}
         for done, future in enumerate(as_completed(futures), start=1):
             print(f"{done}/{len(missing)} {futures[future].file_name}: {future.result()}", flush=True)

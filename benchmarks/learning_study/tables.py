@@ -71,6 +71,10 @@ class Results:
         """Return what an arm is called in tables."""
         return spec.name
 
+    def splits(self, arm: str) -> list[str]:
+        """Return what the arm's final success was measured on."""
+        return list(self.by_arm[arm][0]["final"])
+
     def scores(self, arm: str, split: str) -> Scores:
         """Return final greedy success [seeds, templates]."""
         return np.array([list(record["final"][split]["by_template"].values()) for record in self.by_arm[arm]])
@@ -96,12 +100,12 @@ class Results:
         return ArmRow(
             arm=arm,
             seeds=len(records),
-            success={s: bootstrapped(interquartile_mean, [self.scores(arm, s)]) for s in SPLITS},
-            mean_success={s: float(self.scores(arm, s).mean()) for s in SPLITS},
+            success={s: bootstrapped(interquartile_mean, [self.scores(arm, s)]) for s in self.splits(arm)},
+            mean_success={s: float(self.scores(arm, s).mean()) for s in self.splits(arm)},
             steps_to_threshold=float(steps.mean()),
             never_reached=int((steps > last).sum()),
             malformed_while_learning=_mean(update["malformed"] for r in records for update in r["updates"]),
-            malformed_in_the_end=_mean(r["final"]["instances"]["sampled_malformed"] for r in records),
+            malformed_in_the_end=_mean(r["sampled"]["malformed"] for r in records),
             critical_entropy=_mean(r["updates"][-1]["critical_entropy"] for r in records),
             other_entropy=_mean(r["updates"][-1]["other_entropy"] for r in records),
             low_share={k: _mean(r["weights"][f"{k}_low_share"] for r in records) for k in ("scm", "parser")},
@@ -130,7 +134,7 @@ class Results:
             baselines = [name for name in self.by_arm if _is_baseline(name, objective) and name != arm]
             if objective == "bc" or "-none" in arm:
                 continue
-            found += [self.compare(arm, baseline, split) for baseline in baselines for split in SPLITS]
+            found += [self.compare(arm, baseline, split) for baseline in baselines for split in self.splits(arm)]
         return found
 
     def as_dict(self) -> dict[str, object]:
@@ -150,7 +154,10 @@ def markdown(results: Results) -> str:
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in map(results.row, results.by_arm):
-        shown = " | ".join(f"{_percent(row.success[split])} ({100 * row.mean_success[split]:.0f})" for split in SPLITS)
+        shown = " | ".join(
+            f"{_percent(row.success[split])} ({100 * row.mean_success[split]:.0f})" if split in row.success else ""
+            for split in SPLITS
+        )
         lines.append(
             f"| {row.arm} | {row.seeds} | {shown} | {row.steps_to_threshold:.0f} ({row.never_reached} never) "
             f"| {100 * row.malformed_while_learning:.1f} % | {100 * row.malformed_in_the_end:.1f} % "

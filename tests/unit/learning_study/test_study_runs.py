@@ -1,6 +1,7 @@
 """A tiny study end to end: it is repeatable, goes on where it was stopped, and adds up. Measures nothing."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,12 @@ import torch
 
 from agent_runtime.actions import Finish
 from benchmarks.learning_study.__main__ import main
+from benchmarks.learning_study.alphas import chosen_alphas
+from benchmarks.learning_study.arms import Arm, Weights
 from benchmarks.learning_study.bases import make_base, make_stem
 from benchmarks.learning_study.demonstrator import Habits, choose
 from benchmarks.learning_study.goals import SPLITS, TaskStream, templates_of
-from benchmarks.learning_study.phones import VARIANTS, InProcessPhone, starts
+from benchmarks.learning_study.phones import VARIANTS, StudyPhone, starts
 from benchmarks.learning_study.plans import specs_of
 from benchmarks.learning_study.runs import play
 from benchmarks.learning_study.screens import Scene
@@ -40,6 +43,14 @@ def test_a_run_gives_the_same_record_twice(folder: Path) -> None:
     assert first == second
 
 
+@pytest.mark.parametrize("weights", ["uniform", "parser", "valid", "actions"])
+def test_every_kind_of_bonus_learns(folder: Path, weights: Weights) -> None:
+    spec = specs_of("smoke")[0]
+    updates = play(replace(spec, arm=Arm("awr", weights, 0.03)), folder / BASES)["updates"]
+    assert isinstance(updates, list)
+    assert len(updates) == spec.scale.updates
+
+
 def test_what_is_played_is_not_played_again(folder: Path, tmp_path: Path) -> None:
     specs = specs_of("smoke")
     for spec in specs:
@@ -59,8 +70,22 @@ def test_a_stopped_stage_goes_on_and_ends_in_tables(folder: Path, capsys: pytest
     assert {path.name for path in (folder / "smoke").iterdir()} >= {"tables.md", "summary.json", "curves.png"}
 
 
+def test_alpha_is_that_of_the_largest_mean_area_and_a_stage_that_needs_it_asks_for_the_pilot(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # areas of uniform: 0.01 has 0.2, 0.3, 0.4 and 0.5 by seed, mean 0.35; 0.03 has 0.3; 0.1 has 0.35: the smaller wins
+    heights = {("scm", 0.1): [0.9] * 4, ("uniform", 0.01): [0.2, 0.3, 0.4, 0.5], ("uniform", 0.1): [0.35] * 4}
+    played = {}
+    for spec in specs_of("pilot"):
+        height = heights.get((spec.arm.weights, spec.arm.alpha), [0.3] * 4)[spec.seed - 100]
+        played[spec] = {"curve": [{"success": height - 0.1}, {"success": height + 0.1}]}
+    assert chosen_alphas(played) == {"uniform": 0.01, "scm": 0.1, "parser": 0.01, "actions": 0.01}
+    assert main(["headline", "--folder", str(tmp_path)]) == 2
+    assert "play the stage pilot first" in capsys.readouterr().err
+
+
 def test_without_habits_every_task_but_a_lost_hand_is_solved() -> None:
-    phone, states = InProcessPhone("test"), starts()
+    phone, states = StudyPhone("test"), starts()
     for split in SPLITS:
         for start in TaskStream(split, VARIANTS, "oracle").draw(3 * len(templates_of(split))):
             if start.task.name == "cards/blackjack":
