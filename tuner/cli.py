@@ -112,6 +112,10 @@ def serve(
         int | None,
         typer.Option(min=0, help="Learn from no step acted more than so many versions ago; no bound by default."),
     ] = DEFAULT.max_version_lag,
+    mismatch_limit: Annotated[
+        float,
+        typer.Option(min=0, help="Nats a token by which log-probs may be off those recomputed; 0 recomputes none."),
+    ] = DEFAULT.mismatch_limit,
     report_to: Annotated[
         ReportTo, typer.Option(help="Where figures go besides TensorBoard files in the state folder.")
     ] = DEFAULT.report_to,
@@ -154,6 +158,7 @@ def serve(
             trajectories_per_update=trajectories_per_update,
             optimizer_steps_per_update=optimizer_steps_per_update,
             max_version_lag=max_version_lag,
+            mismatch_limit=mismatch_limit,
             report_to=report_to,
             run_name=run_name,
             publish_start=canary_share is not None,

@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+from contextlib import closing
 from typing import TextIO
 
 import torch
@@ -13,7 +14,8 @@ from agent_runtime.policy.generate import chosen_device
 from tuner.adapters.export import SETTINGS_NAME
 from tuner.config import LearnerConfig
 from tuner.errors import TunerServiceError
-from tuner.files import write_atomically
+from tuner.files import remove_partial, write_atomically
+from tuner.folder_lock import folder_awaited
 from tuner.ingest.ledger import Ledger
 from tuner.learner.loop import Learner
 from tuner.learner.mailbox import Mailbox
@@ -30,18 +32,28 @@ def main() -> int:
     mailbox.start()
     mailbox.state("starting")
     torch.set_num_threads(config.num_threads)
-    ledger = Ledger(config.state)
+    folder = config.state / "learner"
     try:
-        ledger.open()
-        write_atomically(config.state / SETTINGS_NAME, config.model_dump_json(indent=2).encode())
-        Learner(config, load_student(config, chosen_device()), ledger, mailbox).run()
+        folder.mkdir(parents=True, exist_ok=True)
+        with folder_awaited(folder, mailbox.stopped_within) as is_alone:
+            if is_alone:
+                _learn(config, mailbox)
     except (TunerServiceError, AgentRuntimeError, OSError) as error:
         mailbox.state("failed", str(error))
         return 1
-    finally:
-        ledger.close()
     mailbox.state("stopped")
     return 0
+
+
+def _learn(config: LearnerConfig, mailbox: Mailbox) -> None:
+    """Learn as the state folder's only learner: one whose front was killed may still be at its last update."""
+    own = config.state / "learner"
+    for folder in (own, own / "features", *(config.state / "adapters").glob("*/")):
+        remove_partial(folder)
+    with closing(Ledger(config.state)) as ledger:
+        ledger.open()
+        write_atomically(config.state / SETTINGS_NAME, config.model_dump_json(indent=2).encode())
+        Learner(config, load_student(config, chosen_device()), ledger, mailbox).run()
 
 
 def _events_stream() -> TextIO:

@@ -16,7 +16,14 @@ from tuner.coso.lean_head import lean_log_probs_and_entropies
 from tuner.learner.buckets import length_buckets
 from tuner.learner.causal import CausalWeights
 from tuner.learner.experience import Candidate
-from tuner.learner.finite import MOMENT_LIMIT, PARAMETER_LIMIT, clip_gradients, require_bounded, require_finite
+from tuner.learner.finite import (
+    MOMENT_LIMIT,
+    PARAMETER_LIMIT,
+    WEIGHT_LIMIT,
+    clip_gradients,
+    require_bounded,
+    require_finite,
+)
 from tuner.learner.policy_loss import BatchLoss, PolicyLoss
 from tuner.learner.samples import StepSample
 
@@ -82,13 +89,16 @@ class PolicyUpdater:
         """Take one optimizer step on ``batch``.
 
         Raises:
-            NotFiniteError: before the step, of loss or gradient: nothing has moved. ``check`` is for after it.
+            NotFiniteError: before the step, of weights, moments, loss or gradient: nothing has moved. ``check`` is for
+                after it.
         """
+        self.check()
         self.optimizer.zero_grad()
         parts = []
         for part in self._parts(batch):
             total = part.scored.loss.total
             require_finite("the loss", total)
+            require_finite("the entropy", part.entropies)
             torch.autograd.backward(total * (len(part.places) / len(batch)))
             parts.append(part)
         norm = clip_gradients("policy", self.parameters, self._max_grad_norm)
@@ -121,6 +131,8 @@ class PolicyUpdater:
             yield self._part(places, [batch[place] for place in places])
 
     def _part(self, places: list[int], rows: Sequence[Candidate]) -> _Part:
+        counts = torch.tensor([(row.weight, row.correction) for row in rows])
+        require_bounded("what a step counts", [counts], WEIGHT_LIMIT)
         states = self._states([row.sample for row in rows])
         temperatures = states.hidden.new_tensor([row.sample.temperature for row in rows])
         log_probs, entropies = per_token(states, temperatures)
