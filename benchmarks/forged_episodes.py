@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,10 +56,11 @@ class Forgeries:
         self._acting = World(checkpoint)
         self._slot = AdapterSlot(self._acting.loaded.model, bench.config.base_model_digest)
 
-    def run(self, rounds: int) -> None:
-        """Send them in and count by what the ledger says of them."""
+    def run(self, rounds: int, until_sec: float = math.inf) -> None:
+        """Send them in, until the monotonic clock shows ``until_sec``, and count by what the ledger says of them."""
         for _ in range(rounds):
-            self._round()
+            if time.monotonic() < until_sec:
+                self._round()
 
     def _round(self) -> None:
         manifest, payload = self._bench.store.get(self._bench.learner.progress.version)

@@ -6,6 +6,7 @@ One thread watches three pipes: what the front prints, what the nursery of learn
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import select
@@ -103,11 +104,14 @@ class Scene:
         """The tuner's state folder."""
         return self.warm.config.state
 
-    def run(self, kills: int) -> Findings:
-        """Kill so often in all, then let everything come to rest, and look at what there is."""
+    def run(self, kills: int, until_sec: float = math.inf) -> Findings:
+        """Kill so often in all, then let everything come to rest, and look at what there is.
+
+        Less often where the monotonic clock shows ``until_sec`` before.
+        """
         self._nursery.start()
         try:
-            self._until(lambda: sum(self.kills.values()) >= kills)
+            self._until(lambda: sum(self.kills.values()) >= kills or time.monotonic() >= until_sec)
             self._come_to_rest()
         finally:
             self._end_all()

@@ -107,6 +107,7 @@ def main() -> int:
     """Kill, look, and return the exit code: 1 where something was lost, doubled or broken, or a bug goes unseen."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--minutes", type=float, default=20.0, help="the longest to take; what was done by then counts")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--ready-sec", type=float, default=READY_BAR_SEC, help="bar on the time to be ready again")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
@@ -118,7 +119,7 @@ def main() -> int:
         home = Path(folder)
         checkpoint, world = prepare(home)
         scene = scene_in(home / "sound", checkpoint, world, options.seed)
-        found = scene.run(options.kills)
+        found = scene.run(options.kills, started_sec + 0.8 * 60 * options.minutes)
         (home / "planted").mkdir()
         blind = unseen(home / "planted", checkpoint, world, options.seed)
     print(f"seed {options.seed}, {time.monotonic() - started_sec:.0f} s")

@@ -14,6 +14,7 @@ import argparse
 import io
 import itertools
 import logging
+import math
 import random
 import sys
 import tempfile
@@ -191,13 +192,20 @@ def _look_at_disk(bench: Bench, version: int, tally: Tally, what: str) -> None:
             tally.notes.append(f"{what}: published")
 
 
-def tallies(bench_in: Callable[[Path], Bench], home: Path, each: int, rng: random.Random) -> dict[str, Tally]:
-    """Poison every place with every value so often, each place in a learner of its own."""
+def tallies(
+    bench_in: Callable[[Path], Bench], home: Path, each: int, rng: random.Random, until_sec: float = math.inf
+) -> dict[str, Tally]:
+    """Poison every place with every value so often, each place in a learner of its own.
+
+    Fewer where the monotonic clock would show ``until_sec`` before; the places share the time.
+    """
+    started_sec = time.monotonic()
     found = {}
     for number, place in enumerate(PLACES):
         bench, tally = bench_in(home / str(number)), Tally()
+        ends_sec = started_sec + (until_sec - started_sec) * (number + 1) / len(PLACES)
         for _ in range(each):
-            for kind in VALUES:
+            for kind in VALUES if time.monotonic() < ends_sec else ():
                 poison(bench, place, kind, rng, tally)
         bench.close()
         found[place] = tally
@@ -219,6 +227,7 @@ def main() -> int:
     """Poison, forge, tell, and return the exit code: 1 where something got through or a bug goes unseen."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--each", type=int, default=50, help="how often each kind")
+    parser.add_argument("--minutes", type=float, default=20.0, help="the longest to take; what was done by then counts")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     options = parser.parse_args()
@@ -234,9 +243,9 @@ def main() -> int:
         def bench_in(place: Path) -> Bench:
             return Bench(place, checkpoint, world)
 
-        found = tallies(bench_in, home / "sound", options.each, rng)
+        found = tallies(bench_in, home / "sound", options.each, rng, started_sec + 0.7 * 60 * options.minutes)
         forged = Forgeries(bench_in(home / "forged"), checkpoint, rng)
-        forged.run(options.each)
+        forged.run(options.each, started_sec + 0.85 * 60 * options.minutes)
         blind = unseen(bench_in, home / "planted", rng)
         believing = Forgeries(bench_in(home / "believing"), checkpoint, rng)
         with believed():

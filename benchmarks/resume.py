@@ -14,6 +14,7 @@ import argparse
 import hashlib
 import itertools
 import json
+import math
 import os
 import random
 import shutil
@@ -182,16 +183,20 @@ def fuses(course: Course, kills: int, rng: random.Random) -> Iterator[list[Fuse]
         ]
 
 
-def tally(course: Course, kills: int, rng: random.Random, planted: Plant | None = None) -> Tally:
-    """Run until so many kills were made; what came too late to kill does not count as one.
+def tally(
+    course: Course, kills: int, rng: random.Random, planted: Plant | None = None, until_sec: float = math.inf
+) -> Tally:
+    """Run until so many kills were made, or the monotonic clock shows ``until_sec``; what came too late is no kill.
 
     With a planted bug, what is expected is what the same bug makes of an undisturbed run; the first difference
     ends it.
     """
     found = Tally()
     expected = course.expected if planted is None else course.run([], planted)[0]
-    while found.kills < kills:
+    while found.kills < kills and time.monotonic() < until_sec:
         for course_fuses in fuses(course, kills - found.kills, rng):
+            if time.monotonic() >= until_sec:
+                break
             end, made = course.run(course_fuses, planted)
             found.runs += 1
             found.kills += made
@@ -225,6 +230,7 @@ def main() -> int:
     """Kill, compare, and return the exit code: 1 where a run ended elsewhere or a planted bug goes unseen."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--minutes", type=float, default=20.0, help="the longest to take; what was done by then counts")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     options = parser.parse_args()
@@ -238,7 +244,8 @@ def main() -> int:
         for place, arm in enumerate(ARMS):
             course = warm_course(Path(home) / str(place), world, checkpoint, arm)
             print(f"{arm}: {course.points} points, {course.seconds:.1f} s undisturbed", flush=True)
-            found[arm] = tally(course, -(-options.kills // len(ARMS)), rng)
+            until_sec = started_sec + 0.8 * 60 * options.minutes * (place + 1) / len(ARMS)
+            found[arm] = tally(course, -(-options.kills // len(ARMS)), rng, until_sec=until_sec)
             if not place:
                 blind.update(unseen(course, course.points, rng))
     print(f"seed {options.seed}, {time.monotonic() - started_sec:.0f} s")

@@ -9,6 +9,7 @@ then publishes version after version and puts each in place while a thread asks 
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import select
@@ -49,9 +50,12 @@ class Kills:
         self._planted = planted
         self._booted: list[Decided] = []
 
-    def run(self, kills: int) -> None:
-        """Fork and kill so often, look at the store after each, and score what was answered after each boot."""
-        while self.kills < kills:
+    def run(self, kills: int, until_sec: float = math.inf) -> None:
+        """Fork and kill so often, look at the store after each, and score what was answered after each boot.
+
+        Fewer where the monotonic clock shows ``until_sec`` before.
+        """
+        while self.kills < kills and time.monotonic() < until_sec:
             self._life()
             self._look()
         self.wrong += self._world.torn(self._booted)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import random
 import sys
 import tempfile
@@ -53,9 +54,13 @@ class Swapped:
     """For how long nobody could begin to be answered: until the answers in flight were over and the copy was made."""
 
 
-def swapped(world: SwapWorld, policy: VlmPolicy, swaps: int, seed: int) -> Swapped:
-    """Put so many versions in place while all ask; ``policy`` has had none yet."""
-    found, decided, over = Swapped(swaps), [], threading.Event()
+def swapped(world: SwapWorld, policy: VlmPolicy, swaps: int, seed: int, until_sec: float = math.inf) -> Swapped:
+    """Put so many versions in place while all ask, fewer where the monotonic clock shows ``until_sec`` before.
+
+    ``policy`` has had none yet.
+    """
+    found, over = Swapped(), threading.Event()
+    decided: list[Decided] = []
     slot: Any = policy.slot
     apply, inbox = slot.apply, AdapterInbox(slot)
 
@@ -76,6 +81,9 @@ def swapped(world: SwapWorld, policy: VlmPolicy, swaps: int, seed: int) -> Swapp
         for asker in askers:
             asker.start()
         for version in range(1, swaps + 1):
+            if time.monotonic() >= until_sec:
+                break
+            found.swaps = version
             payload = world.payload(version)
             inbox.receive(whole(world.manifest(policy, version), payload), payload)
         inbox.wait_for_version(0)
@@ -85,8 +93,8 @@ def swapped(world: SwapWorld, policy: VlmPolicy, swaps: int, seed: int) -> Swapp
         inbox.apply_waiting()
     found.decisions = len(decided)
     found.torn = world.torn(decided)
-    if policy.slot.version != swaps:
-        found.torn.append(f"version {policy.slot.version} is in place, expected {swaps}")
+    if policy.slot.version != found.swaps:
+        found.torn.append(f"version {policy.slot.version} is in place, expected {found.swaps}")
     return found
 
 
@@ -114,6 +122,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--swaps", type=int, default=5000)
     parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--minutes", type=float, default=20.0, help="the longest to take; what was done by then counts")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     options = parser.parse_args()
@@ -126,10 +135,10 @@ def main() -> int:
         home = Path(folder)
         world = SwapWorld(home, ADAPTERS)
         kills = Kills(world, home / "kills", options.seed)  # before there is any thread: it forks
-        kills.run(options.kills)
+        kills.run(options.kills, started_sec + 0.5 * 60 * options.minutes)
         broken = Kills(world, home / "half", options.seed, half_written)
         broken.run(max(20, options.kills // 20))
-        found = swapped(world, world.policy(), options.swaps, options.seed)
+        found = swapped(world, world.policy(), options.swaps, options.seed, started_sec + 0.9 * 60 * options.minutes)
         with without_the_lock():
             careless = swapped(world, world.policy(), min(options.swaps, MUTANT_SWAPS), options.seed)
     pause = percentile(found.pauses_sec, 0.99)
