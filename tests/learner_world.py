@@ -114,7 +114,7 @@ def learner_config(state: Path, checkpoint: Path, **settings: Any) -> LearnerCon
     small: dict[str, Any] = {
         "state": state,
         "model": checkpoint,
-        "base_model_digest": base_model_digest(checkpoint),
+        "base_model_digest": base_model_digest(checkpoint) if "base_model_digest" not in settings else "",
         "quantization": "none",
         "lora_r": 4,
         "learning_rate": 5e-3,

@@ -127,6 +127,10 @@ def serve(
     max_agent_share: Annotated[
         float, typer.Option(help="Largest share of an update's weight that one agent has while others have some.")
     ] = DEFAULT.max_agent_share,
+    mismatch_limit: Annotated[
+        float,
+        typer.Option(min=0, help="Nats a token by which log-probs may be off those recomputed; 0 recomputes none."),
+    ] = DEFAULT.mismatch_limit,
     report_to: Annotated[
         ReportTo, typer.Option(help="Where figures go besides TensorBoard files in the state folder.")
     ] = DEFAULT.report_to,
@@ -175,6 +179,7 @@ def serve(
             optimizer_steps_per_update=optimizer_steps_per_update,
             max_version_lag=max_version_lag,
             max_agent_share=max_agent_share,
+            mismatch_limit=mismatch_limit,
             report_to=report_to,
             run_name=run_name,
             publish_start=canary_share is not None,

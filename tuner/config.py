@@ -101,6 +101,12 @@ class LearnerConfig(BaseModel):
     kl_limit: float = Field(
         1.0, gt=0, description="Mean KL to the last version, in nats a token, above which an update is undone."
     )
+    mismatch_limit: float = Field(
+        0.5,
+        ge=0,
+        description="Mean difference, in nats a token, between an episode's log-probs and those recomputed under its "
+        "version, above which it is refused as forged; ten times as much for one token. 0: not recomputed.",
+    )
     entropy_collapse_share: float = Field(
         0.1, gt=0, lt=1, description="Share of its usual entropy below which a kind of action rings an alarm."
     )

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from agent_runtime.files import fsync_folder, make_folder
 
+_PARTIAL = ".partial"
+
 __all__ = ["fsync_folder", "make_folder", "write_atomically"]
 
 
@@ -17,7 +19,7 @@ def write_atomically(path: Path, content: bytes, durable_name: bool = True) -> N
     Raises:
         OSError: the disk refused; ``path`` is then as it was.
     """
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PARTIAL)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -29,3 +31,9 @@ def write_atomically(path: Path, content: bytes, durable_name: bool = True) -> N
         raise
     if durable_name:
         fsync_folder(path.parent)
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what killed processes left of files they were writing; for who alone writes into the folder."""
+    for path in folder.glob(f".*{_PARTIAL}"):
+        path.unlink(missing_ok=True)

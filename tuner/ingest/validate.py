@@ -19,6 +19,8 @@ MAX_TASK_PARAMS = 64
 MAX_FAULTS = 256
 MAX_ACTION_BYTES = 2 * MAX_TEXT_BYTES
 MAX_SIDE_PX = 8192
+LEAST_LOG_PROB = -110.0
+"""A token is not drawn that has less: a softmax of float32 knows no probability below e^-104 but 0."""
 _PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 _HEX_SHA256_LENGTH = 64
 _VERDICTS = (trajectory_pb2.VERDICT_SUCCESS, trajectory_pb2.VERDICT_FAILURE, trajectory_pb2.VERDICT_VOID)
@@ -117,8 +119,8 @@ def _broken_step(step: trajectory_pb2.Step, index: int, shown: bool) -> str | No
         return f"got {tokens} tokens, expected 1 to {MAX_TOKENS}."
     if tokens != log_probs:
         return f"got {tokens} tokens and {log_probs} log-probs, expected as many of one as of the other."
-    if not all(math.isfinite(value) and value <= 0 for value in step.log_probs):
-        return "got a log-prob that is not a finite number at or below 0."
+    if not all(LEAST_LOG_PROB <= value <= 0 for value in step.log_probs):
+        return f"got a log-prob that is no number from {LEAST_LOG_PROB:g} to 0."
     if max(len(step.prompt.encode()), len(step.utterance.encode())) > MAX_TEXT_BYTES:
         return f"got a prompt or utterance over {MAX_TEXT_BYTES} bytes."
     if len(step.adapter_digest) != _HEX_SHA256_LENGTH:

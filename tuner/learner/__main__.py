@@ -4,16 +4,19 @@ import argparse
 import os
 import signal
 import sys
+from contextlib import closing
 from typing import TextIO
 
 import torch
+import torch.distributed as dist
 
 from agent_runtime.errors import AgentRuntimeError
 from agent_runtime.policy.generate import chosen_device
 from tuner.adapters.export import SETTINGS_NAME
 from tuner.config import LearnerConfig
 from tuner.errors import TunerServiceError
-from tuner.files import write_atomically
+from tuner.files import remove_partial, write_atomically
+from tuner.folder_lock import folder_awaited
 from tuner.ingest.ledger import Ledger
 from tuner.learner.loop import Learner
 from tuner.learner.mailbox import Mailbox
@@ -47,25 +50,33 @@ def _lead(config: LearnerConfig) -> int:
     mailbox = Mailbox(sys.stdin, _events_stream())
     mailbox.start()
     mailbox.state("starting")
-    ledger = Ledger(config.state)
-    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    folder = config.state / "learner"
     try:
-        ledger.open()
-        write_atomically(config.state / SETTINGS_NAME, config.model_dump_json(indent=2).encode())
-        student = load_student(config, own_device(chosen_device()))
-        leader = Leader(student)
-        if several:
-            student.policy.crew = leader
-        Learner(config, student, ledger, mailbox).run()
-        if several:
-            leader.dismiss()
+        folder.mkdir(parents=True, exist_ok=True)
+        with folder_awaited(folder, mailbox.stopped_within) as is_alone:
+            if is_alone:
+                _learn(config, mailbox)
+        if dist.is_initialized():
+            Leader.dismiss()
     except (TunerServiceError, AgentRuntimeError, OSError) as error:
         mailbox.state("failed", str(error))
         return 1
-    finally:
-        ledger.close()
     mailbox.state("stopped")
     return 0
+
+
+def _learn(config: LearnerConfig, mailbox: Mailbox) -> None:
+    """Learn as the state folder's only learner: one whose front was killed may still be at its last update."""
+    own = config.state / "learner"
+    for folder in (own, own / "features", *(config.state / "adapters").glob("*/")):
+        remove_partial(folder)
+    with closing(Ledger(config.state)) as ledger:
+        ledger.open()
+        write_atomically(config.state / SETTINGS_NAME, config.model_dump_json(indent=2).encode())
+        student = load_student(config, own_device(chosen_device()))
+        if dist.is_initialized():
+            student.policy.crew = Leader(student)
+        Learner(config, student, ledger, mailbox).run()
 
 
 def _events_stream() -> TextIO:

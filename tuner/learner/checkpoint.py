@@ -43,12 +43,14 @@ class CheckpointFolder:
         """Make a checkpoint durable, then drop the oldest beyond ``CHECKPOINTS_KEPT``.
 
         Raises:
+            ValueError: a number of the state is not finite; nothing is written.
             OSError: the disk refused; the checkpoints before it are untouched.
         """
         payload = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
         body = {"update": update, "tensors_sha256": hashlib.sha256(payload).hexdigest(), "state": dict(state)}
+        told = json.dumps({"body": body, "sha256": _digest(body)}, allow_nan=False).encode()
         write_atomically(self._path(update, "safetensors"), payload)
-        write_atomically(self._path(update, "json"), json.dumps({"body": body, "sha256": _digest(body)}).encode())
+        write_atomically(self._path(update, "json"), told)
         fsync_folder(self.folder)
         for old in self.updates()[:-CHECKPOINTS_KEPT]:
             self._path(old, "json").unlink()

@@ -16,6 +16,7 @@ from tuner.errors import LearnerError, StoreError
 from tuner.files import make_folder
 from tuner.ingest.ledger import Ledger
 from tuner.learner.checkpoint import Checkpoint, CheckpointFolder
+from tuner.learner.finite import NotFiniteError, require_sound
 from tuner.learner.mailbox import Mailbox
 from tuner.learner.progress import Progress, manifest_of
 from tuner.learner.rollback import record_rollback
@@ -69,8 +70,16 @@ class Commits:
         """Make what the progress says true; ``state`` is what else a checkpoint is to hold, as JSON knows it.
 
         Raises:
+            LearnerError: a tensor is not finite or has exploded; nothing is written.
             OSError: the disk refused.
         """
+        try:
+            require_sound(tensors)
+        except NotFiniteError as error:
+            raise LearnerError(
+                f"Got weights that must not be kept ({error}), expected sound ones: the last checkpoint stands, "
+                "start again from it."
+            ) from error
         self._checkpoints.save(progress.update, tensors, {"progress": progress.plain(), **state})
         self.finish(progress, tensors)
 

@@ -28,7 +28,7 @@ import math
 import operator
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tuner.config import AdvantageKind, Objective
@@ -95,14 +95,17 @@ class Experience:
         self._steps: dict[int, list[StepSample]] = {}  # by sequence, in order of arrival
         self._fresh: set[int] = set()
 
-    def recall(self, replay: Iterable[StoredTrajectory], counted: Freshness | None = None) -> None:
+    def recall(
+        self, replay: Iterable[StoredTrajectory], counted: Freshness | None = None, refused: Collection[int] = ()
+    ) -> None:
         """Take in trajectories of earlier updates, oldest first, without counting their outcomes again.
 
-        Nor are steps counted that the rule ``counted`` forbids: they were, when it was made. Call ``train_from`` next.
+        Nor are steps counted that the rule ``counted`` forbids: they were, when it was made. ``refused`` are sequences
+        of which nothing is used. Call ``train_from`` next.
         """
         earlier = counted or Freshness()
         for stored in replay:
-            steps = self._shape(trainable_steps(stored, self._vocabulary_size))
+            steps = [] if stored.sequence in refused else self._shape(self.trainable(stored))
             self._steps[stored.sequence] = [step for step in steps if earlier.reason(step.version) is None]
         self._trim()
 
@@ -112,12 +115,25 @@ class Experience:
         for sequence, steps in self._steps.items():
             self._steps[sequence] = self._kept_by_rule(steps)
 
-    def take(self, batch: Sequence[StoredTrajectory]) -> None:
-        """Take in new trajectories and their outcomes; they are the fresh ones until the next call."""
+    def trainable(self, stored: StoredTrajectory) -> list[StepSample]:
+        """Return the steps of a trajectory that may be learned from as far as its own content tells."""
+        return trainable_steps(stored, self._vocabulary_size)
+
+    def take(self, batch: Sequence[StoredTrajectory], refused: Mapping[int, str] | None = None) -> None:
+        """Take in new trajectories and their outcomes; they are the fresh ones until the next call.
+
+        ``refused`` is why nothing may be used of some of them, by sequence; their steps are counted as dropped.
+        """
+        refused = refused or {}
         self._fresh = {stored.sequence for stored in batch}
         self.unused = {}
         for stored in batch:
-            told = self._shape(trainable_steps(stored, self._vocabulary_size))
+            told = self._shape(self.trainable(stored))
+            if stored.sequence in refused:
+                self.unused[stored.sequence] = refused[stored.sequence]
+                self.dropped[refused[stored.sequence]] += len(told)
+                self._steps[stored.sequence] = []
+                continue
             steps = self._steps[stored.sequence] = self._kept_by_rule(told)
             if steps:
                 self.baseline.update(steps[0].task_name, steps[0].reward)

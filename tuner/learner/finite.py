@@ -1,6 +1,6 @@
 """Refuses numbers that are not finite or have exploded, before they reach a weight. Repairs nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -8,6 +8,9 @@ from torch import Tensor
 PARAMETER_LIMIT = 100.0
 """No LoRA or action-model weight comes near it in sound training."""
 MOMENT_LIMIT = 1e8
+WEIGHT_LIMIT = 1e4
+"""Of a step in the loss: advantages lie within 1, what corrects their draw is a ratio of two of them."""
+_OPTIMIZERS = ("lora_adam/", "scm_adam/", "critic_adam_")
 
 
 class NotFiniteError(ArithmeticError):
@@ -25,6 +28,13 @@ def require_bounded(name: str, tensors: Iterable[Tensor], limit: float) -> None:
     for tensor in tensors:
         if tensor.numel() and not bool(tensor.detach().abs().max() <= limit):
             raise NotFiniteError(f"{name} holds a value that is not finite or beyond {limit:g}")
+
+
+def require_sound(tensors: Mapping[str, Tensor]) -> None:
+    """Raise NotFiniteError when one of a learner's tensors, by the names of its checkpoint, must not be kept."""
+    for name, tensor in tensors.items():
+        limit = MOMENT_LIMIT if name.startswith(_OPTIMIZERS) else PARAMETER_LIMIT
+        require_bounded(name, [tensor], limit)
 
 
 def clip_gradients(name: str, parameters: Iterable[torch.nn.Parameter], max_norm: float) -> float:

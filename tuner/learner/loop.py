@@ -20,8 +20,10 @@ from tuner.learner.drift import STEPS_LOOKED_AT, Drift, TooFarError
 from tuner.learner.entropy_watch import EntropyWatch
 from tuner.learner.experience import Experience, Sampler
 from tuner.learner.figures import entropies_by_action, entropy_figures, mean_figures
-from tuner.learner.finite import NotFiniteError
+from tuner.learner.finite import NotFiniteError, require_sound
+from tuner.learner.forged import FORGED, LogProbCheck
 from tuner.learner.freshness import DROP_REASONS, Freshness
+from tuner.learner.good_weights import GoodWeights
 from tuner.learner.intake import Intake
 from tuner.learner.judging import digirl_weights, gae_weights
 from tuner.learner.mailbox import Mailbox, RollbackWish
@@ -73,7 +75,9 @@ class Learner:
             shorter_is_better(config.length_weight, student.longest_answer) if config.length_weight else unshaped,
         )
         self._watch = EntropyWatch(config.entropy_collapse_share, config.entropy_blowup_factor)
+        self._forgeries = LogProbCheck(student, self._commits.store, config.mismatch_limit)
         self._progress = Progress.first(config)
+        self._good = GoodWeights(student)
         self._reports = Reports(config)
 
     @property
@@ -123,7 +127,9 @@ class Learner:
                 self._experience.dropped.update(checkpoint.state["dropped"])
             self._commits.finish(self._progress, checkpoint.tensors)
             self._progress = self._progress.at_least(self._commits.latest_version)
-        self._experience.recall(self._ledger.recent(self._config.replay_capacity), counted)
+        self._good.remember()
+        forged = {sequence for sequence, why in self._ledger.unused().items() if why == FORGED}
+        self._experience.recall(self._ledger.recent(self._config.replay_capacity), counted, forged)
         rule = Freshness(self._config.max_version_lag, rollbacks=counted.rollbacks)
         self._experience.train_from(rule.at(self._progress.version, self._commits.rollbacks()))
 
@@ -143,16 +149,22 @@ class Learner:
         """Learn from a batch and commit; nothing is committed when a stop is asked for meanwhile."""
         self._mailbox.state("training", f"update {self._progress.update + 1}")
         started_sec = time.monotonic()
-        good = {name: tensor.detach().clone() for name, tensor in self._student.tensors().items()}
-        self._experience.take(batch)
+        self._note_unsound(self._good.remember())
+        told = [self._experience.trainable(stored) for stored in batch]
+        self._experience.take(batch, dict.fromkeys(self._forgeries.forged(told), FORGED))
         try:
             outcome = self._learn(batch)
+            require_sound(self._student.tensors())
         except (NotFiniteError, TooFarError) as error:
-            self._student.load(good)
+            self._good.bring_back()
             self._mailbox.state("training", f"update {self._progress.update + 1} was undone: {error}")
             outcome = Outcome(refused=1, others=error.figures if isinstance(error, TooFarError) else {})
         if not self._mailbox.stop_requested:
             self._commit(batch, outcome, time.monotonic() - started_sec)
+
+    def _note_unsound(self, error: NotFiniteError | None) -> None:
+        if error is not None:
+            self._mailbox.state("training", f"the last good weights were brought back: {error}")
 
     def roll_back(self, wish: RollbackWish) -> None:
         """Commit an older version's tensors as a new version, or say why not."""
@@ -270,7 +282,9 @@ class Learner:
             "optimizer_steps": float(self._progress.optimizer_steps),
             "trajectories_consumed": float(self._progress.trajectories_consumed),
             "trajectories_unused": float(self._progress.trajectories_unused),
-            **{f"dropped_steps_{reason}": float(self._experience.dropped[reason]) for reason in DROP_REASONS},
+            **{
+                f"dropped_steps_{reason}": float(self._experience.dropped[reason]) for reason in (*DROP_REASONS, FORGED)
+            },
             "batch_success_rate": sum(step.succeeded for step in judged) / len(judged) if judged else 0.0,
             "batch_reward": sum(step.reward for step in judged) / len(judged) if judged else 0.0,
             "refused_steps": float(outcome.refused),

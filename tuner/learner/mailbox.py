@@ -43,6 +43,10 @@ class Mailbox:
         """True once a stop was read or the input ended."""
         return self._stopping.is_set()
 
+    def stopped_within(self, seconds: float) -> bool:
+        """Wait for a stop, at most so long, and tell whether it came."""
+        return self._stopping.wait(seconds)
+
     def next_rollback(self) -> RollbackWish | None:
         """Return the oldest wish not yet returned, None when there is none."""
         try:

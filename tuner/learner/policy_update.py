@@ -17,7 +17,14 @@ from tuner.coso.lean_head import lean_log_probs_and_entropies
 from tuner.learner.buckets import kindred_groups, length_buckets
 from tuner.learner.causal import CausalWeights
 from tuner.learner.experience import Candidate
-from tuner.learner.finite import MOMENT_LIMIT, PARAMETER_LIMIT, clip_gradients, require_bounded, require_finite
+from tuner.learner.finite import (
+    MOMENT_LIMIT,
+    PARAMETER_LIMIT,
+    WEIGHT_LIMIT,
+    clip_gradients,
+    require_bounded,
+    require_finite,
+)
 from tuner.learner.policy_loss import BatchLoss, PolicyLoss
 from tuner.learner.samples import StepSample
 
@@ -107,8 +114,10 @@ class PolicyUpdater:
         """Take one optimizer step on ``batch``.
 
         Raises:
-            NotFiniteError: before the step, of loss or gradient: nothing has moved. ``check`` is for after it.
+            NotFiniteError: before the step, of weights, moments, loss or gradient: nothing has moved. ``check`` is for
+                after it.
         """
+        self.check()
         self.optimizer.zero_grad()
         figures = self.crew.add_up(self, batch)
         norm = clip_gradients("policy", self.parameters, self._max_grad_norm)
@@ -128,6 +137,7 @@ class PolicyUpdater:
         for part in self._parts(mine):
             total = part.scored.loss.total
             require_finite("the loss", total)
+            require_finite("the entropy", part.entropies)
             torch.autograd.backward(total * (len(part.places) / len(batch)))
             figures[[places[place] for place in part.places]] = _figures_of(part)
         return figures
@@ -164,6 +174,8 @@ class PolicyUpdater:
         return length_buckets([len(sample.utterance.token_ids) for sample in samples], self._micro_batch_size)
 
     def _part(self, places: list[int], rows: Sequence[Candidate]) -> _Part:
+        counts = torch.tensor([(row.weight, row.correction) for row in rows])
+        require_bounded("what a step counts", [counts], WEIGHT_LIMIT)
         states = self._states([row.sample for row in rows])
         temperatures = states.hidden.new_tensor([row.sample.temperature for row in rows])
         log_probs, entropies = per_token(states, temperatures)

@@ -75,7 +75,8 @@ class Leader:
         _send(order_bytes(self._student.led(), batch))
         return _share_added_up(updater, batch)
 
-    def dismiss(self) -> None:
+    @staticmethod
+    def dismiss() -> None:
         """Let the helpers end."""
         _send(b"")
 

@@ -10,9 +10,11 @@ from agent_runtime.trajectory import Purpose, Trajectory, Verdict
 from agent_runtime.uplink.codec import trajectory_from_message
 from tuner.coso.labels import Utterance, action_labels
 from tuner.ingest.ledger import StoredTrajectory
+from tuner.ingest.validate import LEAST_LOG_PROB
 from tuner.learner.agent_share import agent_of
 
 NO_BOUND = sys.maxsize
+_ROUNDING_NATS = 1e-3
 
 Group = tuple[str, tuple[tuple[str, str], ...]]
 """A task and its parameters: episodes that can be compared."""
@@ -60,10 +62,8 @@ def trainable_steps(stored: StoredTrajectory, vocabulary_size: int = NO_BOUND) -
     log_probs = [log_prob for step in trajectory.steps for log_prob in step.decision.log_probs]
     if any(token_id >= vocabulary_size for step in trajectory.steps for token_id in step.decision.token_ids):
         return []
-    if not (
-        0 <= trajectory.reward <= 1 and all(math.isfinite(log_prob) and log_prob <= 1e-3 for log_prob in log_probs)
-    ):
-        return []
+    if not (0 <= trajectory.reward <= 1 and all(LEAST_LOG_PROB <= value <= _ROUNDING_NATS for value in log_probs)):
+        return []  # of numbers that are none as well, which no comparison holds for
     return _samples(stored.sequence, trajectory)
 
 

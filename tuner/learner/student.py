@@ -1,6 +1,7 @@
 """Everything with weights in one place: policy adapter, action model, critics, their optimizers. Steers nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,18 @@ class Student:
             **optimizer_tensors("scm_adam", self.causal_model.optimizer.state_dict()),
             **(self._kept_critics if self.critics is None else self.critics.tensors()),
         }
+
+    @contextmanager
+    def acting_as(self, adapter: Mapping[str, Tensor] | None) -> Iterator[None]:
+        """Have the policy answer as it did with these LoRA tensors while the block runs; None is the base model."""
+        now = {name: tensor.detach().clone() for name, tensor in adapter_tensors(self._peft).items()}
+        self.load_adapter(
+            {name: torch.zeros_like(tensor) for name, tensor in now.items()} if adapter is None else adapter
+        )
+        try:
+            yield
+        finally:
+            self.load_adapter(now)
 
     @torch.no_grad()
     def load_adapter(self, tensors: Mapping[str, Tensor]) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tuner.files import fsync_folder, write_atomically
+from tuner.errors import ConfigError
+from tuner.files import fsync_folder, remove_partial, write_atomically
+from tuner.folder_lock import folder_awaited, folder_locked
 
 
 def names(folder: Path) -> list[str]:
@@ -98,3 +100,36 @@ def test_the_file_is_synced_before_it_gets_its_name_and_the_folder_after(
     monkeypatch.setattr(os, "replace", replace)
     write_atomically(tmp_path / "file", b"content")
     assert done == ["sync file", "rename", "sync folder"]
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    pid = os.fork()
+    if not pid:
+        os.replace = lambda *_: os._exit(0)  # type: ignore[assignment]  # dies with the file written beside its place
+        write_atomically(tmp_path / "file", b"content")
+    os.waitpid(pid, 0)
+    (tmp_path / ".other").touch()
+    write_atomically(tmp_path / "whole", b"")
+    assert len(names(tmp_path)) == 3
+    remove_partial(tmp_path)
+    assert names(tmp_path) == [".other", "whole"]
+
+
+def test_a_folder_is_waited_for_until_it_is_free_or_a_stop_comes(tmp_path: Path) -> None:
+    waits: list[float] = []
+
+    def stopped_within(seconds: float) -> bool:
+        waits.append(seconds)
+        return len(waits) == 3
+
+    with folder_locked(tmp_path, "a free one"):
+        with folder_awaited(tmp_path, stopped_within) as is_ours:
+            assert not is_ours
+        assert len(waits) == 3
+        with pytest.raises(ConfigError, match="expected a free one"), folder_locked(tmp_path, "a free one"):
+            pass
+    with folder_awaited(tmp_path, stopped_within) as is_ours:
+        assert is_ours
+        with pytest.raises(ConfigError), folder_locked(tmp_path, "a free one"):
+            pass
+    assert len(waits) == 3

@@ -9,6 +9,7 @@ import pytest
 
 from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
 from tuner.adapters.store import AdapterStore
+from tuner.folder_lock import folder_locked
 from tuner.ingest.ledger import Ledger
 
 ROOT = Path(__file__).parents[3]
@@ -59,6 +60,16 @@ def test_it_waits_learns_publishes_and_stops(tmp_path: Path) -> None:
         assert process.wait(60) == 0
     assert AdapterStore(config.state / "adapters").versions() == [1]
     assert ledger.counts().consumed == 4
+
+
+def test_it_waits_for_the_learner_before_it_and_can_be_stopped_meanwhile(tmp_path: Path) -> None:
+    config = learner_config(tmp_path / "state", tmp_path / "no checkpoint", base_model_digest="b" * 64)
+    (config.state / "learner").mkdir()
+    with folder_locked(config.state / "learner", "none"), _learner(config.model_dump_json()) as process:
+        _until(process, "state", state="starting")
+        _say(process, STOP)
+        assert _until(process, "state", state="stopped") == [{"event": "state", "state": "stopped", "message": ""}]
+        assert process.wait(60) == 0  # it never came to loading a checkpoint that is not there
 
 
 def test_a_checkpoint_that_does_not_load_is_one_sentence_and_a_failure(tmp_path: Path) -> None:

@@ -196,6 +196,25 @@ def test_poisoned_weights_are_undone_and_not_published(
     assert running.ledger.waiting(10) == []
 
 
+def test_a_checkpoint_with_numbers_that_must_not_be_used_is_refused_and_such_are_not_saved(
+    tmp_path: Path, checkpoint: Path, world: World
+) -> None:
+    config = learner_config(tmp_path / "state", checkpoint)
+    running = Running(config)
+    world.store(running.ledger, 0, MIXED)
+    running.update()
+    commits, tensors = running.learner._commits, running.student.tensors()
+    name = next(name for name in tensors if name.startswith("scm_adam/"))
+    broken = {**tensors, name: torch.full_like(tensors[name], float("nan"))}
+    with pytest.raises(LearnerError, match=f"must not be kept \\({name} holds"):
+        commits.commit(running.learner.progress, broken, {})
+    sound = commits._checkpoints.latest()
+    assert sound is not None
+    commits._checkpoints.save(9, broken, sound.state)
+    with pytest.raises(LearnerError, match="Got weights to start from that must not be used"):
+        Running(config)
+
+
 def test_a_gradient_that_is_not_finite_moves_nothing(
     tmp_path: Path, checkpoint: Path, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
