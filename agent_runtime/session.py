@@ -75,7 +75,9 @@ def run_session(options: Options, should_stop: Callable[[], bool]) -> RunResult:
             if options.record is not None:
                 folder = options.record / (_NOT_FOR_FOLDERS.sub("_", device.serial) if len(devices) > 1 else "")
                 run = RunOf(config.runtime_id, options.seed, options.temperature)
-                recorder = start_recording(folder, device, policy.identity, run, redaction, accept_own(folder))
+                recorder = start_recording(
+                    folder, device, policy.identity, run, redaction, on_closed=accept_own(folder)
+                )
                 stack.callback(recorder.close)
             hooks = replace(
                 _listeners(records, submit, reporter, recorder, told_one_by_one),

@@ -69,7 +69,9 @@ def play(
             recorder = None
             if record is not None:
                 folder = record / f"phone-{number}"
-                recorder = start_recording(folder, device, policy.identity, run, Redaction(), accept_own(folder))
+                recorder = start_recording(
+                    folder, device, policy.identity, run, Redaction(), on_closed=accept_own(folder)
+                )
             won = []
             for episode in range(number, count, PHONES):
                 config = EpisodeConfig(

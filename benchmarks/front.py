@@ -96,7 +96,7 @@ def main() -> None:
     from tuner import cli, supervisor
 
     learner: list[str] = json.loads(sys.argv.pop(1))
-    supervisor.learner_command = lambda config: learner
+    supervisor.learner_command = lambda config, processes=1: learner
     cli.main()
 
 

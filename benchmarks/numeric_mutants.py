@@ -18,14 +18,12 @@ from tuner.learner.policy_update import PolicyUpdater, StepFigures, _figures
 def _late_step(self: PolicyUpdater, batch: Sequence[Candidate]) -> StepFigures:
     """Step first and look afterwards, as ``PolicyUpdater.step`` does not."""
     self.optimizer.zero_grad()
-    parts = []
-    for part in self._parts(batch):
-        torch.autograd.backward(part.scored.loss.total * (len(part.places) / len(batch)))
-        parts.append(part)
+    with mock.patch("tuner.learner.policy_update.require_finite"):
+        figures = self.crew.add_up(self, batch)
     norm = torch.nn.utils.clip_grad_norm_(self.parameters, self._max_grad_norm)
     self.optimizer.step()
     require_finite("the gradient norm", norm)
-    return _figures(parts, float(norm), batch)
+    return _figures(figures, float(norm), batch)
 
 
 @contextmanager
