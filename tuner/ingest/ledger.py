@@ -22,14 +22,15 @@ from coso.v1 import trajectory_pb2
 
 from tuner.errors import LedgerError
 from tuner.files import fsync_folder, write_atomically
+from tuner.ingest.migrations import SCHEMA_VERSION, migrate
 from tuner.ingest.wholeness import DAMAGED, is_damage, readable_text, whole_message
 
-SCHEMA_VERSION = 1
 LEDGER_NAME = "ledger.sqlite3"
 DAMAGED_NAME = "damaged"
 TO_MEND_NAME = "ledger-to-mend"
 """A file of this name under ``damaged/`` has the next start of the service make the ledger anew."""
 MAX_RUNTIMES_OF_ONE = 256
+MAX_SOFTWARE_VERSION_LENGTH = 64
 _BUSY_TIMEOUT_MS = 10_000
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS trajectories (
@@ -50,7 +51,8 @@ CREATE TABLE IF NOT EXISTS unused (
 );
 CREATE TABLE IF NOT EXISTS runtimes (
     id TEXT PRIMARY KEY,
-    registered_at_unix_sec REAL NOT NULL
+    registered_at_unix_sec REAL NOT NULL,
+    software_version TEXT NOT NULL DEFAULT ''
 );
 """
 _LOG = logging.getLogger(__name__)
@@ -107,11 +109,12 @@ class Ledger:
             _set_pragma(connection, "journal_mode", "WAL", "wal")
             _set_pragma(connection, "synchronous", "FULL", 2)
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, SCHEMA_VERSION):
+            if not 0 <= version <= SCHEMA_VERSION:
                 raise LedgerError(
-                    f"Got a ledger of schema {version} at {self._path}, expected {SCHEMA_VERSION}: "
+                    f"Got a ledger of schema {version} at {self._path}, expected at most {SCHEMA_VERSION}: "
                     "use the release that wrote it, or another state folder."
                 )
+            migrate(connection, self._path)
             connection.executescript(SCHEMA)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             fsync_folder(self._path.parent)
@@ -174,12 +177,15 @@ class Ledger:
         with self.sql() as sql:
             return dict(sql.execute("SELECT sequence, reason FROM unused").fetchall())
 
-    def note_runtime(self, runtime_id: str) -> None:
+    def note_runtime(self, runtime_id: str, software_version: str = "") -> None:
         """Remember a runtime that registered; of one agent's the latest ``MAX_RUNTIMES_OF_ONE``."""
         agent = runtime_id.partition("/")[0]
         with self.sql() as sql:
             sql.execute("BEGIN IMMEDIATE")
-            sql.execute("INSERT OR REPLACE INTO runtimes VALUES (?, ?)", (runtime_id, time.time()))
+            sql.execute(
+                "INSERT OR REPLACE INTO runtimes VALUES (?, ?, ?)",
+                (runtime_id, time.time(), software_version[:MAX_SOFTWARE_VERSION_LENGTH]),
+            )
             sql.execute(
                 "DELETE FROM runtimes WHERE id IN (SELECT id FROM runtimes WHERE id = ?1 OR id >= ?1 || '/' AND "
                 "id < ?1 || '0' ORDER BY registered_at_unix_sec DESC LIMIT -1 OFFSET ?2)",  # 0 comes after /
