@@ -272,7 +272,7 @@ def targets() -> list[Target]:
                 reading,
                 ui_tars,
             ),
-            0.6,
+            0.55,
         ),
         Target("PNG", picture_from_png, phone_pictures(3), (PolicyError,), (), 0.0),
         Target("device output", device_output, _output_seeds(), (BadFrameError,), (parsers, windows, dialogs), 0.8),
@@ -330,8 +330,13 @@ def _wire_seeds() -> list[bytes]:
             gate=gate,
         )
         trajectory.steps.append(step)
-        made.append(tuner_pb2.SubmitTrajectoriesRequest(trajectory=trajectory).SerializeToString())
-    return made
+        made.append(trajectory)
+    for changes in ({"png": b""}, {"png": picture[:20]}, {"width_px": 0}):
+        broken = trajectory_pb2.Trajectory.FromString(made[0].SerializeToString())
+        for name, value in changes.items():
+            setattr(broken.steps[0].screenshot, name, value)
+        made.append(broken)
+    return [tuner_pb2.SubmitTrajectoriesRequest(trajectory=each).SerializeToString() for each in made]
 
 
 def _text_seeds() -> list[bytes]:

@@ -14,7 +14,7 @@ TARGETS = targets()
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_parser_says_what_is_wrong_in_its_own_errors(target: Target) -> None:
-    tally = fuzz(target, 60, SEED)
+    tally = fuzz(target, 40, SEED)
     assert (tally.faults, tally.slow) == (0, 0), tally.notes
     assert tally.coverage > 0.4
 
@@ -24,5 +24,5 @@ def test_a_planted_bug_shows(name: str) -> None:
     where, plant = PLANTED[name]
     (target,) = [target for target in TARGETS if target.name == where]
     with plant():
-        tally = fuzz(target, 200, SEED)
+        tally = fuzz(target, 40, SEED)
     assert tally.faults > 0
