@@ -30,7 +30,7 @@ from benchmarks.guarded_tuner import ROOT, Guarded, episode, guarded_tuner, regi
 from benchmarks.measures import Measure, report
 from tuner.certificates.authority import Role
 
-OFFERED_PER_SECOND: Final = 20.0
+OFFERED_PER_SECOND: Final = 10.0
 DEADLINE_SEC: Final = 5.0
 LEAST_SHARE: Final = 0.5
 MOST_MEMORY_BYTES: Final = 1 << 30

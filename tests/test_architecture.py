@@ -125,6 +125,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "agent_runtime.actions",
         "agent_runtime.errors",
         "agent_runtime.trajectory",
+        "agent_runtime.uplink.channel",
         "agent_runtime.uplink.codec",
         "agent_runtime.uplink.tls",
     ),

@@ -51,7 +51,7 @@ def serve(
     ] = False,
     submits_per_second: Annotated[
         float, typer.Option(min=0.01, help="Trajectories a caller may send, over TLS; four seconds' worth at once.")
-    ] = 64.0,
+    ] = 16.0,
     page: Annotated[
         str | None, typer.Option(help="host:port of a page to watch by; elsewhere than on loopback only with --tls.")
     ] = None,

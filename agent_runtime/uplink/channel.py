@@ -10,6 +10,8 @@ from grpc_status import rpc_status
 
 from agent_runtime.uplink.tls import ClientTls
 
+WIRE_VERSION = 2
+"""Which form of the contract in ``protos`` this release speaks; also the one before it is understood."""
 MAX_MESSAGE_BYTES = 64 << 20
 CALL_DEADLINE_SEC = 20.0
 FIRST_RETRY_SEC = 0.2
@@ -34,6 +36,14 @@ _OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", round(1e3 * FIRST_RETRY_SEC)),
     ("grpc.max_reconnect_backoff_ms", round(1e3 * LONGEST_RETRY_SEC)),
 ]
+
+
+def wire_mismatch(theirs: int) -> str | None:
+    """Return why a side that told this wire version cannot be worked with, None where it can; 0 stands for 1."""
+    if abs((theirs or 1) - WIRE_VERSION) <= 1:
+        return None
+    older = "the other side" if theirs < WIRE_VERSION else "this side"
+    return f"Got wire version {theirs or 1}, expected one next to {WIRE_VERSION}: update {older}."
 
 
 def open_channel(address: str, tls: ClientTls | None) -> grpc.Channel:

@@ -12,7 +12,7 @@ import grpc
 from coso.v1 import tuner_pb2, tuner_pb2_grpc
 
 from agent_runtime import __version__
-from agent_runtime.errors import TunerError
+from agent_runtime.errors import TunerError, TunerRefusedError
 from agent_runtime.trajectory import PolicyIdentity
 from agent_runtime.uplink.channel import (
     CALL_DEADLINE_SEC,
@@ -20,7 +20,9 @@ from agent_runtime.uplink.channel import (
     FINAL_CODES,
     FIRST_RETRY_SEC,
     MAX_MESSAGE_BYTES,
+    WIRE_VERSION,
     asked_to_wait_sec,
+    wire_mismatch,
 )
 from agent_runtime.uplink.line import LOOK_SEC, Line, await_renewal
 from agent_runtime.uplink.link_state import LinkState
@@ -70,6 +72,9 @@ class Sender:
                 _LOG.info("tuner at %s: %s", self._state.address, error.code())
                 retry_sec = self._state.pause(retry_sec, asked_to_wait_sec(error))
                 continue
+            except TunerRefusedError as error:
+                self._state.note_refusal(str(error))
+                return
             except (TunerError, OSError) as error:  # the spool's disk may be the one in trouble
                 _LOG.warning("tuner at %s: %s", self._state.address, error)
                 retry_sec = self._state.pause(retry_sec)
@@ -88,7 +93,7 @@ class Sender:
     def _register(self, stub: tuner_pb2_grpc.TunerServiceStub) -> None:
         identity = self._identity
         for runtime_id in self._runtime_ids:
-            stub.RegisterRuntime(
+            answer = stub.RegisterRuntime(
                 tuner_pb2.RegisterRuntimeRequest(
                     runtime_id=runtime_id,
                     base_model_digest=identity.base_model_digest,
@@ -96,9 +101,13 @@ class Sender:
                     quantization=identity.quantization,
                     action_grammar=identity.action_grammar,
                     software_version=__version__,
+                    wire_version=WIRE_VERSION,
                 ),
                 timeout=CALL_DEADLINE_SEC,
             )
+            mismatch = wire_mismatch(answer.wire_version)
+            if mismatch is not None:
+                raise TunerRefusedError(mismatch)
         self._state.note_registered()
 
     def _send_waiting(self, line: Line) -> None:

@@ -203,7 +203,7 @@ def test_each_trajectory_has_its_own_answer_in_order(serve: Callable[[], Serving
         tuner_pb2.SUBMIT_OUTCOME_REFUSED,
     )
     assert [answer.outcome for answer in answers] == [stored, refused, stored, refused, duplicate, refused, stored]
-    assert answers[1].reason == "In step 0: got a log-prob that is not a finite number at or below 0."
+    assert answers[1].reason == "In step 0: got a log-prob that is no number from -110 to 0."
     assert answers[3].reason.startswith("Got the base model digest 'bbbbbbbbbbbb…'")
     assert answers[5].reason == "Got other content under an id that is stored: use a new id."
     status = serving.status()

@@ -387,7 +387,7 @@ def test_a_runtime_goes_on_with_a_renewed_certificate_when_its_own_is_revoked(
     assert until(lambda: taken == [b"version1"] and len(spool) == 0)
     revoke(world.state, "turns")
     link.submit(world.episode("turns-soon", "turns/phone"))
-    assert until(lambda: link.is_refused)
+    assert until(lambda: bool(link.refusal))
     issue_to(tmp_path / "renewed", world.state, "turns", Role.AGENT, 90, NOW)
     for name in (KEY_FILE, CERTIFICATE_FILE):  # the certificate is without its key in between
         (tmp_path / "renewed" / name).replace(folder / name)

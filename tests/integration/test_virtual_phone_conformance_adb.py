@@ -139,7 +139,7 @@ def test_refused_push_names_the_reason_and_the_connection_lives_on(
 def test_pull_of_a_missing_file_fails(adb: Adb, tmp_path: Path) -> None:
     result = adb.run("pull", "/sdcard/none", str(tmp_path / "none"))
     assert result.returncode == 1
-    assert b"No such file or directory" in result.stderr
+    assert b"No such file or directory" in result.stdout + result.stderr
 
 
 def test_ls_lists_with_modes_and_sizes(adb: Adb) -> None:

@@ -30,6 +30,7 @@ DAMAGED_NAME = "damaged"
 TO_MEND_NAME = "ledger-to-mend"
 """A file of this name under ``damaged/`` has the next start of the service make the ledger anew."""
 MAX_RUNTIMES_OF_ONE = 256
+MAX_SOFTWARE_VERSION_LENGTH = 64
 _LOG = logging.getLogger(__name__)
 _COLUMNS = "sequence, id, content_sha256, purpose, verdict, message"
 _DEMONSTRATED = f"purpose = {trajectory_pb2.PURPOSE_DEMONSTRATE} AND verdict = {trajectory_pb2.VERDICT_SUCCESS}"
@@ -143,12 +144,15 @@ class Ledger:
         with self.sql() as sql:
             return dict(sql.execute("SELECT sequence, reason FROM unused").fetchall())
 
-    def note_runtime(self, runtime_id: str) -> None:
+    def note_runtime(self, runtime_id: str, software_version: str = "") -> None:
         """Remember a runtime that registered; of one agent's the latest ``MAX_RUNTIMES_OF_ONE``."""
         agent = runtime_id.partition("/")[0]
         with self.sql() as sql:
             sql.execute("BEGIN IMMEDIATE")
-            sql.execute("INSERT OR REPLACE INTO runtimes VALUES (?, ?)", (runtime_id, time.time()))
+            sql.execute(
+                "INSERT OR REPLACE INTO runtimes VALUES (?, ?, ?)",
+                (runtime_id, time.time(), software_version[:MAX_SOFTWARE_VERSION_LENGTH]),
+            )
             sql.execute(
                 "DELETE FROM runtimes WHERE id IN (SELECT id FROM runtimes WHERE id = ?1 OR id >= ?1 || '/' AND "
                 "id < ?1 || '0' ORDER BY registered_at_unix_sec DESC LIMIT -1 OFFSET ?2)",  # 0 comes after /

@@ -21,7 +21,8 @@ from typing import Final
 from tuner.errors import LedgerError
 from tuner.files import fsync_folder, make_folder
 from tuner.ingest.ledger import DAMAGED_NAME, LEDGER_NAME, TO_MEND_NAME
-from tuner.ingest.opening import SCHEMA, SCHEMA_VERSION
+from tuner.ingest.migrations import SCHEMA_VERSION
+from tuner.ingest.opening import SCHEMA
 from tuner.ingest.salvage import HEADER_BYTES, LOG_SUFFIX, MENDING_PREFIX, connected, made_anew
 from tuner.ingest.wholeness import is_damage
 
@@ -121,7 +122,7 @@ def _holds(path: Path) -> bool:
     try:
         with closing(connected(path)) as sql:
             version = sql.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, SCHEMA_VERSION):
+            if not 0 <= version <= SCHEMA_VERSION:
                 return not _has_our_tables(sql)  # with our tables it is a number that was changed
             if not sql.execute("SELECT 1 FROM sqlite_master WHERE name = 'trajectories'").fetchone():
                 return bool(version == 0)

@@ -8,9 +8,9 @@ from typing import Final
 
 from tuner.errors import LedgerError
 from tuner.files import fsync_folder
+from tuner.ingest.migrations import SCHEMA_VERSION, migrate
 from tuner.ingest.wholeness import readable_text
 
-SCHEMA_VERSION: Final = 1
 _BUSY_TIMEOUT_MS: Final = 10_000
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS trajectories (
@@ -31,7 +31,8 @@ CREATE TABLE IF NOT EXISTS unused (
 );
 CREATE TABLE IF NOT EXISTS runtimes (
     id TEXT PRIMARY KEY,
-    registered_at_unix_sec REAL NOT NULL
+    registered_at_unix_sec REAL NOT NULL,
+    software_version TEXT NOT NULL DEFAULT ''
 );
 """
 
@@ -52,11 +53,12 @@ def opened(path: Path) -> sqlite3.Connection:
         _set_pragma(connection, "journal_mode", "WAL", "wal")
         _set_pragma(connection, "synchronous", "FULL", 2)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, SCHEMA_VERSION):
+        if not 0 <= version <= SCHEMA_VERSION:
             raise LedgerError(
-                f"Got a ledger of schema {version} at {path}, expected {SCHEMA_VERSION}: "
+                f"Got a ledger of schema {version} at {path}, expected at most {SCHEMA_VERSION}: "
                 "use the release that wrote it, or another state folder."
             )
+        migrate(connection, path)
         connection.executescript(SCHEMA)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")  # writes, also where nothing changes
         fsync_folder(path.parent)

@@ -215,8 +215,9 @@ def _copy_other_tables(old: sqlite3.Connection, new: sqlite3.Connection) -> None
         try:
             if not new.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone():
                 new.execute(str(made_by))
+            columns = ", ".join(str(row[1]) for row in _rows(old, f"PRAGMA table_info({quoted})"))
             for row in _rows(old, f"SELECT * FROM {quoted}"):
-                new.execute(f"INSERT OR IGNORE INTO {quoted} VALUES ({', '.join('?' * len(row))})", row)
+                new.execute(f"INSERT OR IGNORE INTO {quoted} ({columns}) VALUES ({', '.join('?' * len(row))})", row)
         except sqlite3.DatabaseError as error:
             if is_refusal(error):
                 raise

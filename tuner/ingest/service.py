@@ -11,6 +11,7 @@ from typing import TypeVar
 from coso.v1 import policy_pb2, trajectory_pb2, tuner_pb2, tuner_pb2_grpc
 from google.rpc import code_pb2
 
+from agent_runtime.uplink.channel import WIRE_VERSION, wire_mismatch
 from tuner import __version__
 from tuner.adapters.store import AdapterStore
 from tuner.errors import LedgerError, RollbackError
@@ -82,12 +83,17 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
         mismatch = self._identity.mismatch(theirs)
         if mismatch is not None:
             await _refuse(context, code_pb2.FAILED_PRECONDITION, mismatch, "MODEL_MISMATCH")
+        apart = wire_mismatch(request.wire_version)
+        if apart is not None:
+            await _refuse(context, code_pb2.FAILED_PRECONDITION, apart, "WIRE_VERSION")
         broken = broken_runtime_id(request.runtime_id)
         if broken is not None:
             await _refuse(context, code_pb2.INVALID_ARGUMENT, broken, "NO_ID")
-        await self._on_ledger(context, lambda: self._ledger.note_runtime(request.runtime_id))
+        await self._on_ledger(context, lambda: self._ledger.note_runtime(request.runtime_id, request.software_version))
         latest = self._store.latest()
-        return tuner_pb2.RegisterRuntimeResponse(latest_version=latest.version if latest else 0)
+        return tuner_pb2.RegisterRuntimeResponse(
+            latest_version=latest.version if latest else 0, wire_version=WIRE_VERSION, software_version=__version__
+        )
 
     async def SubmitTrajectories(  # noqa: N802
         self, request_iterator: AsyncIterator[tuner_pb2.SubmitTrajectoriesRequest], context: _Context

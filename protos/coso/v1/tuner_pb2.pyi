@@ -21,26 +21,32 @@ SUBMIT_OUTCOME_DUPLICATE: SubmitOutcome
 SUBMIT_OUTCOME_REFUSED: SubmitOutcome
 
 class RegisterRuntimeRequest(_message.Message):
-    __slots__ = ("runtime_id", "base_model_digest", "tokenizer_digest", "quantization", "action_grammar", "software_version")
+    __slots__ = ("runtime_id", "base_model_digest", "tokenizer_digest", "quantization", "action_grammar", "software_version", "wire_version")
     RUNTIME_ID_FIELD_NUMBER: _ClassVar[int]
     BASE_MODEL_DIGEST_FIELD_NUMBER: _ClassVar[int]
     TOKENIZER_DIGEST_FIELD_NUMBER: _ClassVar[int]
     QUANTIZATION_FIELD_NUMBER: _ClassVar[int]
     ACTION_GRAMMAR_FIELD_NUMBER: _ClassVar[int]
     SOFTWARE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    WIRE_VERSION_FIELD_NUMBER: _ClassVar[int]
     runtime_id: str
     base_model_digest: str
     tokenizer_digest: str
     quantization: str
     action_grammar: str
     software_version: str
-    def __init__(self, runtime_id: _Optional[str] = ..., base_model_digest: _Optional[str] = ..., tokenizer_digest: _Optional[str] = ..., quantization: _Optional[str] = ..., action_grammar: _Optional[str] = ..., software_version: _Optional[str] = ...) -> None: ...
+    wire_version: int
+    def __init__(self, runtime_id: _Optional[str] = ..., base_model_digest: _Optional[str] = ..., tokenizer_digest: _Optional[str] = ..., quantization: _Optional[str] = ..., action_grammar: _Optional[str] = ..., software_version: _Optional[str] = ..., wire_version: _Optional[int] = ...) -> None: ...
 
 class RegisterRuntimeResponse(_message.Message):
-    __slots__ = ("latest_version",)
+    __slots__ = ("latest_version", "wire_version", "software_version")
     LATEST_VERSION_FIELD_NUMBER: _ClassVar[int]
+    WIRE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SOFTWARE_VERSION_FIELD_NUMBER: _ClassVar[int]
     latest_version: int
-    def __init__(self, latest_version: _Optional[int] = ...) -> None: ...
+    wire_version: int
+    software_version: str
+    def __init__(self, latest_version: _Optional[int] = ..., wire_version: _Optional[int] = ..., software_version: _Optional[str] = ...) -> None: ...
 
 class SubmitTrajectoriesRequest(_message.Message):
     __slots__ = ("trajectory",)

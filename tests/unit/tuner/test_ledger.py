@@ -16,7 +16,7 @@ from tests.wire_world import message
 from tuner.errors import LedgerError
 from tuner.ingest import opening
 from tuner.ingest.ledger import MAX_RUNTIMES_OF_ONE, Ledger, LedgerCounts, StoreOutcome
-from tuner.ingest.opening import SCHEMA_VERSION
+from tuner.ingest.migrations import SCHEMA_VERSION
 
 ROOT = Path(__file__).parents[3]
 
@@ -194,7 +194,7 @@ def foreign(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 def test_a_ledger_of_another_schema_is_left_as_it_is(tmp_path: Path, foreign: sqlite3.Connection) -> None:
     foreign.execute("CREATE TABLE trajectories (other)")
     foreign.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    with pytest.raises(LedgerError, match=r"Got a ledger of schema 2 at .*, expected 1: use the release that wrote"):
+    with pytest.raises(LedgerError, match=r"Got a ledger of schema 3 at .*, expected at most 2: use the"):
         open_ledger(tmp_path)
     assert foreign.execute("SELECT name FROM sqlite_master").fetchall() == [("trajectories",)]
 
