@@ -11,7 +11,7 @@ import hashlib
 import logging
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -66,8 +66,9 @@ class LedgerCounts:
 class Ledger:
     """One connection to the ledger in a folder; call ``open`` before anything else."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, now_sec: Callable[[], float] = time.time) -> None:
         self._path = folder / LEDGER_NAME
+        self._now_sec = now_sec
         self._damaged = folder / DAMAGED_NAME
         self._connection: sqlite3.Connection | None = None
 
@@ -104,7 +105,7 @@ class Ledger:
                 sql.execute(
                     "INSERT INTO trajectories (id, content_sha256, purpose, verdict, stored_at_unix_sec, message) "
                     "VALUES (?, ?, ?, ?, ?, ?)",
-                    (message.trajectory_id, digest, message.purpose, message.verdict, time.time(), blob),
+                    (message.trajectory_id, digest, message.purpose, message.verdict, self._now_sec(), blob),
                 )
             except sqlite3.IntegrityError:
                 known = sql.execute("SELECT content_sha256 FROM trajectories WHERE id = ?", (message.trajectory_id,))
@@ -140,7 +141,7 @@ class Ledger:
     def note_runtime(self, runtime_id: str) -> None:
         """Remember a runtime that registered."""
         with self.sql() as sql:
-            sql.execute("INSERT OR REPLACE INTO runtimes VALUES (?, ?)", (runtime_id, time.time()))
+            sql.execute("INSERT OR REPLACE INTO runtimes VALUES (?, ?)", (runtime_id, self._now_sec()))
 
     def runtime_ids(self) -> list[str]:
         """Return every runtime that ever registered, the latest first."""
