@@ -13,6 +13,7 @@ import socket
 import struct
 import threading
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -59,7 +60,8 @@ class FaultProxy:
         self.kept: list[bytes] = []
         """What was sent on the first connections, as far as it was passed on."""
         self.ports: list[int] = []
-        self._target = target
+        self.target = target
+        """May be changed; connections from then on go there."""
         self._count = ports
         self._rng = random.Random(seed)
         self._bytes_to_fault = bytes_to_fault
@@ -115,11 +117,15 @@ class FaultProxy:
         self._is_parted = False
 
     async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.CancelledError):  # by `stop`
+            await self._pass_on(reader, client)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         if self._is_parted:
             client.transport.abort()
             return
         try:
-            from_server, server = await asyncio.open_connection(*self._target)
+            from_server, server = await asyncio.open_connection(*self.target)
         except OSError:
             client.transport.abort()
             return
