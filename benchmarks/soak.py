@@ -2,9 +2,9 @@
 
 `python -m benchmarks.soak --episodes 100000` has one runtime collect from beginning to end, another that is killed
 every few seconds, and a learner's stand-in that is killed too, through a proxy whose connections fail. Meanwhile the
-disks of front and runtime refuse for moments, bits rot in a spool, and the front is killed a few times. Nothing handed over may
-be missing from the ledger but what rotted, and neither the front nor the runtime that stays may grow. Planted is a
-runtime that keeps what it sent; it must show. Measures no speed.
+disks of front and runtime refuse for moments, bits rot in a spool, and the front is killed a few times. Nothing handed
+over may be missing from the ledger but what rotted, and neither the front nor the runtime that stays may grow. Planted
+is a runtime that keeps what it sent; it must show. Measures no speed.
 """
 
 from __future__ import annotations
