@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Final
 
 from coso.v1 import trajectory_pb2
+from google.protobuf.message import DecodeError
 
 from benchmarks.fault_proxy import FaultProxy
 from benchmarks.front import RunningFront, identity_of, running_front, write_checkpoint
@@ -264,7 +265,7 @@ class Soak:
                 content[self._rng.randrange(len(content))] ^= 1
                 with path.open("r+b") as file:
                     file.write(content)
-            except OSError:  # it was sent meanwhile
+            except (OSError, DecodeError):  # it was sent meanwhile, or has rotted already
                 continue
 
     def _drain(self, spools: Sequence[Path]) -> None:
