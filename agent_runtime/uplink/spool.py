@@ -36,6 +36,8 @@ class Spool:
         self._folder = folder
         self._cap_bytes = cap_bytes
         self._next_number = 0
+        self._held_bytes = 0
+        """At least as many as wait; counted anew before it is said that the spool is full."""
         self._lock: TextIO | None = None
 
     def open(self) -> None:
@@ -55,6 +57,7 @@ class Spool:
                 leftover.unlink()
             numbers = (path.stem for path in self._folder.rglob(f"*{_SUFFIX}"))  # those set aside keep theirs too
             self._next_number = max((int(number) for number in numbers if number.isdigit()), default=-1) + 1
+            self._held_bytes = self.size_bytes()
         except BlockingIOError as error:
             self.close()
             raise UsageError(
@@ -85,12 +88,14 @@ class Spool:
         if self._lock is None:
             raise UsageError("Got a spool that is not open, expected an open one: call open() first.")
         body = trajectory.SerializeToString(deterministic=True)
-        held, size = self.size_bytes(), _DIGEST_BYTES + len(body)
+        size = _DIGEST_BYTES + len(body)
         if size > self._cap_bytes:
             raise UsageError(f"Got an episode of {size:,} bytes, expected at most the spool's {self._cap_bytes:,}.")
-        if held + size > self._cap_bytes:
+        if self._held_bytes + size > self._cap_bytes:
+            self._held_bytes = self.size_bytes()
+        if self._held_bytes + size > self._cap_bytes:
             raise SpoolFullError(
-                f"Got {held:,} bytes waiting in {self._folder}, expected at most {self._cap_bytes:,}: "
+                f"Got {self._held_bytes:,} bytes waiting in {self._folder}, expected at most {self._cap_bytes:,}: "
                 "start the tuner, or raise the cap."
             )
         number, self._next_number = self._next_number, self._next_number + 1  # never one that may be on its way
@@ -107,6 +112,7 @@ class Spool:
                 with suppress(OSError):
                     leftover.unlink(missing_ok=True)
             raise
+        self._held_bytes += size
 
     def waiting(self) -> Iterator[tuple[Path, trajectory_pb2.Trajectory]]:
         """Yield every whole trajectory with its file, the oldest first; one the disk does not give waits longer."""

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -69,8 +69,9 @@ class LedgerCounts:
 class Ledger:
     """One connection to the ledger in a folder; call ``open`` before anything else."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, now_sec: Callable[[], float] = time.time) -> None:
         self._path = folder / LEDGER_NAME
+        self._now_sec = now_sec
         self._damaged = folder / DAMAGED_NAME
         self._connection: sqlite3.Connection | None = None
 
@@ -107,7 +108,7 @@ class Ledger:
                 sql.execute(
                     "INSERT INTO trajectories (id, content_sha256, purpose, verdict, stored_at_unix_sec, message) "
                     "VALUES (?, ?, ?, ?, ?, ?)",
-                    (message.trajectory_id, digest, message.purpose, message.verdict, time.time(), blob),
+                    (message.trajectory_id, digest, message.purpose, message.verdict, self._now_sec(), blob),
                 )
             except sqlite3.IntegrityError:
                 known = sql.execute("SELECT content_sha256 FROM trajectories WHERE id = ?", (message.trajectory_id,))
@@ -151,7 +152,7 @@ class Ledger:
             sql.execute("BEGIN IMMEDIATE")
             sql.execute(
                 "INSERT OR REPLACE INTO runtimes VALUES (?, ?, ?)",
-                (runtime_id, time.time(), software_version[:MAX_SOFTWARE_VERSION_LENGTH]),
+                (runtime_id, self._now_sec(), software_version[:MAX_SOFTWARE_VERSION_LENGTH]),
             )
             sql.execute(
                 "DELETE FROM runtimes WHERE id IN (SELECT id FROM runtimes WHERE id = ?1 OR id >= ?1 || '/' AND "
