@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable
 
-LANGUAGES = ("en", "de", "es", "fr")
+LANGUAGES = ("en", "de", "es", "fr", "nl")
 VERBS: dict[str, tuple[str, ...]] = {
     "pay": (
         *("pay", "pays", "paynow", "payment", "checkout", "check out", "place order", "donate", "transfer money"),
@@ -20,39 +20,45 @@ VERBS: dict[str, tuple[str, ...]] = {
         ),
         *("pagar", "paga", "pago", "donar", "transferir", "realizar pedido"),
         *("payer", "paiement", "passer la commande", "faire un don", "virement"),
+        *("betalen", "betaal", "betaling", "afrekenen", "doneren", "geld overmaken", "bestelling plaatsen"),
     ),
     "buy": (
         *("buy", "buynow", "purchase", "order now"),
         *("kaufen", "kauf", "bestellen", "erwerben", "comprar", "compra", "acheter", "achat", "commander"),
+        *("kopen", "koop", "aankoop", "aanschaffen", "bestel"),
     ),
     "send": (
         *("send", "sends", "resend", "submit", "publish"),
         *("senden", "absenden", "versenden", "verschicken", "abschicken", "veröffentlichen"),
         *("enviar", "envía", "reenviar", "publicar", "envoyer", "renvoyer", "publier", "soumettre"),
+        *("sturen", "stuur", "versturen", "verstuur", "verzenden", "verzend", "indienen", "publiceren"),
     ),
     "delete": (
         *("delete", "deletes", "erase", "remove", "wipe", "factory reset", "clear data", "clear storage", "trash"),
         *("löschen", "entfernen", "werkseinstellungen", "papierkorb", "eliminar", "borrar", "suprimir", "quitar"),
         *("supprimer", "effacer", "retirer", "corbeille"),
+        *("verwijderen", "verwijder", "weghalen", "leegmaken", "prullenbak", "fabrieksinstellingen"),
+        *("lijst wissen", "gesprekken wissen", "gegevens wissen", "opslag wissen", "alles wissen"),
     ),
-    "uninstall": ("uninstall", "deinstallieren", "desinstalar", "désinstaller"),
+    "uninstall": ("uninstall", "deinstallieren", "desinstalar", "désinstaller", "verwijderen", "deïnstalleren"),
     "grant": (
         *("allow", "grant", "authorize", "authorise", "permit", "while using the app", "only this time"),
         *("zulassen", "erlauben", "gewähren", "genehmigen", "bei nutzung der app", "nur dieses mal"),
         *("permitir", "conceder", "autorizar", "mientras se usa la app", "solo esta vez"),
         *("autoriser", "accorder", "permettre", "lorsque vous utilisez", "cette fois ci"),
+        *("toestaan", "toelaten", "toegang verlenen", "tijdens gebruik van de app", "alleen deze keer"),
     ),
 }
 """Every form of a verb, whichever language the screen is in: an attacker may switch it."""
 _REFUSALS = (
     *("don't allow", "dont allow", "do not allow", "not allowed", "nicht zulassen", "nicht erlauben"),
-    *("no permitir", "ne pas autoriser"),
+    *("no permitir", "ne pas autoriser", "niet toestaan"),
 )
 """A button that refuses names the verb, too."""
 AGREEMENTS = (
     *("ok", "okay", "yes", "confirm", "continue", "proceed", "next", "agree", "accept", "ja", "bestätigen", "weiter"),
     *("fortfahren", "akzeptieren", "sí", "confirmar", "continuar", "aceptar", "oui", "confirmer", "continuer"),
-    "accepter",
+    *("accepter", "bevestigen", "doorgaan", "akkoord", "accepteren", "volgende"),
 )
 _LOOKALIKES = str.maketrans("аеорсухіјѕһԁԛԝкмнтвαεορτυχικνβ", "aeopcyxijshdqwkmhtbaeoptuxikvb")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")

@@ -75,11 +75,8 @@ class _Painter:
         self._draw.rectangle(_inside(box.rect), fill=self._palette.title)
         _, y = self._middle(box.rect)
         left, _, right, _ = box.rect
-        whole = right - left == self.image.width
         x = self._metrics.margin if left == 0 else left + self._metrics.margin // 4
-        label, size = (box.label, self._metrics.title_font)
-        if not whole:
-            label, size = fitted(label, size, right - x)
+        label, size = fitted(box.label, self._metrics.title_font, right - x)
         self._write(label, x, y, size, self._palette.accent)
 
     def _row(self, box: Box) -> None:
@@ -172,15 +169,14 @@ class _Painter:
         colour = self._palette.text if box.text else self._palette.faint
         left, _, right, _ = box.rect
         room = right - left - 2 * self._metrics.margin
-        text = box.text or cut(box.label, self._metrics.font, room)
-        if right < self.image.width - self._metrics.margin:  # something stands beside it
-            text = tail(text, self._metrics.font, room)
+        text = tail(box.text or cut(box.label, self._metrics.font, room), self._metrics.font, room)
         self._write(text, left + self._metrics.margin, y, self._metrics.font, colour)
 
     def _text(self, box: Box) -> None:
         size = self._metrics.title_font if box.selected else self._metrics.font
         colour = self._palette.text if box.selected else self._palette.faint
-        self._write(box.label, self._metrics.margin, self._middle(box.rect)[1], size, colour)
+        label, size = fitted(box.label, size, box.rect[2] - self._metrics.margin)
+        self._write(label, self._metrics.margin, self._middle(box.rect)[1], size, colour)
 
     def _tab(self, box: Box) -> None:
         self._draw.rectangle(_inside(box.rect), fill=self._palette.surface)
@@ -199,8 +195,8 @@ class _Painter:
         inset = size * 0.22
         inner = (square[0] + inset, square[1] + inset, square[2] - inset, square[3] - inset)
         draw_glyph(self._draw, box.glyph, inner, (255, 255, 255))
-        label = cut(box.label, self._metrics.font, box.rect[2] - box.rect[0])
-        self._write(label, x, square[3] + self._metrics.font * 0.9, self._metrics.font, (255, 255, 255), "mm")
+        label, font_px = fitted(box.label, self._metrics.font, box.rect[2] - box.rect[0])
+        self._write(label, x, square[3] + self._metrics.font * 0.9, font_px, (255, 255, 255), "mm")
 
     def _key(self, box: Box) -> None:
         self._draw.rectangle(_inside(box.rect), fill=self._palette.surface, outline=self._palette.background)

@@ -28,6 +28,7 @@ from agent_runtime.gate.rules import BUDGET, TEXT, VERB, WINDOW, Facts, GateRule
 from agent_runtime.gate.typed_text import SECRETS, secret_in
 from agent_runtime.gate.verdict import rule_on
 from agent_runtime.gate.words import VERBS, verb_in, verb_in_id
+from device_scripts.virtual_phone.dutch import DUTCH
 
 APP = "com.android.settings"
 FOCUS = Window("a1", f"{APP}/{APP}.Settings", APP, "BASE_APPLICATION", ((0, 0, 100, 200),), True)
@@ -108,6 +109,12 @@ def test_a_language_without_words_is_denied() -> None:
 # --- words
 
 
+def test_the_virtual_phones_second_language_is_held_back_where_english_is() -> None:
+    said = [(verb_in(english, VERBS), verb_in(dutch, VERBS), english) for english, dutch in DUTCH.items()]
+    assert [english for first, second, english in said if first and not second] == []
+    assert sum(1 for first, _, _ in said if first) > 10
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_form_of_a_verb_is_found_in_any_case(verb: str) -> None:
     for form in VERBS[verb]:
@@ -118,6 +125,8 @@ def test_every_form_of_a_verb_is_found_in_any_case(verb: str) -> None:
     ("text", "verb"),
     [
         ("Jetzt kaufen", "buy"),
+        ("Nu kopen", "buy"),
+        ("Bericht sturen", "send"),
         ("LÖSCHEN", "delete"),
         ("lo\u0308schen", "delete"),
         ("Ѕеnd", "send"),  # Cyrillic
@@ -133,7 +142,7 @@ def test_disguised_words_are_found(text: str, verb: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Display", "Sender", "Don't allow", "Nicht zulassen", "Ordner", "payload", "calendar"]
+    "text", ["Display", "Sender", "Don't allow", "Nicht zulassen", "Niet toestaan", "Ordner", "payload", "calendar"]
 )
 def test_other_words_are_not(text: str) -> None:
     assert verb_in(text, tuple(VERBS)) is None

@@ -17,6 +17,7 @@ from device_scripts.virtual_phone.ui import redraw
 from device_scripts.virtual_phone.ui.redraw import Drawn, Shown, draw_frame, drawn_anew
 from device_scripts.virtual_phone.ui.theme import font
 from device_scripts.virtual_phone.ui.writing import write
+from tests.unit.virtual_phone.hands import tap
 
 HALVES = st.integers(-20, 140).map(lambda half: half / 2)
 TEXTS = st.text("abgjXYZ_0123 .,;:!?é☃\n\"'@", max_size=8)
@@ -151,6 +152,24 @@ def test_a_change_below_another_box_is_drawn_below_it() -> None:
 def test_a_screen_too_small_for_its_words_is_drawn_without_them(size: tuple[int, int], density_dpi: int) -> None:
     for shown in walked(size, density_dpi, "1.3", "1", taps=100):
         assert len(drawn_anew(shown)) == size[0] * size[1] * 4
+
+
+def test_a_long_text_stays_within_the_frame_of_its_field_and_shows_its_end() -> None:
+    pictures = []
+    for text in ("short", "a much longer text that fits nowhere", "another longer text that fits nowhere"):
+        phone = Phone(apps="full")
+        tap(phone, "Notes", "New")
+        phone.text(text)
+        left, top, right, bottom = next(node.bounds for node in phone.nodes() if node.focused)
+        while not phone.settled():
+            phone.frame_bytes()
+        picture = phone.frame()
+        pictures.append(
+            [picture.crop(box).tobytes() for box in ((right, top, 128, bottom), (left, top, right, bottom))]
+        )
+    beside, within = zip(*pictures, strict=True)
+    assert len(set(beside)) == 1
+    assert within[1] == within[2] != within[0], "both end in the same words"
 
 
 def test_frames_are_kept_up_to_so_many_bytes() -> None:
