@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from agent_runtime.actions import Action, Finish, Key, LongPress, PressKey, Swipe, Tap, TypeText
+from agent_runtime.sessions.importing import UNSAID
 from agent_runtime.sessions.page import write_page
 from agent_runtime.sessions.reader import open_session
 from agent_runtime.sessions.recording import Session
@@ -184,6 +186,18 @@ def test_a_turned_screen_and_two_fingers(person: Callable[..., Any], tmp_path: P
     assert end is not None
     assert (end.verdict, "gesture of 2 fingers" in end.void_reason) == (Verdict.VOID, True)
     assert next(session.steps())[1].picture_size_px == (224, 128)
+
+
+def test_ctrl_c_ends_it_and_without_a_word_on_its_end_it_is_void(person: Callable[..., Any], tmp_path: Path) -> None:
+    with person("--name", "notes/look") as hand:
+        hand.taps("Notes")
+        hand.process.send_signal(signal.SIGINT)
+        assert hand.process.wait(30) == 1, hand.said
+    session, actions = actions_of(tmp_path / "s")
+    assert [type(action) for action in actions] == [Tap]
+    assert session.is_closed
+    (episode,) = session.episodes
+    assert (episode.start.task_name, episode.end and episode.end.void_reason) == ("notes/look", UNSAID)
 
 
 def test_what_is_done_too_fast_to_be_seen_makes_it_void(person: Callable[..., Any], tmp_path: Path) -> None:
