@@ -108,8 +108,9 @@ class Person:
 @pytest.fixture
 def person(adb_server: Any, virtual_phone: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
     @contextmanager
-    def start(*options: str, **phone: Any) -> Iterator[Person]:
-        running = virtual_phone(**phone)
+    def start(*options: str, quarter_turns: int = 0) -> Iterator[Person]:
+        running = virtual_phone()
+        running.phone.set_rotation(quarter_turns)
         command = [sys.executable, "-m", "agent_runtime.cli", "record", "--device", running.serial]
         command += ["--adb-server-port", str(adb_server.port), "--output", str(tmp_path / "s"), "--goal", "Do it"]
         process = subprocess.Popen(
@@ -180,10 +181,7 @@ def test_touches_keys_and_text_become_a_session(person: Callable[..., Any], tmp_
 
 
 def test_a_turned_screen_and_two_fingers(person: Callable[..., Any], tmp_path: Path) -> None:
-    with person() as hand:
-        hand.phone.phone.set_rotation(1)
-        size_px = hand.phone.phone.size
-        assert until(lambda: hand.said.count("ready") > 1, 60.0), (size_px, hand.said)
+    with person(quarter_turns=1) as hand:
         place = hand.taps("Clock")
         down = [hand._event(3, 57, 900), *hand._at((30, 30)), hand._event(3, 47, 1), hand._event(3, 57, 901)]
         down += [*hand._at((80, 80)), hand._event(0, 0, 0), hand._event(3, 57, -1), hand._event(3, 47, 0)]
