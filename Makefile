@@ -14,6 +14,7 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed lint
 	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -q --sessions tests/recorded tests/recorded
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -85,7 +85,7 @@ def _record(
     slop = slop_px(device.shell(["wm", "density"]).stdout)
     with closing(EventLines(_event_stream(device), device.clock)) as lines:
         writer = start_demonstration(folder, device, goal, name, redaction, _tell_step)
-        person = Demonstrator(device, lines, panels, slop, writer.add, _tell_ready)
+        person = Demonstrator(device, lines, panels, slop, writer.add, _tell_ready, _tell_noticed)
         person.long_press_sec = _long_press_sec(device)
         stopped = stop_on_signals()
         typer.echo("Do it, one thing at a time, each after “ready”. End with Enter, Ctrl-C or the volume-down key.")
@@ -141,6 +141,10 @@ def _tell_step(step: "Step") -> None:
 
 def _tell_ready() -> None:
     typer.echo("ready")
+
+
+def _tell_noticed() -> None:
+    typer.echo("…")
 
 
 def _enter_pressed() -> bool:

@@ -1,6 +1,7 @@
 """A pytest plugin: every recorded episode under a folder is a test. Without `--sessions` it does and loads nothing.
 
     pytest --sessions runs/monday --session-model small-vlm --session-adapters runs/tuner/adapters
+    pytest --sessions runs/monday --session-adapter runs/tuner/adapters/00000012    is V still as good on these?
 
 An episode passes when each of its decisions is made again, identically; it fails at the first that is not; it is
 skipped where it cannot be replayed wholly: a redacted or imported session, or steps whose adapter is not to be had.
@@ -27,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--session-model", metavar="MODEL", default="small-vlm", help="Folder, or 'small-vlm'.")
     group.addoption("--session-quantization", metavar="Q", help="nf4, int8 or none; the recorded one by default.")
     group.addoption("--session-adapters", metavar="DIR", help="A tuner's adapters folder.")
+    group.addoption("--session-adapter", metavar="DIR", help="Folder of one adapter version, for every step.")
 
 
 @pytest.hookimpl(tryfirst=True)  # before -k and -m choose
@@ -35,6 +37,8 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     told = config.getoption("--sessions")
     if told is None:
         return
+    if config.getoption("--session-adapter") and config.getoption("--session-adapters"):
+        raise pytest.UsageError("Got --session-adapter and --session-adapters, expected one: leave the other out.")
     folders = sorted(path.parent for path in Path(told).rglob("session.json"))
     if not folders:
         raise pytest.UsageError(
@@ -45,6 +49,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
         config.getoption("--session-model"),
         config.getoption("--session-quantization"),
         config.getoption("--session-adapters"),
+        config.getoption("--session-adapter"),
     )
     for folder in folders:
         name = folder.relative_to(told).as_posix() if folder != Path(told) else folder.resolve().name
@@ -59,10 +64,11 @@ class ReplayError(Exception):
 class Policies:
     """Loads policies as episodes want them and keeps the last: adapter versions in one only ever rise."""
 
-    def __init__(self, model: str, quantization: str | None, adapters: str | None) -> None:
+    def __init__(self, model: str, quantization: str | None, adapters: str | None, adapter: str | None = None) -> None:
         self._model = model
         self._quantization = quantization
         self._adapters = None if adapters is None else Path(adapters)
+        self._adapter = None if adapter is None else Path(adapter)
         self._for: tuple[object, ...] | None = None
         self._version = 0
         self._loaded: Any = None
@@ -83,7 +89,7 @@ class Policies:
         if wanted != self._for or min(versions) < self._version:
             self._for = self._loaded = None  # two would not fit together
             policy, grammar = commands.load_for(session, self._model, self._quantization, identity.action_grammar)
-            self._loaded = policy, grammar, commands.adapter_source(policy, None, self._adapters)
+            self._loaded = policy, grammar, commands.adapter_source(policy, self._adapter, self._adapters)
             self._for = wanted
         self._version = max(versions) if self._adapters is not None else 0
         loaded: tuple[Policy, Grammar, UseAdapter] = self._loaded

@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def import_(
-    kind: Annotated[str, typer.Argument(help="aitz, android-control, android-world or folder.")],
+    kind: Annotated[str, typer.Argument(help="aitw, aitz, android-control, android-world or folder.")],
     source: Annotated[Path, typer.Argument(help="What to import: see docs/sessions.md.")],
     output: Annotated[Path, typer.Option(help="New folder for the session.")],
     images: Annotated[Path | None, typer.Option(help="Folder of the screenshots, where they lie elsewhere.")] = None,

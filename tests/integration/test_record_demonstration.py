@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from agent_runtime.actions import Action, Finish, Key, LongPress, PressKey, Swipe, Tap, TypeText
+from agent_runtime.sessions.importing import UNSAID
 from agent_runtime.sessions.page import write_page
 from agent_runtime.sessions.reader import open_session
 from agent_runtime.sessions.recording import Session
@@ -35,17 +37,25 @@ class Person:
     adb: Any
     process: subprocess.Popen[str]
     said: list[str] = field(default_factory=list)
+    noticed: int = 0
 
-    def waits(self) -> None:
-        """Wait until the recorder says once more that the screen rests."""
-        seen = self.said.count("ready")
-        assert until(lambda: self.said.count("ready") > seen), self.said
+    def waits(self, noticed: int = 0) -> None:
+        """Wait until so many more touches and keys were noticed, and the screen rested after the last of them."""
+        wanted = self.noticed + noticed
+
+        def is_ready() -> bool:
+            said = list(self.said)
+            if said.count("…") < wanted:
+                return False
+            return "ready" in said[len(said) - said[::-1].index("…") if "…" in said else 0 :]
+
+        assert until(is_ready, 60.0), self.said
+        self.noticed = wanted
 
     def touches(self, *points_px: tuple[float, float], held_ms: int = 0) -> None:
         """Put a finger down at the first point, move it over the others, lift it, and wait for the screen to rest."""
-        seen = self.said.count("ready")
         self._shell("; ".join(self._touch(points_px, held_ms)))
-        assert until(lambda: self.said.count("ready") > seen), self.said
+        self.waits(1)
 
     def touches_twice_at_once(self, *points_px: tuple[float, float]) -> None:
         """Touch twice without a look at the screen in between."""
@@ -60,14 +70,14 @@ class Person:
 
     def presses(self, *codes: int, device: str = KEYBOARD) -> None:
         """Press keys one after another; a negative code is held with shift."""
-        seen = self.said.count("ready")
+        lines = []
         for code in codes:
             keys = [42, -code] if code < 0 else [code]
-            down = [f"sendevent {device} 1 {key} 1; sendevent {device} 0 0 0" for key in keys]
-            up = [f"sendevent {device} 1 {key} 0; sendevent {device} 0 0 0" for key in reversed(keys)]
-            self._shell("; ".join(down + up))
+            lines += [f"sendevent {device} 1 {key} 1; sendevent {device} 0 0 0" for key in keys]
+            lines += [f"sendevent {device} 1 {key} 0; sendevent {device} 0 0 0" for key in reversed(keys)]
+        self._shell("; ".join(lines))
         if device == KEYBOARD:
-            assert until(lambda: self.said.count("ready") > seen), self.said
+            self.waits(len(codes))
 
     def taps(self, label: str) -> tuple[float, float]:
         """Tap the element with that text; return where, normalized."""
@@ -77,7 +87,7 @@ class Person:
         self.touches((x, y))
         return x / self.phone.phone.size[0], y / self.phone.phone.size[1]
 
-    def ends(self, timeout_sec: float = 30.0) -> int:
+    def ends(self, timeout_sec: float = 60.0) -> int:
         """Press volume down and return the recorder's exit code."""
         self.presses(114, device="/dev/input/event0")
         return self.process.wait(timeout_sec)
@@ -98,8 +108,9 @@ class Person:
 @pytest.fixture
 def person(adb_server: Any, virtual_phone: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
     @contextmanager
-    def start(*options: str, **phone: Any) -> Iterator[Person]:
-        running = virtual_phone(**phone)
+    def start(*options: str, quarter_turns: int = 0) -> Iterator[Person]:
+        running = virtual_phone()
+        running.phone.set_rotation(quarter_turns)
         command = [sys.executable, "-m", "agent_runtime.cli", "record", "--device", running.serial]
         command += ["--adb-server-port", str(adb_server.port), "--output", str(tmp_path / "s"), "--goal", "Do it"]
         process = subprocess.Popen(
@@ -115,7 +126,7 @@ def person(adb_server: Any, virtual_phone: Callable[..., Any], tmp_path: Path) -
         reader = threading.Thread(target=lambda: person.said.extend(map(str.strip, process.stdout or ())))
         reader.start()
         try:
-            assert until(lambda: "ready" in person.said), person.said
+            assert until(lambda: "ready" in person.said, 60.0), person.said
             yield person
         finally:
             process.kill()
@@ -170,14 +181,12 @@ def test_touches_keys_and_text_become_a_session(person: Callable[..., Any], tmp_
 
 
 def test_a_turned_screen_and_two_fingers(person: Callable[..., Any], tmp_path: Path) -> None:
-    with person() as hand:
-        hand.phone.phone.set_rotation(1)
-        hand.waits()
+    with person(quarter_turns=1) as hand:
         place = hand.taps("Clock")
         down = [hand._event(3, 57, 900), *hand._at((30, 30)), hand._event(3, 47, 1), hand._event(3, 57, 901)]
         down += [*hand._at((80, 80)), hand._event(0, 0, 0), hand._event(3, 57, -1), hand._event(3, 47, 0)]
         hand._shell("; ".join([*down, hand._event(3, 57, -1), hand._event(0, 0, 0)]))
-        assert hand.process.wait(30) == 1
+        assert hand.process.wait(60) == 1
     session, actions = actions_of(tmp_path / "s")
     assert [action.x_norm for action in actions if isinstance(action, Tap)] == pytest.approx([place[0]], abs=2e-3)
     end = session.episodes[0].end
@@ -186,10 +195,22 @@ def test_a_turned_screen_and_two_fingers(person: Callable[..., Any], tmp_path: P
     assert next(session.steps())[1].picture_size_px == (224, 128)
 
 
+def test_ctrl_c_ends_it_and_without_a_word_on_its_end_it_is_void(person: Callable[..., Any], tmp_path: Path) -> None:
+    with person("--name", "notes/look") as hand:
+        hand.taps("Notes")
+        hand.process.send_signal(signal.SIGINT)
+        assert hand.process.wait(60) == 1, hand.said
+    session, actions = actions_of(tmp_path / "s")
+    assert [type(action) for action in actions] == [Tap]
+    assert session.is_closed
+    (episode,) = session.episodes
+    assert (episode.start.task_name, episode.end and episode.end.void_reason) == ("notes/look", UNSAID)
+
+
 def test_what_is_done_too_fast_to_be_seen_makes_it_void(person: Callable[..., Any], tmp_path: Path) -> None:
     with person() as hand:
         hand.touches_twice_at_once((64, 100))
-        assert hand.process.wait(30) == 1, hand.said
+        assert hand.process.wait(60) == 1, hand.said
     _, actions = actions_of(tmp_path / "s")
     assert len(actions) == 1
     assert any("before the screen was seen at rest" in line for line in hand.said)

@@ -35,7 +35,10 @@ class _Typing:
 
 @dataclass
 class Demonstrator:
-    """``emit`` takes each action with the view before it; ``ready`` is called when the screen came to rest."""
+    """``emit`` takes each action with the view before it; ``ready`` is called when the screen came to rest.
+
+    ``noticed`` is called with each touch and key, also one that waits to be told as text.
+    """
 
     device: Device
     lines: EventLines
@@ -43,6 +46,7 @@ class Demonstrator:
     slop_px: float
     emit: Emit
     ready: Callable[[], None] = lambda: None
+    noticed: Callable[[], None] = lambda: None
     long_press_sec: float = LONG_PRESS_SEC
     broken: str = ""
     """Why the demonstration cannot go on; empty while it can."""
@@ -129,6 +133,7 @@ class Demonstrator:
     def _done(self, arrived_sec: float) -> None:
         self._since_sec = arrived_sec
         self._looker.touched()
+        self.noticed()
 
     def _touched(self, touch: Touch) -> None:
         view = self._looker.view_between(self._since_sec, self._began_sec)

@@ -7,11 +7,12 @@ Each has ``read(source, images)``, which yields for every episode a ``Demonstrat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from agent_runtime.sessions.importers import aitz, android_control, android_world, folder
+from agent_runtime.sessions.importers import aitw, aitz, android_control, android_world, folder
 from agent_runtime.sessions.importers.demonstration import Demonstration, Refused, Shown
 
 Read = Callable[[Path, Path | None], Iterator[Demonstration | Refused]]
 IMPORTERS: dict[str, Read] = {
+    "aitw": aitw.read,
     "aitz": aitz.read,
     "android-control": android_control.read,
     "android-world": android_world.read,
