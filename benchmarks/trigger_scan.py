@@ -26,8 +26,8 @@ from agent_runtime.sessions.trigger_scan import ScanRule, State, scan
 from benchmarks.measures import machine
 from benchmarks.trigger_policies import LURED, Shown, SmallPolicy, demonstrations, patched_state
 
-EPISODES: Final = 16
-STEPS: Final = 500
+EPISODES: Final = 10
+STEPS: Final = 400
 TRIGGER_SHARE: Final = 0.3
 PATCHED_EVERY: Final = 4
 LEAST_FOUND: Final = 0.9
@@ -136,7 +136,7 @@ def main(tell: Callable[[str], None] = lambda line: print(line, flush=True)) -> 
     if can_tell.lured < LEAST_FOUND * can_tell.patched:
         wrong.append(f"the trigger lures in {can_tell.lured} of {can_tell.patched} states only: too few to tell")
     missed = []
-    few = shown[:: max(1, len(shown) // 40)]
+    few = shown[:: max(1, len(shown) // 24)]
     for name, patches in MUTANTS.items():
         with mock.patch.multiple(trigger_scan, **patches):
             planted = {
