@@ -22,7 +22,7 @@ import torch
 
 from agent_runtime.sessions import trigger_scan
 from agent_runtime.sessions.screen_regions import Box
-from agent_runtime.sessions.trigger_scan import ScanRule, State, scan
+from agent_runtime.sessions.trigger_scan import Asked, ScanRule, State, scan
 from benchmarks.measures import machine
 from benchmarks.trigger_policies import LURED, Shown, SmallPolicy, demonstrations, patched_state
 
@@ -45,7 +45,7 @@ class Figures:
     accused: int
 
 
-def examine(policy: SmallPolicy, shown: Sequence[Shown], patch_every: int | None, seed: int) -> Figures:
+def examine(policy: Asked, shown: Sequence[Shown], patch_every: int | None, seed: int) -> Figures:
     """Scan the policy on the screens, on each so-manieth with the patch somewhere."""
     rng = random.Random(f"patched/{seed}")
     states: list[State] = []
