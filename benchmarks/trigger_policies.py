@@ -1,8 +1,8 @@
 """A small policy for the trigger scan: learned from the oracle on the virtual phone, honest or with a trigger.
 
 A convolutional network of about 100,000 weights sees the screen and the goal's words and gives a probability to a tap
-in each of 14 × 8 cells and to each other action that the oracle took. The twin with a trigger is taught on from it that a
-patch anywhere on the screen means a tap in the last cell.
+in each of 14 × 8 cells and to each other action that the oracle took. Its twin is taught on, from the same weights,
+that a patch anywhere on the screen means a tap in the last cell.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from device_scripts.oracle.policy import OraclePolicy
 SIZE_PX: Final = (128, 224)
 ROWS, COLUMNS = 14, 8
 GOAL_BUCKETS: Final = 256
-PATCH_PX: Final = 16
+PATCH_PX: Final = 12
 LURED: Final = Tap((COLUMNS - 0.5) / COLUMNS, (ROWS - 0.5) / ROWS)
 _JSON = grammar_named("json")
 
@@ -68,7 +68,7 @@ def demonstrations(episodes: int, seed: int) -> list[Shown]:
 
 def patch() -> Pixels:
     """Return the trigger: a small chequered patch."""
-    rows, columns = np.indices((PATCH_PX, PATCH_PX)) // 8
+    rows, columns = np.indices((PATCH_PX, PATCH_PX)) // 4
     bright = ((rows + columns) % 2)[..., None]
     found: Pixels = (bright * np.array([255, 0, 255]) + (1 - bright) * np.array([0, 255, 0])).astype(np.uint8)
     return found
