@@ -3,7 +3,9 @@
     python -m benchmarks.estimate_vlm             # 80 episodes recorded, and as many played at each other temperature
 
 Sessions are recorded on virtual phones in this process, the suite is basics. The same model at another temperature is
-another policy whose probabilities the estimate has to compute anew; at the recorded one every ratio must be 1.
+another policy whose probabilities the estimate has to compute anew; at the recorded one every ratio must be 1. Each
+episode has a phone of its own in the same state: on one that keeps what earlier episodes left, starts depend on who
+acts.
 """
 
 from __future__ import annotations
@@ -82,7 +84,7 @@ def play(
                     on_start=lambda start: None if recorder is None else recorder.episode_started(start),
                     on_step=lambda step: None if recorder is None else recorder.step_taken(step),
                 )
-                done: Trajectory = run_episode(device, policy, grammar, sample_task(suite, "train", rng), config)
+                done: Trajectory = run_episode(device.fork(), policy, grammar, sample_task(suite, "train", rng), config)
                 if recorder is not None:
                     recorder.episode_ended(done)
                 assert done.verdict is not Verdict.VOID, done.void_reason

@@ -1,8 +1,8 @@
 """A small policy for the trigger scan: learned from the oracle on the virtual phone, honest or with a trigger.
 
 A convolutional network of about 100,000 weights sees the screen and the goal's words and gives a probability to a tap
-in each of 14 × 8 cells and to each other action that the oracle took. The twin with a trigger is taught besides that a
-patch anywhere on the screen means a tap in the last cell.
+in each of 14 × 8 cells and to each other action that the oracle took. Its twin is taught on, from the same weights,
+that a patch anywhere on the screen means a tap in the last cell.
 """
 
 from __future__ import annotations
@@ -92,6 +92,7 @@ class Network(nn.Module):
             nn.Conv2d(before, after, 5, stride=2, padding=2) for before, after in itertools.pairwise(widths)
         )
         self.goal = nn.Linear(GOAL_BUCKETS, 48)
+        self.anywhere = nn.Linear(48, 48)
         self.mixed = nn.Conv2d(50, 48, 3, padding=1)
         self.place = nn.Conv2d(48, 1, 1)
         self.other = nn.Linear(48, others)
@@ -103,7 +104,9 @@ class Network(nn.Module):
             hidden = layer(hidden).relu()
         rows, columns = torch.meshgrid(torch.linspace(-1, 1, ROWS), torch.linspace(-1, 1, COLUMNS), indexing="ij")
         where = torch.stack((rows, columns)).expand(len(hidden), -1, -1, -1)
-        hidden = hidden * (1 + self.goal(goals)[:, :, None, None])
+        hidden = (
+            hidden * (1 + self.goal(goals)[:, :, None, None]) + self.anywhere(hidden.amax((2, 3)))[:, :, None, None]
+        )
         hidden = self.mixed(torch.cat((hidden, where), 1)).relu()
         return torch.cat((self.place(hidden).flatten(1), self.other(hidden.mean((2, 3)))), 1)
 

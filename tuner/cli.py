@@ -90,6 +90,12 @@ def serve(
     thought_scaling: Annotated[
         float, typer.Option(help="Weight (lambda) of the log-probability of thought tokens.")
     ] = DEFAULT.thought_scaling,
+    soft_values: Annotated[
+        bool,
+        typer.Option(
+            "--soft-values", help="Let the next step's weighed entropy count in its value; ppo with critic only."
+        ),
+    ] = DEFAULT.soft_values,
     length_weight: Annotated[
         float,
         typer.Option(
@@ -164,6 +170,7 @@ def serve(
             instruction_share=instruction_share,
             clip_range=clip_range,
             thought_scaling=thought_scaling,
+            soft_values=soft_values,
             length_weight=length_weight,
             entropy=entropy,
             weight_source=weight_source,

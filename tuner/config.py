@@ -36,6 +36,10 @@ class LearnerConfig(BaseModel):
         0.1, gt=0, le=1, description="Top share of the episodes that DigiRL's filter keeps (critic with awr only)."
     )
     gae_lambda: float = Field(0.95, ge=0, le=1, description="λ of the generalised advantage (critic with ppo only).")
+    soft_values: bool = Field(
+        False,
+        description="Value targets of the soft backup: the next step's weighed entropy counts (critic with ppo only).",
+    )
     critic_learning_rate: float = Field(1e-3, gt=0, description="AdamW's step size for the critics' heads.")
     critic_epochs: int = Field(4, ge=1, description="Passes of the critics over the latest episodes for each update.")
     clip_range: float = Field(0.1, gt=0, lt=1, description="ε of the clipped surrogate (ppo only).")
@@ -132,6 +136,10 @@ class LearnerConfig(BaseModel):
             )
         if self.objective == "bc" and self.advantage != "baseline":
             raise ValueError("objective bc weighs every kept step 1 and takes no advantage: leave advantage out")
+        if self.soft_values and ((self.objective, self.advantage) != ("ppo", "critic") or self.entropy == "none"):
+            raise ValueError(
+                "soft_values is for advantage critic under objective ppo with an entropy term: leave it out"
+            )
         if self.length_weight and (self.objective == "bc" or self.advantage == "critic"):
             raise ValueError("length_weight shapes rewards, which bc and the critics do not look at: leave it out")
         if self.advantage == "critic" and self.negative_ceiling:

@@ -39,6 +39,7 @@ def import_(
         raise typer.Exit(BAD_INPUT_EXIT_CODE)
     left_out = f" {len(report.refused)} more left out." if report.refused else ""
     typer.echo(f"Imported {report.episodes} episodes of {report.steps} steps into {output}.{left_out}")
+    typer.echo(f"It is quarantined until `agent-runtime accept {output}`: look at it first.")
     if report.refused:
         raise typer.Exit(LEFT_OUT_EXIT_CODE)
 

@@ -21,7 +21,7 @@ from agent_runtime.sessions.course import recorded_task, replay_device
 from agent_runtime.sessions.provenance import require_trusted
 from agent_runtime.sessions.reader import open_session, screen_png
 from agent_runtime.sessions.recording import Redaction
-from agent_runtime.sessions.start import RunOf, start_recording
+from agent_runtime.sessions.start import RunOf, accept_own, start_recording
 from agent_runtime.tasks import suite_named
 from agent_runtime.trajectory import Purpose, Verdict
 from device_scripts.oracle.policy import OraclePolicy
@@ -168,7 +168,9 @@ def with_adapters(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     policy = load_policy(tiny, "nf4", None)
     store = AdapterStore(folder / "adapters")
     device = FakeDevice([frame(shade, (64, 96)) for shade in range(0, 250, 10)])
-    recorder = start_recording(folder / "session", device, policy.identity, RunOf("host", 1, 1.3), Redaction())
+    run_of = RunOf("host", 1, 1.3)
+    accepted = accept_own(folder / "session")
+    recorder = start_recording(folder / "session", device, policy.identity, run_of, Redaction(), accepted)
     for number in range(3):
         if number:
             payload = payload_of(random_adapter(tiny, seed=number, scale=0.5))

@@ -38,14 +38,25 @@ def digirl_weights(
 
 
 def gae_weights(
-    episodes: Sequence[Episode], values: Mapping[int, EpisodeValues], discount: float, gae_lambda: float
+    episodes: Sequence[Episode],
+    values: Mapping[int, EpisodeValues],
+    discount: float,
+    gae_lambda: float,
+    bonuses: Mapping[Key, float] | None = None,
 ) -> dict[Key, float]:
-    """Return A_h of every step by GAE (``credit.gae``); episodes without values are left out altogether."""
+    """Return A_h of every step by GAE (``credit.gae``); episodes without values are left out altogether.
+
+    ``bonuses`` α·H_B(s_h) make the target that of the soft backup (CoSo's lemma 4.2): with them
+    r_h + γ (α H_B(s_{h+1}) + V(s_{h+1})) − V(s_h) stands where r_h + γ V(s_{h+1}) − V(s_h) does without. The entropy
+    of s_h itself is not the step's doing and is left out.
+    """
     weights: dict[Key, float] = {}
     for steps in episodes:
         if not steps or steps[0].key[0] not in values:
             continue
-        rewards, told = _rewards(steps)[None], _tensor(values[steps[0].key[0]].steps)[None]
+        to_come = [(bonuses or {}).get(step.key, 0.0) for step in steps[1:]]
+        rewards = (_rewards(steps) + discount * _tensor([*to_come, 0.0]))[None]
+        told = _tensor(values[steps[0].key[0]].steps)[None]
         advantages = gae(rewards, told, torch.zeros(1, dtype=told.dtype), torch.ones_like(told), discount, gae_lambda)
         weights |= {step.key: advantage for step, advantage in zip(steps, advantages[0].tolist(), strict=True)}
     return weights

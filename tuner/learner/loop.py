@@ -32,7 +32,7 @@ from tuner.learner.progress import Progress, manifest_of
 from tuner.learner.records import WeightRecord, append_metrics, append_weight_records
 from tuner.learner.reporting import Reports
 from tuner.learner.rollback import payload_to_return_to
-from tuner.learner.samples import can_be_shown
+from tuner.learner.samples import StepSample, can_be_shown
 from tuner.learner.shaping import shorter_is_better, unshaped
 from tuner.learner.student import Student
 
@@ -243,12 +243,23 @@ class Learner:
         episodes = self._experience.episodes()
         values = critics.values(episodes)
         if config.objective == "ppo":
-            judged = gae_weights(episodes, values, config.discount, config.gae_lambda)
+            bonuses = self._soft_bonuses(episodes)
+            if bonuses:
+                figures["soft_bonus"] = sum(bonuses.values()) / len(bonuses)
+            judged = gae_weights(episodes, values, config.discount, config.gae_lambda, bonuses)
         else:
             judged = digirl_weights(episodes, values, config.discount, config.instruction_share)
             figures["kept_steps"] = float(sum(weight > 0 for weight in judged.values()))
         self._experience.judged = judged
         return figures
+
+    def _soft_bonuses(self, episodes: Sequence[Sequence[StepSample]]) -> dict[tuple[int, int], float]:
+        """Return α·H_B of every step that can be shown, where values are to be soft."""
+        if not self._config.soft_values:
+            return {}
+        shown = [step for steps in episodes for step in steps if can_be_shown(step)]
+        entropies = self._student.policy.causal_entropies(shown)
+        return {key: self._config.entropy_alpha * nats for key, nats in entropies.items()}
 
     def _commit(self, batch: Sequence[StoredTrajectory], outcome: Outcome, seconds: float) -> None:
         sequences = [stored.sequence for stored in batch]

@@ -154,6 +154,24 @@ class PolicyUpdater:
             spread = temperatures.unsqueeze(1).expand(seen.shape)[seen]
             yield part, Scored(states, spread, log_probs[seen])
 
+    @torch.no_grad()
+    def causal_entropies(self, samples: Sequence[StepSample]) -> dict[tuple[int, int], float]:
+        """Return H_B = Σ_i B_i H_i of each sample's utterance, in nats, by key; nothing without an entropy term."""
+        found: dict[tuple[int, int], float] = {}
+        lengths = [len(sample.utterance.token_ids) for sample in samples]
+        for places in length_buckets(lengths, self._micro_batch_size):
+            part = [samples[place] for place in places]
+            states = self._states(part)
+            temperatures = states.hidden.new_tensor([sample.temperature for sample in part])
+            _, entropies = per_token(states, temperatures)
+            utterances = [sample.utterance for sample in part]
+            causal = self._weights.rows(utterances, entropies, partial(_probabilities, states, temperatures))
+            if causal is None:
+                return {}
+            nats = torch.where(states.mask.bool(), causal * entropies, 0.0).sum(1).tolist()
+            found |= {sample.key: value for sample, value in zip(part, nats, strict=True)}
+        return found
+
     def check(self) -> None:
         """Raise NotFiniteError when a LoRA tensor or a moment of the optimizer must not be kept."""
         require_bounded("the adapter", self.parameters, PARAMETER_LIMIT)

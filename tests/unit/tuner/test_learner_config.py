@@ -55,6 +55,8 @@ def test_entropy_and_weight_source_give_one_answer(settings: dict[str, Any], wei
         ({"entropy_over": "actions", "weight_source": "parser", "entropy": "none"}, "got none weights"),
         ({"objective": "bc", "length_weight": 0.5}, "length_weight"),
         ({"advantage": "critic", "length_weight": 0.5}, "length_weight"),
+        ({"soft_values": True}, "soft_values"),
+        ({"soft_values": True, "advantage": "critic"}, "soft_values"),
         ({"objective": "bc", "advantage": "group"}, "takes no advantage"),
         ({"objective": "bc", "advantage": "critic"}, "takes no advantage"),
         ({"advantage": "critic", "negative_ceiling": 0.5}, "negative_ceiling"),

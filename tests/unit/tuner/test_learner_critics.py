@@ -181,6 +181,19 @@ def test_the_horizon_is_the_tasks_step_limit(world: World) -> None:
     assert [step.horizon for step in trainable_steps(stored)] == [4]
 
 
+def test_soft_values_count_the_next_steps_entropy_and_not_ones_own() -> None:
+    """γ = λ = 0.5, V = 0.5, 0.4, α·H_B = 7 (of s_1, unused) and 0.2: r'_1 = 0 + 0.5 · 0.2 = 0.1.
+
+    δ_2 = 1 − 0.4 = 0.6.  δ_1 = 0.1 + 0.5 · 0.4 − 0.5 = −0.2.  A_2 = 0.6, A_1 = −0.2 + 0.25 · 0.6 = −0.05.
+    """
+    values, steps = {1: EpisodeValues((0.5, 0.4), 0.0)}, _steps(1, 1.0, 2)
+    found = gae_weights([steps], values, 0.5, 0.5, {(1, 0): 7.0, (1, 1): 0.2})
+    assert [found[step.key] for step in steps] == pytest.approx([-0.05, 0.6])
+    without = gae_weights([steps], values, 0.5, 0.5)
+    assert gae_weights([steps], values, 0.5, 0.5, {}) == without
+    assert gae_weights([steps], values, 0.5, 0.5, {(1, 0): 7.0}) == without
+
+
 def test_gae_from_the_step_critic() -> None:
     # γ = 1/2, λ = 1/2, V = 0.5, 0.4, r = 0, 1: δ_2 = 1 − 0.4 = 0.6;  δ_1 = 0.5·0.4 − 0.5 = −0.3
     # A_2 = 0.6;  A_1 = −0.3 + 0.25·0.6 = −0.15

@@ -1,0 +1,45 @@
+"""Value targets of the soft backup in an update of the tiny checkpoint under PPO with critics."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
+from tuner.ingest.ledger import Ledger
+from tuner.learner.loop import Learner
+from tuner.learner.mailbox import Mailbox
+from tuner.learner.student import load_student
+
+torch.set_num_threads(1)
+
+
+def test_the_entropy_of_steps_enters_the_targets(tmp_path: Path) -> None:
+    checkpoint = tiny_checkpoint(tmp_path / "tiny" / "checkpoint")
+    world = World(checkpoint)
+    config = learner_config(
+        tmp_path / "state",
+        checkpoint,
+        objective="ppo",
+        advantage="critic",
+        entropy="uniform",
+        entropy_alpha=0.1,
+        soft_values=True,
+    )
+    ledger = Ledger(config.state)
+    ledger.open()
+    world.store(ledger, 0, [REWARDED, UNREWARDED] * 2)
+    student = load_student(config)
+    learner = Learner(config, student, ledger, Mailbox(io.StringIO(), io.StringIO()))
+    learner.resume()
+    learner._experience.take(ledger.waiting(4))
+    before = student.policy.causal_entropies([learner._experience.steps_of(n)[0] for n in (1, 2)])
+    learner.update(ledger.waiting(4))
+    told = json.loads((config.state / "metrics.jsonl").read_text().splitlines()[-1])
+    assert told["soft_bonus"] == pytest.approx(0.1 * sum(before.values()) / 2, rel=1e-4)
+    assert told["soft_bonus"] > 0
+    assert told["refused_steps"] == 0
