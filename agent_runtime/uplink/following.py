@@ -3,13 +3,13 @@
 A delta that is not taken is asked for again as a whole.
 """
 
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
 
 import grpc
 from coso.v1 import policy_pb2, tuner_pb2, tuner_pb2_grpc
 
+from agent_runtime.adapters.hashed import HashedPayload, HashingBuffer
 from agent_runtime.errors import TunerError
 from agent_runtime.uplink.channel import FIRST_RETRY_SEC
 from agent_runtime.uplink.link_state import LinkState
@@ -84,21 +84,22 @@ class Follower:
         self._call = call
         if self._state.stopping:  # close came before there was a call to cancel
             call.cancel()  # type: ignore[no-untyped-call]  # the stubs leave it so
-        manifest, payload = policy_pb2.AdapterManifest(), bytearray()
+        manifest, payload = policy_pb2.AdapterManifest(), HashingBuffer()
         try:
             for part in call:
                 if part.WhichOneof("part") == "manifest":
-                    manifest, payload = part.manifest, bytearray()
+                    manifest, payload = part.manifest, HashingBuffer()
                     continue
-                _append(payload, part.chunk, manifest)
+                _check_next(len(payload), part.chunk, manifest)
+                payload += part.chunk.data
                 if len(payload) == manifest.payload_bytes:
-                    self._deliver(manifest, bytes(payload))
-                    manifest, payload = policy_pb2.AdapterManifest(), bytearray()
+                    self._deliver(manifest, payload.whole())
+                    manifest, payload = policy_pb2.AdapterManifest(), HashingBuffer()
         finally:
             call.cancel()  # type: ignore[no-untyped-call]
 
-    def _deliver(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> None:
-        if hashlib.sha256(payload).hexdigest() != manifest.payload_sha256:
+    def _deliver(self, manifest: policy_pb2.AdapterManifest, payload: HashedPayload) -> None:
+        if payload.sha256 != manifest.payload_sha256:
             raise TunerError(f"Got version {manifest.version} damaged, expected the payload of its manifest's sha256.")
         self._state.counters.versions_received += 1
         self._state.counters.payload_bytes_received += len(payload)
@@ -112,15 +113,14 @@ class Follower:
             raise TunerError(f"Got version {manifest.version} for another one than that in use: following again.")
 
 
-def _append(payload: bytearray, chunk: policy_pb2.AdapterChunk, manifest: policy_pb2.AdapterManifest) -> None:
-    """Add the chunk to the payload so far.
+def _check_next(reached: int, chunk: policy_pb2.AdapterChunk, manifest: policy_pb2.AdapterManifest) -> None:
+    """Look whether a chunk goes on from what there is so far.
 
     Raises:
         TunerError: it is not the one that comes next, or goes beyond the manifest's size.
     """
-    if chunk.offset_bytes != len(payload) or len(payload) + len(chunk.data) > manifest.payload_bytes:
+    if chunk.offset_bytes != reached or reached + len(chunk.data) > manifest.payload_bytes:
         raise TunerError(
             f"Got {len(chunk.data)} bytes for place {chunk.offset_bytes} of version {manifest.version}, expected "
-            f"place {len(payload)} of {manifest.payload_bytes}."
+            f"place {reached} of {manifest.payload_bytes}."
         )
-    payload += chunk.data
