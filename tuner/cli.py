@@ -152,7 +152,7 @@ def serve(
     from tuner.ingest.retention import Limits
     from tuner.serve import Keeping, Watching
     from tuner.serve import serve as run_service
-    from tuner.supervisor import learner_command
+    from tuner.supervisor import in_processes, learner_command
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
@@ -201,7 +201,7 @@ def serve(
             config.replay_capacity,
             _bytes(least_free_gb),
         )
-        command = learner_command(config, learner_processes)
+        command = in_processes(learner_command(config), learner_processes)
         asyncio.run(
             run_service(listen, state, identity, command, announce, watching, rate, canary_share, keeping, spoken)
         )

@@ -26,13 +26,17 @@ STOP_DEADLINE_SEC = 30.0
 _LOG = logging.getLogger(__name__)
 
 
-def learner_command(config: LearnerConfig, processes: int = 1) -> list[str]:
-    """Return the command line of the learner process, or of torchrun with so many."""
-    module = ["-m", "tuner.learner", "--config", config.model_dump_json()]
+def learner_command(config: LearnerConfig) -> list[str]:
+    """Return the command line of the learner process."""
+    return [sys.executable, "-m", "tuner.learner", "--config", config.model_dump_json()]
+
+
+def in_processes(command: list[str], processes: int) -> list[str]:
+    """Return the command line of torchrun with so many processes of a Python command, the command's own for one."""
     if processes == 1:
-        return [sys.executable, *module]
+        return command
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    return [sys.executable, *torchrun, *module]
+    return [command[0], *torchrun, *command[1:]]
 
 
 class Supervisor:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from agent_runtime.adapters import ENCODINGS, MAX_PAYLOAD_BYTES
 from agent_runtime.adapters.deltas import decode_delta
+from agent_runtime.adapters.hashed import sha256_of
 from agent_runtime.adapters.highest_seen import HighestSeen
 from agent_runtime.adapters.layout import MAX_HEADER_BYTES as MAX_HEADER_BYTES
 from agent_runtime.adapters.layout import described_tensors
@@ -131,7 +132,7 @@ class AdapterSlot:
             raise AdapterError(
                 f"Got {len(payload)} bytes, expected the manifest's {manifest.payload_bytes}: fetch again."
             )
-        digest = hashlib.sha256(payload).hexdigest()
+        digest = sha256_of(payload)
         if digest != manifest.payload_sha256:
             raise AdapterError("Got a payload whose sha256 is not the manifest's: fetch it again.")
         if manifest.encoding == policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD:

@@ -4,13 +4,13 @@ A delta that is not taken is asked for again as a whole. The payload of a manife
 not kept: before the signature was looked at nobody may fill the memory.
 """
 
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
 
 import grpc
 from coso.v1 import policy_pb2, tuner_pb2, tuner_pb2_grpc
 
+from agent_runtime.adapters.hashed import HashingBuffer
 from agent_runtime.errors import TunerError
 from agent_runtime.uplink.channel import CLOSED_CODES, FIRST_RETRY_SEC
 from agent_runtime.uplink.line import Line, await_renewal
@@ -112,8 +112,8 @@ class Follower:
         is_delta = manifest.encoding == policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD
         is_taken = False
         if arrived.is_admitted:
-            payload = bytes(arrived.payload)
-            if hashlib.sha256(payload).hexdigest() != manifest.payload_sha256:
+            payload = arrived.payload.whole()
+            if payload.sha256 != manifest.payload_sha256:
                 raise TunerError(
                     f"Got version {manifest.version} damaged, expected the payload of its manifest's sha256."
                 )
@@ -134,7 +134,7 @@ class _Arriving:
     def __init__(self, manifest: policy_pb2.AdapterManifest, is_admitted: bool) -> None:
         self.manifest = manifest
         self.is_admitted = is_admitted
-        self.payload = bytearray()
+        self.payload = HashingBuffer()
         self._arrived_bytes = 0
 
     @property

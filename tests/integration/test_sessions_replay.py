@@ -170,7 +170,7 @@ def with_adapters(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     device = FakeDevice([frame(shade, (64, 96)) for shade in range(0, 250, 10)])
     run_of = RunOf("host", 1, 1.3)
     accepted = accept_own(folder / "session")
-    recorder = start_recording(folder / "session", device, policy.identity, run_of, Redaction(), accepted)
+    recorder = start_recording(folder / "session", device, policy.identity, run_of, Redaction(), on_closed=accepted)
     for number in range(3):
         if number:
             payload = payload_of(random_adapter(tiny, seed=number, scale=0.5))

@@ -14,6 +14,7 @@ import hashlib
 import logging
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from coso.v1 import policy_pb2
@@ -51,22 +52,26 @@ class AdapterStore:
         newest = max(self.versions(), default=0)
         if manifest.version <= newest:
             raise StoreError(f"Got version {manifest.version}, expected one above {newest}: count on from the latest.")
+        folder = self._version_folder(manifest.version)
+        make_folder(folder)
         complete = policy_pb2.AdapterManifest()
         complete.CopyFrom(manifest)
         complete.payload_bytes = len(payload)
-        complete.payload_sha256 = hashlib.sha256(payload).hexdigest()
+        with ThreadPoolExecutor(1, thread_name_prefix="payload") as beside:  # the disk works meanwhile
+            # the last write makes all names durable
+            writing = beside.submit(write_atomically, folder / PAYLOAD_NAME, payload, durable_name=False)
+            complete.payload_sha256 = hashlib.sha256(payload).hexdigest()
+            delta = self._delta_to_parent(complete, payload)
+            writing.result()
         complete.encoding = policy_pb2.ADAPTER_ENCODING_SAFETENSORS
         complete.adapter_bytes, complete.adapter_sha256 = complete.payload_bytes, complete.payload_sha256
         complete.published_at.GetCurrentTime()
-        folder = self._version_folder(manifest.version)
-        make_folder(folder)
         told = complete.SerializeToString()
         digest = hashlib.sha256(told).hexdigest().encode()
-        write_atomically(folder / PAYLOAD_NAME, payload, durable_name=False)  # the last write makes all names durable
         write_atomically(folder / MANIFEST_SHA256_NAME, digest, durable_name=False)
         write_atomically(folder / MANIFEST_NAME, told)
         fsync_folder(self._folder)
-        self._keep_delta(complete, payload)
+        self._keep_delta(complete.version, delta)
         self._last = complete, payload
         return complete
 
@@ -154,10 +159,10 @@ class AdapterStore:
             return None
         return delta
 
-    def _keep_delta(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> None:
-        """Write the delta to the parent where there is one and it pays; the version stands without it."""
+    def _delta_to_parent(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> bytes | None:
+        """Return the parent's digest, the delta's, and the delta; None where there is no parent or it does not pay."""
         if not (self._version_folder(manifest.parent_version) / MANIFEST_NAME).exists():
-            return
+            return None
         from agent_runtime.adapters.deltas import encode_delta  # numpy: not for the front, which never publishes
 
         try:
@@ -166,11 +171,21 @@ class AdapterStore:
                 last = self.get(manifest.parent_version)
             parent_manifest, parent = last
             delta = encode_delta(parent, payload)
-            if delta is not None:
-                head = bytes.fromhex(parent_manifest.payload_sha256) + hashlib.sha256(delta).digest()
-                write_atomically(self._version_folder(manifest.version) / DELTA_NAME, head + delta)
         except (StoreError, AdapterError, OSError) as error:
             _LOG.info("version %d has no delta: %s", manifest.version, error)
+            return None
+        if delta is None:
+            return None
+        return bytes.fromhex(parent_manifest.payload_sha256) + hashlib.sha256(delta).digest() + delta
+
+    def _keep_delta(self, version: int, delta: bytes | None) -> None:
+        """Write the delta where there is one; the version stands without it."""
+        if delta is None:
+            return
+        try:
+            write_atomically(self._version_folder(version) / DELTA_NAME, delta)
+        except OSError as error:
+            _LOG.info("version %d has no delta: %s", version, error)
 
     def _version_folder(self, version: int) -> Path:
         return self._folder / f"{version:08d}"

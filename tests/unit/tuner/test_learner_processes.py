@@ -29,7 +29,7 @@ from tuner.learner.orders import order_bytes, read_order
 from tuner.learner.processes import shares
 from tuner.learner.samples import trainable_steps
 from tuner.learner.student import load_student
-from tuner.supervisor import learner_command
+from tuner.supervisor import in_processes, learner_command
 
 ROOT = Path(__file__).parents[3]
 MIXED = (REWARDED, UNREWARDED, UNREWARDED, REWARDED)
@@ -60,7 +60,7 @@ def store_episodes(state: Path, world: World, update: int) -> None:
 def two_processes(config: LearnerConfig) -> Iterator[subprocess.Popen[str]]:
     """The command that the tuner starts; it and its processes are killed if they still run."""
     process = subprocess.Popen(
-        learner_command(config, 2),
+        in_processes(learner_command(config), 2),
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
