@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from agent_runtime.trajectory import PolicyIdentity
+from tuner.config import LearnerConfig
 
 GRAMMAR: Final = "json"
 QUANTIZATION: Final = "none"
@@ -96,7 +97,11 @@ def main() -> None:
     from tuner import cli, supervisor
 
     learner: list[str] = json.loads(sys.argv.pop(1))
-    supervisor.learner_command = lambda config, processes=1: learner
+
+    def command(config: LearnerConfig, processes: int = 1) -> list[str]:
+        return learner
+
+    supervisor.learner_command = command
     cli.main()
 
 
