@@ -197,7 +197,7 @@ def content_rows(output: str) -> list[dict[str, str]]:
 
 def _columns(row: str) -> dict[str, str]:
     names = list(_COLUMN.finditer(row))
-    ends = [*(name.start() for name in names[1:]), len(row)]
+    ends = [*(name.start() for name in names[1:]), len(row)][: len(names)]  # a row may have no column
     return {name[1]: row[name.end() : end] for name, end in zip(names, ends, strict=True)}
 
 

@@ -119,3 +119,8 @@ def test_no_text_crashes_a_parser(output: str) -> None:
     parsers.resumed_component(output)
     parsers.settings_value(output)
     parsers.content_rows(output)
+
+
+@pytest.mark.parametrize("output", ["Row: 0 \n", "Row: 0 nothing that is a column\n"])
+def test_a_row_without_a_column_is_empty(output: str) -> None:
+    assert parsers.content_rows(output) == [{}]
