@@ -27,7 +27,7 @@ from typing import Any, Final
 from unittest import mock
 
 import grpc
-from coso.v1 import trajectory_pb2, tuner_pb2
+from coso.v1 import trajectory_pb2, tuner_pb2, tuner_pb2_grpc
 from coso.v1.tuner_pb2_grpc import TunerServiceStub
 
 from agent_runtime.trajectory import PolicyIdentity
@@ -190,7 +190,7 @@ def run(
             (server, "_OPTIONS", _hurried(server._OPTIONS)),
         ):
             stack.enter_context(mock.patch.object(module, name, value))
-        stack.enter_context(mock.patch("agent_runtime.uplink.line.tuner_pb2_grpc.TunerServiceStub", calls.stub))
+        stack.enter_context(mock.patch.object(tuner_pb2_grpc, "TunerServiceStub", calls.stub))
         served = ServedLedger(state, IDENTITY, ledger)
         stack.callback(served.stop)
         proxy = FaultProxy(("127.0.0.1", served.port), RUNTIMES, seed, BYTES_TO_FAULT, KEPT_CONNECTIONS)

@@ -7,6 +7,7 @@ must open again once the disk does as it is told.
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import random
@@ -62,6 +63,7 @@ class Tally:
 
 def faults_of(name: str, home: Path) -> list[Fault]:
     """Return every fault that can strike a store's work: each call once and from then on, each length of its files."""
+    _load(name)
     folder = home / "baseline"
     folder.mkdir(parents=True)
     SCENARIOS[name].prepare(folder)
@@ -79,9 +81,16 @@ def faults_of(name: str, home: Path) -> list[Fault]:
     return faults
 
 
+def _load(name: str) -> None:
+    """Load what a store's work needs, so that a process forked from this one calls for nothing else."""
+    if name == LEARNER:
+        importlib.import_module("benchmarks.rotten_stores")  # with torch
+
+
 def strike(name: str, faults: Sequence[Fault], before: Callable[[], None] = lambda: None) -> Tally:
     """Do a store's work once under each fault, and open it after each."""
     tally = Tally()
+    _load(name)
     with tempfile.TemporaryDirectory(dir=scratch()) as home:
         for fault in faults:
             folder = Path(home) / "store"
