@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -81,20 +82,20 @@ def _write(path: Path, config: LearnerConfig, trajectories: list[trajectory_pb2.
     torch.set_num_threads(config.num_threads)
     store = AdapterStore(config.state / "adapters")
     checkpoint = CheckpointFolder(config.state / "learner").latest()
-    config = _as_learned(config, store.latest(), checkpoint)
-    student = load_student(config, chosen_device())
-    baseline = SuccessBaseline()
-    use = _Versions(student, store)
-    if checkpoint is not None:
-        student.load(checkpoint.tensors)
-        baseline.load(checkpoint.state["baseline"])
-    else:
+    if checkpoint is None:
         typer.echo("The state folder has no checkpoint: weights of the action model are left out.", err=True)
-    judge = Judge(baseline, config.discount, config.gae_lambda)
-    lines = [
-        json.dumps(found.plain(), ensure_ascii=False)
-        for found in explain(student, trajectories, use, judge, checkpoint is not None)
-    ]
+    with TemporaryDirectory() as scratch:  # features that are computed here are no part of the tuner's state
+        config = _as_learned(config, store.latest(), checkpoint).model_copy(update={"state": Path(scratch)})
+        student = load_student(config, chosen_device())
+        use, baseline = _Versions(student, store), SuccessBaseline()
+        if checkpoint is not None:
+            student.load(checkpoint.tensors)
+            baseline.load(checkpoint.state["baseline"])
+        judge = Judge(baseline, config.discount, config.gae_lambda)
+        lines = [
+            json.dumps(found.plain(), ensure_ascii=False)
+            for found in explain(student, trajectories, use, judge, checkpoint is not None)
+        ]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass"))
     return len(lines)

@@ -248,7 +248,7 @@ def test_the_pytest_plugin_replays_a_checkpoint_under_its_adapters(tiny: Path, w
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     }
 
-    def ended_with(*more: object, code: int = 0) -> str:
+    def ended_with(*more: object) -> str:
         done = subprocess.run(
             [*command, *map(str, (*options, *more, with_adapters / "session"))],
             cwd=with_adapters,
@@ -257,12 +257,8 @@ def test_the_pytest_plugin_replays_a_checkpoint_under_its_adapters(tiny: Path, w
             text=True,
             timeout=100,
         )
-        assert done.returncode == code, done.stdout + done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     assert "3 passed" in ended_with("--session-adapters", with_adapters / "adapters")
     assert "1 passed, 2 skipped" in ended_with()
-    newest = max((with_adapters / "adapters").glob("[0-9]*"))
-    told = ended_with("--session-adapter", newest, code=1)  # the base model decided otherwise than that version
-    assert "is decided otherwise than recorded" in told
-    assert "skipped" not in told

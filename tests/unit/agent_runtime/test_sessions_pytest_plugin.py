@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_runtime.actions import Tap
+from agent_runtime.actions import Finish, Tap
 from agent_runtime.sessions.recording import Redaction
 from tests import session_world as world
 
@@ -110,6 +110,24 @@ def test_what_cannot_be_replayed_wholly_is_skipped_and_what_does_not_open_fails(
     assert "which was redacted when it was recorded" in out
     assert "broken::opens" in out
     assert "Got line 1 of" in out
+
+
+def test_one_adapter_version_may_stand_for_every_step(tmp_path: Path) -> None:
+    steps = [world.step(0, Tap(0.5, 0.5), version=3), world.step(1, Finish(True), version=4)]
+    world.record(tmp_path / "s", [world.trajectory(steps)])
+    conftest = CONFTEST + (
+        "def adapter_source(policy, adapter, adapters):\n"
+        "    assert (str(adapter), adapters) == ('some/version', None)\n"
+        "    return lambda version, digest: True\n"
+        "commands.adapter_source = adapter_source\n"
+    )
+    one = ("--session-adapter", "some/version")
+    code, out = run_pytest(tmp_path, "--sessions", tmp_path / "s", *one, conftest=conftest)
+    assert code == 0, out
+    assert "2 passed" in out  # the episode and the project's own
+    code, out = run_pytest(tmp_path, "--sessions", tmp_path / "s", *one, "--session-adapters", "all")
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "Got --session-adapter and --session-adapters, expected one" in out
 
 
 def test_a_folder_without_sessions_is_one_sentence(tmp_path: Path) -> None:

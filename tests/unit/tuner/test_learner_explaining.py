@@ -81,7 +81,9 @@ def test_after_training_the_action_model_and_the_critics_speak(
     train += ["--sessions", str(tmp_path / "more"), "--imitation-steps", "4", "--filtered-steps", "2"]
     done = CliRunner().invoke(cli.app, train)
     assert done.exit_code == 0, done.output
+    before = {path: path.read_bytes() for path in state.rglob("*") if path.is_file()}
     won, lost, _ = explained(session, state, checkpoint)
+    assert {path: path.read_bytes() for path in state.rglob("*") if path.is_file()} == before
     assert set(won["sources"]) == {"scm", "parser", "uniform"}
     assert all(0 <= weight <= 1 for weight in won["sources"]["scm"])
     assert won["judged_by"] == "critic"
