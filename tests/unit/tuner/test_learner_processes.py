@@ -168,3 +168,10 @@ def test_shares_hold_every_place_once_and_are_even(count: int, processes: int) -
     assert [place for share in found for place in share] == list(range(count))
     assert len(found) == processes
     assert max(map(len, found)) - min(map(len, found)) <= 1
+
+
+def test_one_process_is_started_without_torchrun() -> None:
+    command = ["python", "-m", "tuner.learner", "--config", "{}"]
+    assert in_processes(command, 1) == command
+    assert in_processes(command, 3)[-4:] == command[1:]
+    assert "torch.distributed.run" in in_processes(command, 3)
