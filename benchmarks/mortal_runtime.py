@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -42,6 +43,7 @@ def fork_runtime(
     pid = os.fork()
     if pid:
         return pid
+    code = 1
     try:
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, signal.SIG_DFL)
@@ -49,8 +51,11 @@ def fork_runtime(
             planted()
         points.install()
         _run(address, identity, spool, first, make, *pipes)
+        code = 0
     finally:
-        os._exit(0)
+        if code:
+            spool.with_name("runtime.log").write_text(traceback.format_exc())
+        os._exit(code)
 
 
 def _run(address: str, identity: PolicyIdentity, folder: Path, first: int, make: Make, reads: int, writes: int) -> None:

@@ -212,7 +212,7 @@ def tallies(
     return found
 
 
-def unseen(bench_in: Callable[[Path], Bench], home: Path, rng: random.Random, each: int = 8) -> list[str]:
+def unseen(bench_in: Callable[[Path], Bench], home: Path, rng: random.Random, each: int = 2) -> list[str]:
     """Plant each bug and return those that do not show."""
     blind = []
     for number, (name, planted) in enumerate(MUTANTS.items()):

@@ -246,6 +246,7 @@ def main() -> int:
             print(f"{arm}: {course.points} points, {course.seconds:.1f} s undisturbed", flush=True)
             until_sec = started_sec + 0.8 * 60 * options.minutes * (place + 1) / len(ARMS)
             found[arm] = tally(course, -(-options.kills // len(ARMS)), rng, until_sec=until_sec)
+            print(f"  {found[arm].kills} kills, {len(found[arm].differing)} ended elsewhere", flush=True)
             if not place:
                 blind.update(unseen(course, course.points, rng))
     print(f"seed {options.seed}, {time.monotonic() - started_sec:.0f} s")
