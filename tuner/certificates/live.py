@@ -62,7 +62,9 @@ class LiveServer:
             return None if files is None else _configuration(files)
 
         return grpc.dynamic_ssl_server_credentials(
-            _configuration(self.files), fetch, require_client_authentication=True
+            _configuration(self.files),
+            fetch,  # type: ignore[arg-type]  # the stubs leave out None, which keeps the one in use
+            require_client_authentication=True,
         )
 
     def names(self) -> tuple[str, ...]:
@@ -86,7 +88,8 @@ class LiveServer:
 
     def _ssl_context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self._paths)
+        certificate, key = self._paths
+        context.load_cert_chain(certificate, key)
         return context
 
     def _look(self) -> _Stamps:
