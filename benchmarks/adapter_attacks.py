@@ -56,6 +56,11 @@ def _manifest(change: Callable[[policy_pb2.AdapterManifest, random.Random], obje
     return make
 
 
+def _set(manifest: policy_pb2.AdapterManifest, **fields: int) -> None:
+    for name, value in fields.items():
+        setattr(manifest, name, value)
+
+
 def of_file(change: Callable[[bytes, World, random.Random], bytes]) -> Make:
     """Change the adapter's file; digests, sizes and the signature are those of what was made."""
 
@@ -192,16 +197,9 @@ FAULTS: Final[dict[str, Attack]] = {
         )
     ),
     "another parent": Attack(
-        _manifest(
-            lambda m, r: (
-                setattr(m, "parent_version", IN_USE + 1 + r.randrange(10**6)),
-                setattr(m, "replaces_any", False),
-            )
-        )
+        _manifest(lambda m, r: _set(m, parent_version=IN_USE + 1 + r.randrange(10**6), replaces_any=False))
     ),
-    "an old version": Attack(
-        _manifest(lambda m, r: (setattr(m, "version", r.randrange(IN_USE + 1)), setattr(m, "replaces_any", True)))
-    ),
+    "an old version": Attack(_manifest(lambda m, r: _set(m, version=r.randrange(IN_USE + 1), replaces_any=True))),
     "an old version replayed": Attack(_old),
     "an old version replayed after a restart": Attack(_replayed_after_restart, restarts=True),
     "another rank": Attack(_manifest(lambda m, r: setattr(m.lora, "r", r.choice([n for n in range(65) if n != RANK])))),

@@ -202,10 +202,14 @@ def compressed_bombs(attacker: Attacker) -> None:
     _whole(attacker, grpc.Compression.Gzip, calls=8)
 
 
+def _as_it_is(content: bytes) -> bytes:
+    return content
+
+
 def _whole(attacker: Attacker, compression: grpc.Compression, calls: int) -> None:
     big = trajectory_pb2.Trajectory(trajectory_id="x", runtime_id=attacker.folder.name, goal="x" * _MANY_BYTES)
     message = tuner_pb2.SubmitTrajectoriesRequest(trajectory=big).SerializeToString()
-    submits = [attacker.channel().stream_stream(_SUBMIT) for _ in range(4)]  # bytes as they are
+    submits = [attacker.channel().stream_stream(_SUBMIT, _as_it_is, _as_it_is) for _ in range(4)]
 
     def send() -> None:
         begun = [submits[number % 4](iter([message]), timeout=20.0, compression=compression) for number in range(calls)]
@@ -313,9 +317,9 @@ def downloads(attacker: Attacker) -> None:
 
     def send() -> None:
         call = stub.FollowAdapters(request, timeout=20.0)
-        for _ in range(8):
-            next(call)
-        call.cancel()
+        for _ in itertools.islice(call, 8):
+            pass
+        call.cancel()  # type: ignore[no-untyped-call]  # the stubs leave it so
 
     _again(attacker, send)
 

@@ -28,7 +28,6 @@ from unittest import mock
 
 from PIL import Image
 
-from agent_runtime.adapters import layout
 from benchmarks.fuzz_targets import Target, targets
 from benchmarks.measures import Measure, report
 
@@ -220,7 +219,7 @@ def _png_before_its_length() -> mock._patch[Any]:
 
 
 def _uncaught_nesting() -> mock._patch[Any]:
-    return mock.patch.object(layout.json, "loads", lambda content, **settings: _nested(content))
+    return mock.patch("agent_runtime.adapters.layout.json.loads", lambda content, **settings: _nested(content))
 
 
 def _nested(content: bytes) -> dict[str, object]:

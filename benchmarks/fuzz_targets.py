@@ -21,6 +21,7 @@ from safetensors.numpy import save
 
 from agent_runtime.actions import (
     GRAMMAR_NAMES,
+    Action,
     Finish,
     Key,
     LongPress,
@@ -52,6 +53,7 @@ from agent_runtime.judges.verdicts import vote_from_text
 from agent_runtime.policy.prompt import picture_from_png
 from agent_runtime.sessions import chain, reader, schema
 from agent_runtime.sessions.reader import open_session
+from agent_runtime.sessions.recording import HEADER_NAME, LINES_NAME
 from agent_runtime.uplink import codec
 from benchmarks.recording import phone_pictures
 from benchmarks.rotten_stores import RottingSession
@@ -67,7 +69,8 @@ from tuner.canary.facts import facts_of
 from tuner.ingest import validate
 from tuner.ingest.identity import Identity
 
-_ACTIONS: Final = (
+_VERDICTS: Final = (trajectory_pb2.VERDICT_SUCCESS, trajectory_pb2.VERDICT_FAILURE, trajectory_pb2.VERDICT_VOID)
+_ACTIONS: Final[tuple[Action, ...]] = (
     Tap(0.1, 0.2),
     LongPress(0.5, 0.5),
     Swipe(0.5, 0.8, 0.5, 0.2),
@@ -150,9 +153,9 @@ class _SessionTarget:
         self._home = Path(tempfile.mkdtemp())
         RottingSession().make(self._home)
         self.folder = self._home / "session"
-        self._header = (self.folder / reader.HEADER_NAME).read_bytes()
+        self._header = (self.folder / HEADER_NAME).read_bytes()
         self._info, self._link = chain.opened_header(self._header)
-        self.lines = (self.folder / reader.LINES_NAME).read_bytes()
+        self.lines = (self.folder / LINES_NAME).read_bytes()
         link, bodies = self._link, []
         for line in self.lines.splitlines():
             fields, link = chain.opened(link, line)
@@ -172,8 +175,8 @@ class _SessionTarget:
         elif content[:1] == b"H":
             header, _ = chain.sealed_header(_object(content[1:]))
             lines = b""
-        (self.folder / reader.HEADER_NAME).write_bytes(header)
-        (self.folder / reader.LINES_NAME).write_bytes(lines)
+        (self.folder / HEADER_NAME).write_bytes(header)
+        (self.folder / LINES_NAME).write_bytes(lines)
         return open_session(self.folder)
 
 
@@ -309,7 +312,7 @@ def _wire_seeds() -> list[bytes]:
             task_params={"a": "b"},
             purpose=trajectory_pb2.PURPOSE_EXPLORE,
             step_limit=8,
-            verdict=1 + number % 3,
+            verdict=_VERDICTS[number % 3],
             reward=0.0,
             temperature=1.0,
             base_model_digest=IDENTITY.base_model_digest,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timezone
 from typing import Any, Final
 
@@ -104,9 +104,9 @@ class UnderAnotherName(Impostor):
         return "127.0.0.2"
 
 
-IMPOSTORS: Final[Mapping[str, type[Impostor]]] = {
-    "an impostor without TLS": Impostor,
-    "an impostor of a foreign CA": OfForeignCa,
-    "an impostor with an agent's certificate": WithAgentsCertificate,
-    "an impostor under another host's name": UnderAnotherName,
+IMPOSTORS: Final[Mapping[str, Callable[[Guarded], AbstractContextManager[Impostor]]]] = {
+    "an impostor without TLS": Impostor.serving,
+    "an impostor of a foreign CA": OfForeignCa.serving,
+    "an impostor with an agent's certificate": WithAgentsCertificate.serving,
+    "an impostor under another host's name": UnderAnotherName.serving,
 }

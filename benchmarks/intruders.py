@@ -144,6 +144,7 @@ class Trials:
 
     def _intrude(self, kind: str, rng: random.Random, trial: str) -> None:
         calls: Sequence[str] = CALLS
+        given: grpc.ChannelCredentials | None
         names = ["lab", "lab/phone", "ops", "tuner", "lab/../ops", ""]
         if kind == AS_ANOTHER:
             given, calls = credentials(self._lab), ("RegisterRuntime", "SubmitTrajectories", "FollowAdapters")
@@ -161,10 +162,12 @@ class Trials:
             self.tally.let_in += 1
             self.tally.notes.append(f"{kind}: {call} as {name!r} ended with {code}")
 
-    def _meet(self, kind: type[Impostor], rng: random.Random, trial: str) -> None:
+    def _meet(
+        self, served: Callable[[Guarded], AbstractContextManager[Impostor]], rng: random.Random, trial: str
+    ) -> None:
         """Call a tuner that is none, as a runtime does."""
         tls = load_client_tls(self._lab)
-        with kind.serving(self._tuner) as impostor, open_channel(impostor.address, tls) as channel:
+        with served(self._tuner) as impostor, open_channel(impostor.address, tls) as channel:
             call = rng.choice(CALLS[:3])
             code = self._calls.code_of(call, tuner_pb2_grpc.TunerServiceStub(channel), "lab/phone", trial)
         if code is Code.OK or impostor.heard:
