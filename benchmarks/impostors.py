@@ -104,7 +104,9 @@ class UnderAnotherName(Impostor):
         return "127.0.0.2"
 
 
-IMPOSTORS: Final[Mapping[str, Callable[[Guarded], AbstractContextManager[Impostor]]]] = {
+Served = Callable[[Guarded], AbstractContextManager[Impostor]]
+"""Serves one while a block runs."""
+IMPOSTORS: Final[Mapping[str, Served]] = {
     "an impostor without TLS": Impostor.serving,
     "an impostor of a foreign CA": OfForeignCa.serving,
     "an impostor with an agent's certificate": WithAgentsCertificate.serving,

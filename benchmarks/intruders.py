@@ -27,7 +27,7 @@ from coso.v1 import tuner_pb2, tuner_pb2_grpc
 from agent_runtime.uplink.channel import open_channel
 from agent_runtime.uplink.tls import load_client_tls
 from benchmarks.guarded_tuner import CALL_SEC, Guarded, credentials, episode, guarded_tuner, registration
-from benchmarks.impostors import IMPOSTORS, Impostor
+from benchmarks.impostors import IMPOSTORS, Served
 from benchmarks.measures import Measure, report
 from benchmarks.strangers import AS_ANOTHER, STRANGERS, WRONG_ROLES, make_strangers
 
@@ -162,9 +162,7 @@ class Trials:
             self.tally.let_in += 1
             self.tally.notes.append(f"{kind}: {call} as {name!r} ended with {code}")
 
-    def _meet(
-        self, served: Callable[[Guarded], AbstractContextManager[Impostor]], rng: random.Random, trial: str
-    ) -> None:
+    def _meet(self, served: Served, rng: random.Random, trial: str) -> None:
         """Call a tuner that is none, as a runtime does."""
         tls = load_client_tls(self._lab)
         with served(self._tuner) as impostor, open_channel(impostor.address, tls) as channel:
