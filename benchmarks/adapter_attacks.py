@@ -194,13 +194,13 @@ FAULTS: Final[dict[str, Attack]] = {
     "another parent": Attack(
         _manifest(
             lambda m, r: (
-                setattr(m, "parent_version", IN_USE + 1 + r.randrange(10**6)),
-                setattr(m, "replaces_any", False),
+                setattr(m, "parent_version", IN_USE + 1 + r.randrange(10**6)),  # type: ignore[func-returns-value]
+                setattr(m, "replaces_any", False),  # type: ignore[func-returns-value]
             )
         )
     ),
     "an old version": Attack(
-        _manifest(lambda m, r: (setattr(m, "version", r.randrange(IN_USE + 1)), setattr(m, "replaces_any", True)))
+        _manifest(lambda m, r: (setattr(m, "version", r.randrange(IN_USE + 1)), setattr(m, "replaces_any", True)))  # type: ignore[func-returns-value]
     ),
     "an old version replayed": Attack(_old),
     "an old version replayed after a restart": Attack(_replayed_after_restart, restarts=True),

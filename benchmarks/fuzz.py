@@ -220,7 +220,7 @@ def _png_before_its_length() -> mock._patch[Any]:
 
 
 def _uncaught_nesting() -> mock._patch[Any]:
-    return mock.patch.object(layout.json, "loads", lambda content, **settings: _nested(content))
+    return mock.patch.object(layout.json, "loads", lambda content, **settings: _nested(content))  # type: ignore[attr-defined]
 
 
 def _nested(content: bytes) -> dict[str, object]:

@@ -50,7 +50,7 @@ from agent_runtime.devices.screen_checks import secure_windows
 from agent_runtime.errors import AdapterError, BadFrameError, PolicyError, SessionError
 from agent_runtime.judges.verdicts import vote_from_text
 from agent_runtime.policy.prompt import picture_from_png
-from agent_runtime.sessions import chain, reader, schema
+from agent_runtime.sessions import chain, reader, recording, schema
 from agent_runtime.sessions.reader import open_session
 from agent_runtime.uplink import codec
 from benchmarks.recording import phone_pictures
@@ -150,9 +150,9 @@ class _SessionTarget:
         self._home = Path(tempfile.mkdtemp())
         RottingSession().make(self._home)
         self.folder = self._home / "session"
-        self._header = (self.folder / reader.HEADER_NAME).read_bytes()
+        self._header = (self.folder / recording.HEADER_NAME).read_bytes()
         self._info, self._link = chain.opened_header(self._header)
-        self.lines = (self.folder / reader.LINES_NAME).read_bytes()
+        self.lines = (self.folder / recording.LINES_NAME).read_bytes()
         link, bodies = self._link, []
         for line in self.lines.splitlines():
             fields, link = chain.opened(link, line)
@@ -172,8 +172,8 @@ class _SessionTarget:
         elif content[:1] == b"H":
             header, _ = chain.sealed_header(_object(content[1:]))
             lines = b""
-        (self.folder / reader.HEADER_NAME).write_bytes(header)
-        (self.folder / reader.LINES_NAME).write_bytes(lines)
+        (self.folder / recording.HEADER_NAME).write_bytes(header)
+        (self.folder / recording.LINES_NAME).write_bytes(lines)
         return open_session(self.folder)
 
 
@@ -309,7 +309,7 @@ def _wire_seeds() -> list[bytes]:
             task_params={"a": "b"},
             purpose=trajectory_pb2.PURPOSE_EXPLORE,
             step_limit=8,
-            verdict=1 + number % 3,
+            verdict=1 + number % 3,  # type: ignore[arg-type]
             reward=0.0,
             temperature=1.0,
             base_model_digest=IDENTITY.base_model_digest,
@@ -325,7 +325,7 @@ def _wire_seeds() -> list[bytes]:
             token_ids=[1, 2],
             log_probs=[-0.5, -0.25],
             utterance="hi",
-            action=codec.action_to_message(action),
+            action=codec.action_to_message(action),  # type: ignore[arg-type]
             adapter_digest="0" * 64,
             gate=gate,
         )

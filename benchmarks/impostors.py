@@ -105,8 +105,8 @@ class UnderAnotherName(Impostor):
 
 
 IMPOSTORS: Final[Mapping[str, type[Impostor]]] = {
-    "an impostor without TLS": Impostor,
-    "an impostor of a foreign CA": OfForeignCa,
-    "an impostor with an agent's certificate": WithAgentsCertificate,
-    "an impostor under another host's name": UnderAnotherName,
+    "an impostor without TLS": Impostor,  # type: ignore[type-abstract]
+    "an impostor of a foreign CA": OfForeignCa,  # type: ignore[type-abstract]
+    "an impostor with an agent's certificate": WithAgentsCertificate,  # type: ignore[type-abstract]
+    "an impostor under another host's name": UnderAnotherName,  # type: ignore[type-abstract]
 }
