@@ -205,7 +205,7 @@ def compressed_bombs(attacker: Attacker) -> None:
 def _whole(attacker: Attacker, compression: grpc.Compression, calls: int) -> None:
     big = trajectory_pb2.Trajectory(trajectory_id="x", runtime_id=attacker.folder.name, goal="x" * _MANY_BYTES)
     message = tuner_pb2.SubmitTrajectoriesRequest(trajectory=big).SerializeToString()
-    submits = [attacker.channel().stream_stream(_SUBMIT) for _ in range(4)]  # bytes as they are  # type: ignore[call-arg]
+    submits = [attacker.channel().stream_stream(_SUBMIT, None, None) for _ in range(4)]  # bytes as they are
 
     def send() -> None:
         begun = [submits[number % 4](iter([message]), timeout=20.0, compression=compression) for number in range(calls)]
