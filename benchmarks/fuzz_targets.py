@@ -51,7 +51,7 @@ from agent_runtime.devices.screen_checks import secure_windows
 from agent_runtime.errors import AdapterError, BadFrameError, PolicyError, SessionError
 from agent_runtime.judges.verdicts import vote_from_text
 from agent_runtime.policy.prompt import picture_from_png
-from agent_runtime.sessions import chain, reader, recording, schema
+from agent_runtime.sessions import chain, reader, schema
 from agent_runtime.sessions.reader import open_session
 from agent_runtime.sessions.recording import HEADER_NAME, LINES_NAME
 from agent_runtime.uplink import codec
@@ -328,7 +328,7 @@ def _wire_seeds() -> list[bytes]:
             token_ids=[1, 2],
             log_probs=[-0.5, -0.25],
             utterance="hi",
-            action=codec.action_to_message(action),  # type: ignore[arg-type]
+            action=codec.action_to_message(action),
             adapter_digest="0" * 64,
             gate=gate,
         )

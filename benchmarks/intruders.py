@@ -154,7 +154,7 @@ class Trials:
             given = credentials(self._tuner.folder / folder)
             names = [folder, f"{folder}/phone"]
         else:
-            given = self._strangers[kind]  # type: ignore[assignment]
+            given = self._strangers[kind]
         call, name = rng.choice(calls), rng.choice(names)
         with _connected(self._tuner.address, given) as channel:
             code = self._calls.code_of(call, tuner_pb2_grpc.TunerServiceStub(channel), name, trial)
