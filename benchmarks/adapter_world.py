@@ -207,6 +207,7 @@ class _Line:
     """Streams one version to a follower and ends its link."""
 
     def __init__(self, sent: Sent, state: LinkState) -> None:
+        self.tls = None
         self._parts = iter(sent.parts())
         self._state = state
 

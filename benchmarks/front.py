@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Final
 
 from agent_runtime.trajectory import PolicyIdentity
-from tuner.config import LearnerConfig
 
 GRAMMAR: Final = "json"
 QUANTIZATION: Final = "none"
@@ -98,10 +97,7 @@ def main() -> None:
 
     learner: list[str] = json.loads(sys.argv.pop(1))
 
-    def command(config: LearnerConfig, processes: int = 1) -> list[str]:
-        return learner
-
-    supervisor.learner_command = command
+    supervisor.learner_command = lambda config: learner
     cli.main()
 
 

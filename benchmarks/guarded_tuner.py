@@ -49,7 +49,7 @@ from pathlib import Path
 from tuner import cli, supervisor
 from tuner.ingest import gate, peers, server, service
 from tuner.certificates import live, revocations
-supervisor.learner_command = lambda config, *_: [sys.executable, "-c", "import sys; sys.stdin.readline()"]
+supervisor.learner_command = lambda config: [sys.executable, "-c", "import sys; sys.stdin.readline()"]
 HANDLED = Path(sys.argv[sys.argv.index("--state") + 1]) / "handled"
 def noting(name, handler):
     def call(*args):

@@ -25,8 +25,10 @@ def generator_not_saved() -> None:
     """Draw from one generator that lives as long as the process, and begins anew with it."""
     generator = random.Random("process")
 
-    def drawing(experience: Experience, max_uses: int, failure_share: float, seed: str) -> Sampler:
-        return Sampler(experience, max_uses, failure_share, f"{generator.random()}")
+    def drawing(
+        experience: Experience, max_uses: int, failure_share: float, seed: str, max_agent_share: float
+    ) -> Sampler:
+        return Sampler(experience, max_uses, failure_share, f"{generator.random()}", max_agent_share)
 
     put(loop, "Sampler", drawing)
 

@@ -70,13 +70,15 @@ put_setting() {
 }
 
 install_ime() {
-  local said ime
+  local said why ime
   if ime=$(unicode_ime); then
     say "kept     keyboard $ime, which is installed already"
   else
-    said=$(on_device install -r "$ime_apk" 2>&1) ||
-      fail "Got '$(tail -n 1 <<<"$said")' from installing $ime_apk," \
+    said=$(on_device install -r "$ime_apk" 2>&1) || {
+      why=$(grep -m 1 -E 'INSTALL_|[Ff]ail' <<<"$said" || tail -n 1 <<<"$said") # older adb says something else last
+      fail "Got '$why' from installing $ime_apk," \
         "expected Success: see what it means and install it by hand."
+    }
     ime=$(unicode_ime) ||
       fail "Got no known keyboard from $ime_apk," \
         "expected ${UNICODE_IMES[*]}: give the apk of one of these."

@@ -31,7 +31,7 @@ from tuner.page.sign_in import TRIES, SignIn, make_word
 SERVE = """
 import sys
 from tuner import cli, supervisor
-supervisor.learner_command = lambda config, *_: [sys.executable, "-c", LEARNER]
+supervisor.learner_command = lambda config: [sys.executable, "-c", LEARNER]
 LEARNER = '''
 import json, sys
 print(json.dumps({"event": "state", "state": "waiting", "message": ""}), flush=True)

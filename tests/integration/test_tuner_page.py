@@ -35,7 +35,7 @@ MAX_FRONT_KB = 120 << 10
 SERVE = """
 import sys
 from tuner import cli, supervisor
-supervisor.learner_command = lambda config, *_: [sys.executable, "-c", LEARNER]
+supervisor.learner_command = lambda config: [sys.executable, "-c", LEARNER]
 LEARNER = '''
 import json, sys
 print(json.dumps({"event": "metrics", "metrics": {"loss": 0.25}}), flush=True)

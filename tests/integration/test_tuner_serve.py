@@ -30,7 +30,7 @@ Submit = tuner_pb2.SubmitTrajectoriesRequest
 SERVE = """
 import sys
 from tuner import cli, supervisor
-supervisor.learner_command = lambda config, *_: [sys.executable, "-c", LEARNER, str(config.state)]
+supervisor.learner_command = lambda config: [sys.executable, "-c", LEARNER, str(config.state)]
 LEARNER = '''
 import json, sys
 from pathlib import Path

@@ -45,7 +45,7 @@ from pathlib import Path
 from tuner import cli, supervisor
 from tuner.ingest import gate
 from tuner.ingest.service import TunerService
-supervisor.learner_command = lambda config, *_: [sys.executable, "-c", "import sys; sys.stdin.readline()"]
+supervisor.learner_command = lambda config: [sys.executable, "-c", "import sys; sys.stdin.readline()"]
 HANDLED = Path(sys.argv[sys.argv.index("--state") + 1]) / "handled"
 gate.RECHECK_SEC = 0.5
 def noting(name, handler):

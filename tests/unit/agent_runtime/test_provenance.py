@@ -65,7 +65,7 @@ def test_a_session_that_came_from_elsewhere_is_quarantined_until_it_is_accepted(
 
 def test_what_is_recorded_here_is_trusted_once_it_is_closed(tmp_path: Path) -> None:
     recorder = start_recording(
-        tmp_path / "s", FakeDevice(), world.IDENTITY, RUN, world.NOTHING, accept_own(tmp_path / "s")
+        tmp_path / "s", FakeDevice(), world.IDENTITY, RUN, world.NOTHING, on_closed=accept_own(tmp_path / "s")
     )
     assert not standing_of(open_session(tmp_path / "s")).is_trusted
     recorder.close()
@@ -131,7 +131,7 @@ def test_a_list_that_cannot_be_written_costs_no_recording(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "file"))
     recorder = start_recording(
-        tmp_path / "s", FakeDevice(), world.IDENTITY, RUN, world.NOTHING, accept_own(tmp_path / "s")
+        tmp_path / "s", FakeDevice(), world.IDENTITY, RUN, world.NOTHING, on_closed=accept_own(tmp_path / "s")
     )
     recorder.close()
     assert open_session(tmp_path / "s").is_closed

@@ -15,6 +15,7 @@ from agent_runtime.sessions.importing import import_session
 from agent_runtime.sessions.reader import open_session
 from agent_runtime.sessions.recording import Origin, Redaction
 from agent_runtime.sessions.trajectories import trajectory_of
+from agent_runtime.sessions.trust import my_trust
 from agent_runtime.trajectory import Purpose, Verdict
 from agent_runtime.uplink.codec import trajectory_to_message
 from agent_runtime.uplink.upload import Upload
@@ -93,6 +94,10 @@ def test_demonstrations_are_stored_as_such_and_no_update_waits_for_them(
     done = tuple(Shown(picture, PICTURE_PX, action, "so") for action in (Tap(0.5, 0.5), Finish(True)))
     import_session(Origin("folder", "here"), [Demonstration("demo", "go", done, True)], tmp_path / "demo")
     tuner = serve()  # of another model: a demonstration is of none
+    code, _, said = program("send", tmp_path / "demo", "--tuner", tuner.address)
+    assert code == 2
+    assert "quarantined (imported from folder and not accepted)" in said
+    my_trust().accept(open_session(tmp_path / "demo").digest, "of a test")
     assert program("send", tmp_path / "demo", "--tuner", tuner.address)[0] == 0
     assert program("send", tmp_path / "demo", "--tuner", tuner.address)[1].strip().endswith("1 known already")
     assert tuner.stored_ids() == []

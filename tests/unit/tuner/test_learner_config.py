@@ -91,7 +91,7 @@ def _served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *flags: str) -> tup
     (tmp_path / "config.json").write_text("{}")
     asked: list[LearnerConfig] = []
 
-    def command(config: LearnerConfig, processes: int) -> list[str]:
+    def command(config: LearnerConfig) -> list[str]:
         asked.append(config)
         raise ValueError("far enough")
 
