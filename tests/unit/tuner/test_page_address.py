@@ -14,7 +14,7 @@ from tuner.page.address import is_local_name, page_socket, url_of
 def test_an_address_that_others_reach_is_refused_without_tls(listen: str) -> None:
     with pytest.raises(ConfigError, match="without --tls") as caught:
         page_socket(listen)
-    assert str(caught.value).startswith(f"Got {listen} for the page, expected")
+    assert str(caught.value).startswith(f"Got {listen} for the page without --tls, expected")
 
 
 @pytest.mark.parametrize("listen", ["", ":8080", "127.0.0.1", "127.0.0.1:65536", "127.0.0.1:http", "example.org:80"])
