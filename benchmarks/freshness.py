@@ -29,7 +29,7 @@ from coso.v1 import trajectory_pb2
 
 from benchmarks.freshness_mutants import MUTANTS
 from benchmarks.freshness_oracle import Oracle
-from benchmarks.freshness_world import POINTS, Bench, Killed, World, in_memory
+from benchmarks.freshness_world import POINTS, Bench, KilledError, World, in_memory
 from tuner.config import LearnerConfig
 from tuner.learner.freshness import DROP_REASONS
 from tuner.learner.mailbox import RollbackWish
@@ -38,7 +38,7 @@ BOUNDS: Final = (None, 0, 1, 1, 2, 2, 3, 5)
 CHUNK: Final = 200
 MUTANT_SCHEDULES: Final = 1000
 NOTES_KEPT: Final = 5
-EVENTS: Final = {"act": 4, "upload": 4, "update": 6, "roll back": 1, "remove an old version": 1, "restart": 1}
+EVENTS: Final = {"act": 4, "upload": 4, "update": 6, "roll back": 3, "remove an old version": 2, "restart": 1}
 
 
 class Schedule:
@@ -70,7 +70,7 @@ class Schedule:
 
     def run(self) -> None:
         """Let it happen, until it is over or a promise is broken."""
-        for _ in range(self.rng.randint(10, 24)):
+        for _ in range(self.rng.randint(20, 40)):
             (event,) = self.rng.choices(list(EVENTS), list(EVENTS.values()))
             getattr(self, f"_{event.replace(' ', '_')}")()
             if self.oracle.broken:
@@ -140,7 +140,7 @@ class Schedule:
             try:
                 self._bench.resume()
                 break
-            except Killed:
+            except KilledError:
                 self.counts["kills"] += 1
         self._world.kill_at = None
         self.oracle.compare_replay(self._bench.replay(), after_restart=True)
@@ -203,7 +203,7 @@ class _Dying:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> bool:
-        if kind is not None and not issubclass(kind, Killed):
+        if kind is not None and not issubclass(kind, KilledError):
             return False
         self._schedule.after_event(kind is not None)
         return True

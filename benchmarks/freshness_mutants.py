@@ -9,7 +9,6 @@ from typing import Any, Final
 from unittest import mock
 
 from tuner.ingest.ledger import StoredTrajectory
-from tuner.learner.commit import Commits
 from tuner.learner.experience import Experience
 from tuner.learner.freshness import DropReason, Freshness
 from tuner.learner.loop import Learner
@@ -88,7 +87,6 @@ MUTANTS: Final[dict[str, Callable[[], AbstractContextManager[object]]]] = {
     "rollbacks known from the store alone": lambda: mock.patch.object(
         Freshness, "from_plain", _rollbacks_not_brought_back
     ),
-    "rollbacks known from the checkpoint alone": lambda: mock.patch.object(Commits, "rollbacks", lambda self: []),
     "drops not counted": lambda: mock.patch.object(Experience, "_kept_by_rule", _not_counted),
     "an episode judged by its first step": lambda: mock.patch.object(Experience, "_kept_by_rule", _by_the_first_step),
     "counted twice on recall": lambda: mock.patch.object(Experience, "recall", _counted_on_recall),

@@ -26,6 +26,8 @@ class Known:
     """Places of the steps in the replay, by sequence in order of arrival."""
     counted: Counter[str] = field(default_factory=Counter)
     ever: set[Key] = field(default_factory=set)
+    unknown: set[Key] = field(default_factory=set)
+    """Those counted as acted by a version that was not published then."""
 
 
 class Oracle:
@@ -36,7 +38,7 @@ class Oracle:
         self.broken: list[str] = []
         self.uses = 0
         self.came_back = 0
-        """Steps dropped under a bound that is there again under a wider one."""
+        """Steps that a restart took back after a drop: the bound is wider, or their version was published since."""
         self.counted_again = 0
         """Steps that came back and were dropped once more."""
         self.now = Known()
@@ -112,7 +114,8 @@ class Oracle:
             if should - has:
                 self.broken.append(f"steps {should - has} of {sequence} are gone and may be used")
             for place in has - should:
-                if after_restart and self._was_widened and self.why_not(self._acted[sequence][place]) is None:
+                may_return = self._was_widened or (sequence, place) in self.now.unknown
+                if after_restart and may_return and self.why_not(self._acted[sequence][place]) is None:
                     self.came_back += 1
                     self.now.held[sequence].add(place)
                 else:
@@ -132,3 +135,5 @@ class Oracle:
                 self.now.counted[why] += 1
                 self.counted_again += (sequence, place) in self.now.ever
                 self.now.ever.add((sequence, place))
+                if why == "unknown_version":
+                    self.now.unknown.add((sequence, place))

@@ -35,7 +35,7 @@ EVERYTHING: Final = 1_000_000
 FIGURES: Final = StepFigures(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, {})
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """The learner's process has ended here."""
 
 
@@ -60,7 +60,7 @@ class World:
         """Pass a point, or end here."""
         if self.kill_at == name:
             self.kill_at = None
-            raise Killed(name)
+            raise KilledError(name)
 
     def store(self, message: trajectory_pb2.Trajectory) -> bool:
         """Take an upload, an id once only; tell whether it was new."""
@@ -252,10 +252,10 @@ def mock_mailbox() -> Any:
 def in_memory() -> Iterator[None]:
     """Leave out what needs a file, a picture or a payload while this is open."""
     with (
-        mock.patch.object(commit, "record_rollback", lambda *told: None),
-        mock.patch.object(commit, "make_folder", lambda folder: None),
-        mock.patch.object(commit, "_adapter_payload", lambda tensors: b""),
-        mock.patch.object(loop, "load", lambda payload: {}),
-        mock.patch.object(loop, "can_be_shown", lambda sample: True),
+        mock.patch.object(commit, "record_rollback", return_value=None),
+        mock.patch.object(commit, "make_folder", return_value=None),
+        mock.patch.object(commit, "_adapter_payload", return_value=b""),
+        mock.patch.object(loop, "load", return_value={}),
+        mock.patch.object(loop, "can_be_shown", return_value=True),
     ):
         yield
