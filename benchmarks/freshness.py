@@ -255,13 +255,13 @@ def main() -> int:
     options = parser.parse_args()
     print(f"seed {options.seed}")
     if options.mutants:
-        shown = {
-            name: run(min(options.schedules, MUTANT_SCHEDULES), options.seed, options.jobs, name)[0]["broken"]
-            for name in MUTANTS
-        }
+        size = min(options.schedules, MUTANT_SCHEDULES)
+        unplanted = run(size, options.seed, options.jobs)[0]["broken"]
+        print(f"without a planted bug: {unplanted} schedules break a promise")
+        shown = {name: run(size, options.seed, options.jobs, name)[0]["broken"] for name in MUTANTS}
         for name, count in shown.items():
             print(f"{name}: {count} schedules break a promise")
-        told = {"pass": all(shown.values()), "seed": options.seed, "shown": shown}
+        told = {"pass": all(count > unplanted for count in shown.values()), "seed": options.seed, "shown": shown}
     else:
         started_sec = time.monotonic()
         counts, broken = run(options.schedules, options.seed, options.jobs)
