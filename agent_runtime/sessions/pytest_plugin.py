@@ -28,7 +28,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--session-model", metavar="MODEL", default="small-vlm", help="Folder, or 'small-vlm'.")
     group.addoption("--session-quantization", metavar="Q", help="nf4, int8 or none; the recorded one by default.")
     group.addoption("--session-adapters", metavar="DIR", help="A tuner's adapters folder.")
-    group.addoption("--session-adapter", metavar="DIR", help="Folder of one adapter version, for every step.")
+    group.addoption(
+        "--session-adapter", "--adapter", metavar="DIR", help="Folder of one adapter version, for every step."
+    )
 
 
 @pytest.hookimpl(tryfirst=True)  # before -k and -m choose
