@@ -63,5 +63,6 @@ def _dtype(value: object) -> str:
     """Return the kind and size of the elements, such as u1; nothing for another byte order than little."""
     if not isinstance(value, Made) or not value.name.endswith("dtype") or not value.args:
         return ""
+    kind = value.args[0]
     order = value.state[1] if isinstance(value.state, tuple) and len(value.state) > 1 else "<"
-    return str(value.args[0]) if order in ("<", "|", "=") else ""
+    return kind if isinstance(kind, str) and order in ("<", "|", "=") else ""
