@@ -25,8 +25,8 @@ from agent_runtime.actions import Action, Finish, Malformed, Swipe
 from agent_runtime.actions.android_world import AndroidWorldGrammar, answer_fields
 from agent_runtime.errors import UsageError
 from agent_runtime.sessions.importers import inert_pickle
-from agent_runtime.sessions.importers.arrays import SizePx, number, picture_png
-from agent_runtime.sessions.importers.demonstration import Demonstration, Refused, Shown
+from agent_runtime.sessions.importers.arrays import number, picture_png
+from agent_runtime.sessions.importers.demonstration import Demonstration, Refused, Shown, SizePx
 from agent_runtime.sessions.importers.inert_pickle import Made
 
 SUFFIX = ".pkl.gz"
