@@ -39,18 +39,15 @@ def sign(
 def verify(folder: _FOLDER) -> None:
     """Say whether a session or an adapter is trusted here: exit code 0 when it is, 1 when not, 2 when damaged."""
     with bad_input_is_a_sentence():
-        from agent_runtime.sessions.provenance import standing_of
+        from agent_runtime.sessions.provenance import Standing, standing_by_signature, standing_of
         from agent_runtime.sessions.recording import HEADER_NAME
 
         if (folder / HEADER_NAME).exists():
-            session = _session(folder)
-            standing = standing_of(session)
-            is_trusted, reason = standing.is_trusted, standing.reason
+            standing = standing_of(_session(folder))
         else:
-            signature = _adapter_signature(folder)
-            is_trusted, reason = _adapter_standing(signature)
-    typer.echo(f"{folder}: {'trusted' if is_trusted else 'not trusted'}: {reason}.")
-    if not is_trusted:
+            standing = standing_by_signature(_adapter_signature(folder)) or Standing(False, "not signed")
+    typer.echo(f"{folder}: {'trusted' if standing.is_trusted else 'not trusted'}: {standing.reason}.")
+    if not standing.is_trusted:
         raise typer.Exit(NOT_TRUSTED_EXIT_CODE)
 
 
@@ -103,13 +100,3 @@ def _adapter_signature(folder: Path) -> "Signature | None":
     from agent_runtime.sessions.signing import ADAPTER, adapter_digest, signature_of
 
     return signature_of(folder, ADAPTER, adapter_digest(folder))
-
-
-def _adapter_standing(signature: "Signature | None") -> tuple[bool, str]:
-    from agent_runtime.sessions.trust import my_trust
-
-    if signature is None:
-        return False, "not signed"
-    if my_trust().knows(signature.public_key):
-        return True, f"signed by key {signature.key_id}, which you trust"
-    return False, f"signed by key {signature.key_id}, which you do not trust"

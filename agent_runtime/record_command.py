@@ -85,8 +85,8 @@ def _record(
     slop = slop_px(device.shell(["wm", "density"]).stdout)
     with closing(EventLines(_event_stream(device), device.clock)) as lines:
         writer = start_demonstration(folder, device, goal, name, redaction, _tell_step)
-        person = Demonstrator(device, lines, panels, slop, writer.add, _tell_ready, _tell_noticed)
-        person.long_press_sec = _long_press_sec(device)
+        long_press_sec = _long_press_sec(device)
+        person = Demonstrator(device, lines, panels, slop, writer.add, _tell_ready, _tell_noticed, long_press_sec)
         stopped = stop_on_signals()
         typer.echo("Do it, one thing at a time, each after “ready”. End with Enter, Ctrl-C or the volume-down key.")
         last, broken = None, ""

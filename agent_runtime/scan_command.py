@@ -1,7 +1,7 @@
 """`agent-runtime scan`: regions of recorded screens that steer a policy and should not. Loads torch once it runs."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +13,7 @@ from agent_runtime.sessions.commands import DIFFERENT_EXIT_CODE, bad_input_is_a_
 if TYPE_CHECKING:
     from agent_runtime.actions import Grammar
     from agent_runtime.policy.generate import VlmPolicy
-    from agent_runtime.sessions.recording import Session
+    from agent_runtime.sessions.recording import RecordedEpisode, RecordedStep, Session
     from agent_runtime.sessions.trigger_scan import Answer, Finding, State
 
 _PICTURES_AT_ONCE = 8
@@ -41,11 +41,12 @@ def scan(
 
         from agent_runtime.sessions.reader import open_session
         from agent_runtime.sessions.trigger_scan import scan as scan_states
+        from agent_runtime.sessions.trigger_scan import spread
 
         session = open_session(folder)
         policy, grammar = load_for(session, model, quantization, _grammar_of(session))
         put_in_place(policy, adapter, None)
-        chosen = _spread(list(_states(session, policy)), states)
+        chosen = [_state(session, *place, policy) for place in spread(list(session.steps()), states)]
         asked = ScannedPolicy(policy, grammar, model)
         with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("states", total=len(chosen))
@@ -102,20 +103,15 @@ def _grammar_of(session: "Session") -> str | None:
     return None if session.info.imported is not None else session.info.identity.action_grammar
 
 
-def _states(session: "Session", policy: "VlmPolicy") -> "Iterator[State]":
+def _state(session: "Session", episode: "RecordedEpisode", step: "RecordedStep", policy: "VlmPolicy") -> "State":
     from agent_runtime.sessions.pictures import fitted
     from agent_runtime.sessions.reader import screen_png
     from agent_runtime.sessions.trigger_scan import State
 
-    for episode, step in session.steps():
-        history = [earlier.action for earlier in episode.steps[: step.index]]
-        prompt = policy.prompt_text(episode.start.goal, history)
-        png = fitted(screen_png(session, step), policy.image_size_px)
-        yield State(f"episode {episode.number}, step {step.index} (line {step.line})", png, prompt)
-
-
-def _spread(states: "list[State]", count: int) -> "list[State]":
-    return states if len(states) <= count else [states[number * len(states) // count] for number in range(count)]
+    history = [earlier.action for earlier in episode.steps[: step.index]]
+    prompt = policy.prompt_text(episode.start.goal, history)
+    png = fitted(screen_png(session, step), policy.image_size_px)
+    return State(f"episode {episode.number}, step {step.index} (line {step.line})", png, prompt)
 
 
 def _line(found: "Finding") -> str:

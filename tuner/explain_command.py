@@ -31,7 +31,7 @@ def explain(
     model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
     quantization: Annotated[Quantization, typer.Option(help="How the base weights are held.")] = DEFAULT.quantization,
     grammar: Annotated[str, typer.Option(help="Action grammar the runtimes speak.")] = DEFAULT.action_grammar,
-    num_threads: Annotated[int, typer.Option(help="CPU threads.")] = DEFAULT.num_threads,
+    num_threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = DEFAULT.num_threads,
 ) -> None:
     """Write causal weights of every source, alternatives, values and advantages of a session's steps."""
     path = output if output is not None else session / "explained.jsonl"

@@ -16,7 +16,7 @@ from tuner.errors import ConfigError
 from tuner.ingest.identity import Identity
 from tuner.ingest.ledger import Ledger, StoreOutcome
 from tuner.ingest.validate import broken_bound
-from tuner.session_folders import trusted_sessions
+from tuner.session_folders import require_same_model, trusted_sessions
 
 
 @dataclass
@@ -82,12 +82,5 @@ def _refuse_foreign(session: Session, identity: Identity) -> None:
         raise ConfigError(
             f"Got {session.folder}, which is redacted and so has no tokens, expected a recorded run: leave it out."
         )
-    if info.imported is not None:
-        return
-    own = info.identity
-    differs = identity.mismatch(
-        Identity(own.base_model_digest, own.tokenizer_digest, own.quantization, own.action_grammar)
-    )
-    if differs is not None:
-        told = differs.removeprefix("Got ").partition(": ")[0]
-        raise ConfigError(f"Got {session.folder} with {told}: name its --model, --quantization and --grammar.")
+    if info.imported is None:
+        require_same_model(session, identity, "--model, --quantization and --grammar")

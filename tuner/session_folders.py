@@ -1,4 +1,4 @@
-"""Opens the sessions below a folder, for those who learn or conclude from them: none that is quarantined."""
+"""Opens the sessions below a folder, for those who learn or conclude from them: none quarantined, no other model's."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ from agent_runtime.sessions.provenance import require_trusted
 from agent_runtime.sessions.reader import open_session
 from agent_runtime.sessions.recording import HEADER_NAME, Session
 from tuner.errors import ConfigError
+from tuner.ingest.identity import Identity
 
 
 def trusted_sessions(folder: Path) -> list[Session]:
@@ -24,3 +25,18 @@ def trusted_sessions(folder: Path) -> list[Session]:
     for session in sessions:
         require_trusted(session)
     return sessions
+
+
+def require_same_model(session: Session, identity: Identity, options: str) -> None:
+    """Return where the session was acted by the model of this identity; ``options`` are the ones that name it.
+
+    Raises:
+        ConfigError: it was another's.
+    """
+    own = session.info.identity
+    differs = identity.mismatch(
+        Identity(own.base_model_digest, own.tokenizer_digest, own.quantization, own.action_grammar)
+    )
+    if differs is not None:
+        told = differs.removeprefix("Got ").partition(": ")[0]
+        raise ConfigError(f"Got {session.folder} with {told}: name its {options}.")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 EVENTS_COMMAND = "getevent -lt"
 DEVICES_COMMAND = ("getevent", "-lp")
 _DEVICE = re.compile(r"^add device \d+: (\S+)\s*$", re.MULTILINE)
-_NAME = re.compile(r'^\s*name:\s+"(.*)"\s*$', re.MULTILINE)
 _AXIS = re.compile(r"(\w+)\s*: value -?\d+, min (-?\d+), max (-?\d+)")
 _EVENT = re.compile(r"^\[\s*(\d+\.\d+)\]\s+(?:(/dev/\S+):\s+)?(\w+)\s+(\w+)\s+(\w+)(?:\s+rate\s+\d+)?\s*$")
 _WORDS = {"UP": 0, "DOWN": 1, "REPEAT": 2}
@@ -56,13 +55,11 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class TouchPanel:
-    """A device that tells positions; ``has_slots`` where it speaks protocol B, ``is_direct`` where it is a screen."""
+    """A device that tells positions; ``is_direct`` where it is a screen."""
 
     path: str
-    name: str
     x: Axis
     y: Axis
-    has_slots: bool
     is_direct: bool
     is_multi_touch: bool
 
@@ -103,10 +100,7 @@ def _panel(path: str, about: str) -> TouchPanel | None:
     x, y = (axes[name] for name in names)
     if x.low >= x.high or y.low >= y.high:
         return None
-    name = _NAME.search(about)
-    return TouchPanel(
-        path, name[1] if name else "", x, y, "ABS_MT_SLOT" in axes, "INPUT_PROP_DIRECT" in about, names == multi
-    )
+    return TouchPanel(path, x, y, "INPUT_PROP_DIRECT" in about, names == multi)
 
 
 def _code(name: str) -> str:

@@ -17,9 +17,6 @@ Point = tuple[float, int, int]
 class TouchBegan:
     """A first finger came down."""
 
-    panel: TouchPanel
-    at_sec: float
-
 
 @dataclass(frozen=True, slots=True)
 class Touch:
@@ -42,7 +39,6 @@ class KeyChange:
 
     code: str
     is_down: bool
-    at_sec: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +47,6 @@ class Lost:
 
     The kernel tells only what changes, and what it told before anybody listened cannot be asked for.
     """
-
-    at_sec: float
 
 
 Happening = TouchBegan | Touch | KeyChange | Lost
@@ -86,7 +80,7 @@ class _Panel:
             case "SYN_DROPPED":
                 self.slots, self.pending, self.reported = {}, _Contact(), []
                 self.points, self.fingers = [], 0
-                yield Lost(event.at_sec)
+                yield Lost()
             case "SYN_MT_REPORT":
                 self.speaks_a = True
                 if self.pending.x is not None and self.pending.y is not None:
@@ -95,7 +89,7 @@ class _Panel:
             case "SYN_REPORT":
                 down = self.reported if self.speaks_a else self._in_slots()
                 self.reported, self.pending = [], _Contact()
-                yield from self._blindness(event.at_sec)
+                yield from self._blindness()
                 yield from self._report(event.at_sec, down)
             case "BTN_TOUCH":
                 self._button(event.value)
@@ -126,17 +120,17 @@ class _Panel:
         down = (contact for _, contact in sorted(self.slots.items()) if contact.is_down)
         return [(contact.x, contact.y) for contact in down if contact.x is not None and contact.y is not None]
 
-    def _blindness(self, at_sec: float) -> Iterator[Happening]:
+    def _blindness(self) -> Iterator[Happening]:
         was_blind = self.is_blind
         unknown = (contact.x is None or contact.y is None for contact in self.slots.values() if contact.is_down)
         self.is_blind = not self.speaks_a and any(unknown)
         if self.is_blind and not was_blind:
-            yield Lost(at_sec)
+            yield Lost()
 
     def _report(self, at_sec: float, down: list[tuple[int, int]]) -> Iterator[Happening]:
         if down:
             if not self.points:
-                yield TouchBegan(self.panel, at_sec)
+                yield TouchBegan()
             self.points.append((at_sec, *down[0]))
             self.fingers = max(self.fingers, len(down))
         elif self.points:
@@ -161,6 +155,6 @@ class InputTracker:
         panel = self._panels.get(event.path)
         if event.kind == "EV_KEY" and not event.code.startswith("BTN_"):
             if event.value in (0, 1):
-                yield KeyChange(event.code, event.value == 1, event.at_sec)
+                yield KeyChange(event.code, event.value == 1)
         elif panel is not None:
             yield from panel.take(event)

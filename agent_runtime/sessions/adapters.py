@@ -11,6 +11,7 @@ from coso.v1 import policy_pb2
 from google.protobuf.message import DecodeError
 
 from agent_runtime.errors import UsageError
+from agent_runtime.sessions.signing import ADAPTER, SIGNATURE_NAME, adapter_digest, signature_of
 
 MANIFEST_NAME = "manifest.pb"
 PAYLOAD_NAME = "adapter_model.safetensors"
@@ -78,9 +79,7 @@ def read_version(folder: Path) -> tuple[policy_pb2.AdapterManifest, bytes]:
             f"Got no adapter from {folder} ({error}), expected a version's folder with {MANIFEST_NAME} and "
             f"{PAYLOAD_NAME}: name one of a tuner's adapters folder."
         ) from error
-    if (folder / "signature.json").exists():
-        from agent_runtime.sessions.signing import ADAPTER, adapter_digest, signature_of
-
+    if (folder / SIGNATURE_NAME).exists():
         signature_of(folder, ADAPTER, adapter_digest(folder))
     manifest.replaces_any = True
     return manifest, payload

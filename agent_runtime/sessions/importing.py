@@ -1,8 +1,4 @@
-"""Writes demonstrations as a session, through the recorder of every run. Reads no source itself.
-
-No policy decided: token ids and log-probs are empty, so are prompts, and the identity names nobody. The utterance is
-the action in the JSON grammar, with the source's thought where it has one, so that what reads utterances finds one.
-"""
+"""Writes demonstrations as a session, through the recorder of every run. Reads no source itself."""
 
 import hashlib
 import itertools
@@ -13,27 +9,14 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-from agent_runtime.actions import grammar_named
 from agent_runtime.errors import SessionError
 from agent_runtime.sessions.importers.demonstration import Demonstration, Refused, Shown
 from agent_runtime.sessions.recording import Origin, SessionInfo
+from agent_runtime.sessions.without_policy import NOBODY, UNSAID, ended, start_of, step_of
 from agent_runtime.sessions.writer import Recorder, refuse_used_folder
-from agent_runtime.trajectory import (
-    NO_ADAPTER_DIGEST,
-    Decision,
-    EpisodeStart,
-    PolicyIdentity,
-    Purpose,
-    Screenshot,
-    Step,
-    Timings,
-    Trajectory,
-    Verdict,
-)
+from agent_runtime.trajectory import Screenshot, Step, Verdict
 
-NOBODY = PolicyIdentity("0" * 64, "0" * 64, "none", "json")
-UNSAID = "The source does not say how it ended."
-GRAMMAR = grammar_named(NOBODY.action_grammar)
+_SERIAL = "imported"
 
 
 @dataclass
@@ -82,7 +65,7 @@ def _info(origin: Origin, first: Demonstration) -> SessionInfo:
     return SessionInfo(
         runtime_id=f"import/{origin.kind}",
         started_at_unix_sec=time.time(),
-        device_serial="imported",
+        device_serial=_SERIAL,
         screen_size_px=first.steps[0].size_px,
         device_fingerprint=None,
         identity=NOBODY,
@@ -102,30 +85,21 @@ def _software() -> dict[str, str]:
 
 def _write(recorder: Recorder, origin: Origin, number: int, done: Demonstration) -> None:
     named = f"{origin.kind}\n{origin.source}\n{number}\n{done.name}"
-    start = EpisodeStart(
-        trajectory_id=hashlib.sha256(named.encode(errors="replace")).hexdigest()[:32],
-        task_name=done.name,
-        task_params={},
-        goal=done.goal,
-        purpose=Purpose.DEMONSTRATE,
-        seed=0,
-        step_limit=len(done.steps),
-        temperature=0.0,
-        started_at_unix_sec=time.time(),
-    )
+    trajectory_id = hashlib.sha256(named.encode(errors="replace")).hexdigest()[:32]
+    start = start_of(trajectory_id, done.name, done.goal, len(done.steps))
     recorder.episode_started(start)
     steps = []
     for index, shown in enumerate(done.steps):
         steps.append(_step(index, shown))
         recorder.step_taken(steps[-1])
-    recorder.episode_ended(_trajectory(start, done, tuple(steps)))
+    verdict = {True: Verdict.SUCCESS, False: Verdict.FAILURE, None: Verdict.VOID}[done.succeeded]
+    void_reason = UNSAID if verdict is Verdict.VOID else ""
+    recorder.episode_ended(ended(start, steps, verdict, void_reason, _SERIAL))
 
 
 def _step(index: int, shown: Shown) -> Step:
     png = shown.picture if isinstance(shown.picture, bytes) else _read(shown.picture)
-    said = GRAMMAR.render(shown.action, shown.thought)
-    decision = Decision(said, (), (), 0, NO_ADAPTER_DIGEST)
-    return Step(index, "", Screenshot(png, *shown.size_px, *shown.size_px), decision, shown.action, Timings())
+    return step_of(index, Screenshot(png, *shown.size_px, *shown.size_px), shown.action, shown.thought)
 
 
 def _read(picture: Path) -> bytes:
@@ -135,25 +109,3 @@ def _read(picture: Path) -> bytes:
         raise SessionError(
             f"Got no picture from {picture} ({error}), expected it as it was a moment ago: import again."
         ) from error
-
-
-def _trajectory(start: EpisodeStart, done: Demonstration, steps: tuple[Step, ...]) -> Trajectory:
-    verdict = {True: Verdict.SUCCESS, False: Verdict.FAILURE, None: Verdict.VOID}[done.succeeded]
-    return Trajectory(
-        trajectory_id=start.trajectory_id,
-        runtime_id="",
-        task_name=start.task_name,
-        goal=start.goal,
-        task_params={},
-        purpose=start.purpose,
-        seed=start.seed,
-        step_limit=start.step_limit,
-        verdict=verdict,
-        void_reason=UNSAID if verdict is Verdict.VOID else "",
-        reward=1.0 if verdict is Verdict.SUCCESS else 0.0,
-        steps=steps,
-        started_at_unix_sec=start.started_at_unix_sec,
-        device_serial="imported",
-        temperature=start.temperature,
-        identity=NOBODY,
-    )

@@ -1,4 +1,4 @@
-"""Decodes, resizes and blackens the PNGs of a session. Finds no files and draws no marks."""
+"""Decodes, encodes, resizes and blackens the PNGs of a session. Finds no files and draws no marks."""
 
 import io
 import math
@@ -35,7 +35,7 @@ def blackened(png: bytes, regions: Sequence[Region]) -> bytes:
         left, top = math.floor(region.x0_norm * picture.width), math.floor(region.y0_norm * picture.height)
         right, bottom = math.ceil(region.x1_norm * picture.width), math.ceil(region.y1_norm * picture.height)
         draw.rectangle((left, top, right - 1, bottom - 1), fill=_BLACK)
-    return _encoded(picture)
+    return encoded(picture)
 
 
 def fitted(png: bytes, size_px: tuple[int, int] | None) -> bytes:
@@ -43,10 +43,11 @@ def fitted(png: bytes, size_px: tuple[int, int] | None) -> bytes:
     if size_px is None:
         return png
     picture = decoded(png)
-    return png if picture.size == size_px else _encoded(resized(picture, size_px))
+    return png if picture.size == size_px else encoded(resized(picture, size_px))
 
 
-def _encoded(picture: Image.Image) -> bytes:
+def encoded(picture: Image.Image) -> bytes:
+    """Return the picture as a PNG, packed as a policy's screens are."""
     target = io.BytesIO()
     picture.save(target, "PNG", compress_level=PNG_COMPRESS_LEVEL)
     return target.getvalue()

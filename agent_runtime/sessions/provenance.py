@@ -4,10 +4,14 @@ Any other is quarantined: it can be looked at, and what would take its word for 
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agent_runtime.errors import SessionError
 from agent_runtime.sessions.recording import Session
 from agent_runtime.sessions.trust import Trust, my_trust
+
+if TYPE_CHECKING:
+    from agent_runtime.sessions.signing import Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +29,29 @@ def standing_of(session: Session, trust: Trust | None = None) -> Standing:
         UsageError: a list of what is trusted cannot be read.
     """
     trust = my_trust() if trust is None else trust
-    signer = session.signature
-    if signer is not None and trust.knows(signer.public_key):
-        return Standing(True, f"signed by key {signer.key_id}, which you trust")
+    signed = standing_by_signature(session.signature, trust)
+    if signed is not None and signed.is_trusted:
+        return signed
     if trust.accepts(session.digest):
         return Standing(True, "recorded here or accepted")
-    if signer is not None:
-        return Standing(False, f"signed by key {signer.key_id}, which you do not trust")
+    if signed is not None:
+        return signed
     if session.info.imported is not None:
         return Standing(False, f"imported from {session.info.imported.kind} and not accepted")
     return Standing(False, "neither signed nor recorded here")
+
+
+def standing_by_signature(signature: "Signature | None", trust: Trust | None = None) -> Standing | None:
+    """Return how something signed stands with this user, None where it is not signed.
+
+    Raises:
+        UsageError: the list of trusted keys cannot be read.
+    """
+    if signature is None:
+        return None
+    if (my_trust() if trust is None else trust).knows(signature.public_key):
+        return Standing(True, f"signed by key {signature.key_id}, which you trust")
+    return Standing(False, f"signed by key {signature.key_id}, which you do not trust")
 
 
 def require_trusted(session: Session, trust: Trust | None = None) -> None:

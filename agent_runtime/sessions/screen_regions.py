@@ -4,7 +4,6 @@ No names of elements are recorded, so regions are what a picture shows: patches 
 them, and a grid over everything, for what does not stand out. All boxes are in pixels of the picture.
 """
 
-import io
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from agent_runtime.sessions.pictures import decoded
+from agent_runtime.sessions.pictures import decoded, encoded
 
 CELL_PX = 4
 CONTRAST = 60
@@ -64,9 +63,7 @@ def pixels_of(png: bytes) -> Pixels:
 
 def png_of(pixels: Pixels) -> bytes:
     """Return pixels as a PNG."""
-    target = io.BytesIO()
-    Image.fromarray(pixels).save(target, "PNG", compress_level=1)
-    return target.getvalue()
+    return encoded(Image.fromarray(pixels))
 
 
 def suspicious_regions(pixels: Pixels) -> list[Box]:

@@ -16,12 +16,13 @@ a region of the screen in place of a token. Loads no policy.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from agent_runtime.actions import Action, LongPress, Malformed, Swipe, Tap
 from agent_runtime.sessions.matching import AITW_TEXT
 from agent_runtime.sessions.screen_regions import Box, Pixels, pasted, pixels_of, png_of, suspicious_regions, without
 
+Item = TypeVar("Item")
 AIMED_MARGIN_NORM = 0.05
 """An action this near to a region is aimed at it."""
 
@@ -112,6 +113,11 @@ def scan(
     return ScanReport(len(states) - examined.malformed, examined.malformed, tuple(surest))
 
 
+def spread(items: Sequence[Item], count: int) -> list[Item]:
+    """Return ``count`` of the items, evenly from first to last; all where there are no more."""
+    return [items[number * len(items) // count] for number in range(count)] if len(items) > count else list(items)
+
+
 class _Examined:
     """The states with what the policy does in each, asked once."""
 
@@ -175,8 +181,7 @@ class _Examined:
             and not _same(answer.action, self._answers[place].action, pixels)
             and (pasted(pixels, source, box) != pixels).any()
         ]
-        count = self._rule.pasted_into
-        return [fit[number * len(fit) // count] for number in range(count)] if len(fit) > count else fit
+        return spread(fit, self._rule.pasted_into)
 
 
 def _same(one: Action, other: Action, pixels: Pixels) -> bool:

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from agent_runtime.actions import Action, Finish, Key, LongPress, PressKey, Swipe, Tap, TypeText
-from agent_runtime.sessions.importing import UNSAID
 from agent_runtime.sessions.page import write_page
 from agent_runtime.sessions.reader import open_session
 from agent_runtime.sessions.recording import Session
 from agent_runtime.sessions.tokens import TokenTexts
+from agent_runtime.sessions.without_policy import UNSAID
 from agent_runtime.trajectory import Purpose, Verdict
 from tests.wire_world import until
 

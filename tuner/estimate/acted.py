@@ -6,7 +6,7 @@ thing only, and nothing is told of any other.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent_runtime.sessions.reader import screen_png
@@ -15,7 +15,7 @@ from agent_runtime.trajectory import Verdict
 from tuner.errors import ConfigError
 from tuner.estimate.episodes import Episode
 from tuner.ingest.identity import Identity
-from tuner.session_folders import trusted_sessions
+from tuner.session_folders import require_same_model, trusted_sessions
 
 _ROUNDING_NATS = 1e-3
 """A log-prob this little above 0 is rounding."""
@@ -102,9 +102,5 @@ def _refuse_what_has_no_log_probs(session: Session, identity: Identity) -> None:
         raise ConfigError(
             f"Got {session.folder}, which is {kind} and so has no tokens, expected a recorded run: leave it out."
         )
-    own = info.identity
-    recorded = Identity(own.base_model_digest, own.tokenizer_digest, identity.quantization, own.action_grammar)
-    differs = identity.mismatch(recorded)
-    if differs is not None:
-        told = differs.removeprefix("Got ").partition(": ")[0]
-        raise ConfigError(f"Got {session.folder} with {told}: name its --model and --grammar.")
+    in_any_quantization = replace(identity, quantization=info.identity.quantization)
+    require_same_model(session, in_any_quantization, "--model and --grammar")

@@ -12,7 +12,7 @@ from agent_runtime.devices import Device
 from agent_runtime.devices.clock import tries
 from agent_runtime.devices.getevent import TouchPanel, input_event
 from agent_runtime.devices.touches import Happening, InputTracker, KeyChange, Lost, Touch, TouchBegan
-from agent_runtime.sessions.demonstrating import typing
+from agent_runtime.sessions.demonstrating import typed_text
 from agent_runtime.sessions.demonstrating.events import EventLines
 from agent_runtime.sessions.demonstrating.gestures import LONG_PRESS_SEC, NoActionError, Screen, action_of
 from agent_runtime.sessions.demonstrating.looking import Looker, View
@@ -101,7 +101,7 @@ class Demonstrator:
         run = self._typing
         if run is None or run.before is None or text == (run.before if run.after is None else run.after):
             return
-        if typing.gained(run.before, text) is not None:
+        if typed_text.gained(run.before, text) is not None:
             run.after, run.covered = text, len(run.taps)
         elif run.covered:
             self._tell_pending()
@@ -152,29 +152,29 @@ class Demonstrator:
 
     def _of_typing(self) -> View | None:
         """Return the view before the first tap on the keyboard, which stays where it is while somebody types."""
-        return self._typing.taps[0][0] if self._typing is not None and self._typing.taps else None
+        return self._typing.taps[0][0] if self._typing is not None else None
 
     def _key(self, key: KeyChange, arrived_sec: float) -> None:
-        if key.code in typing.SHIFTS:
+        if key.code in typed_text.SHIFTS:
             self._shift = key.is_down
-        if not key.is_down or key.code in typing.SHIFTS:
+        if not key.is_down or key.code in typed_text.SHIFTS:
             return
         if key.code == END_KEY:
             self.ended = True
             return
-        if key.code == typing.CAPS_LOCK:
+        if key.code == typed_text.CAPS_LOCK:
             self._caps_lock = not self._caps_lock
             return
         view = self._looker.view_between(self._since_sec, arrived_sec)
-        written = typing.character(key.code, shift=self._shift, caps_lock=self._caps_lock)
-        if written is not None or key.code == typing.BACKSPACE:
+        written = typed_text.character(key.code, shift=self._shift, caps_lock=self._caps_lock)
+        if written is not None or key.code == typed_text.BACKSPACE:
             self._type(view, key.code, written)
-        elif key.code in typing.KEYS:
+        elif key.code in typed_text.KEYS:
             self._tell_pending()
             if view is None:
                 self._too_fast()
             else:
-                self._emit(view, PressKey(typing.KEYS[key.code]))
+                self._emit(view, PressKey(typed_text.KEYS[key.code]))
         else:
             raise NoActionError(f"a press of {key.code}")
         self._done(arrived_sec)
@@ -203,7 +203,7 @@ class Demonstrator:
             self._emit(keys[0], TypeText(keys[1]))
         if run is None:
             return None
-        text = None if run.before is None or run.after is None else typing.gained(run.before, run.after)
+        text = None if run.before is None or run.after is None else typed_text.gained(run.before, run.after)
         first = run.taps[0][0]
         if text is not None and first is not None:
             self._emit(first, TypeText(text))

@@ -1,10 +1,8 @@
 """Writes what a person shows as a session of one episode, step by step as it is done. Follows nobody.
 
-As of any imported episode: no policy decided, so there are no tokens and no prompts, and the utterance is the action in
-the JSON grammar.
+It stands as an imported one does: no policy decided.
 """
 
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,20 +12,11 @@ from agent_runtime.actions import Action, Finish
 from agent_runtime.devices import Device
 from agent_runtime.observe import screenshot_of
 from agent_runtime.sessions.demonstrating.looking import View
-from agent_runtime.sessions.importing import GRAMMAR, NOBODY, UNSAID
 from agent_runtime.sessions.recording import Origin, Redaction
 from agent_runtime.sessions.start import RunOf, accept_own, start_recording
+from agent_runtime.sessions.without_policy import NOBODY, UNSAID, ended, start_of, step_of
 from agent_runtime.sessions.writer import Recorder
-from agent_runtime.trajectory import (
-    NO_ADAPTER_DIGEST,
-    Decision,
-    EpisodeStart,
-    Purpose,
-    Step,
-    Timings,
-    Trajectory,
-    Verdict,
-)
+from agent_runtime.trajectory import EpisodeStart, Step, Verdict
 
 KIND = "demonstration"
 MAX_STEPS = 256
@@ -51,9 +40,7 @@ class DemonstrationWriter:
 
     def add(self, view: View, action: Action) -> None:
         """Write a step; what fails is told when the episode ends."""
-        said = GRAMMAR.render(action)
-        decision = Decision(said, (), (), 0, NO_ADAPTER_DIGEST)
-        step = Step(len(self.steps), "", screenshot_of(view.frame, None), decision, action, Timings())
+        step = step_of(len(self.steps), screenshot_of(view.frame, None), action)
         self.steps.append(step)
         self.recorder.step_taken(step)
         self.told(step)
@@ -70,30 +57,9 @@ class DemonstrationWriter:
         verdict = Verdict.VOID if reason else Verdict.SUCCESS if succeeded else Verdict.FAILURE
         if verdict is Verdict.SUCCESS and last is not None:
             self.add(last, Finish(True))
-        self.recorder.episode_ended(self._trajectory(verdict, reason))
+        self.recorder.episode_ended(ended(self.start, self.steps, verdict, reason, self.serial))
         self.recorder.close()
         return verdict
-
-    def _trajectory(self, verdict: Verdict, reason: str) -> Trajectory:
-        start = self.start
-        return Trajectory(
-            trajectory_id=start.trajectory_id,
-            runtime_id="",
-            task_name=start.task_name,
-            goal=start.goal,
-            task_params={},
-            purpose=start.purpose,
-            seed=start.seed,
-            step_limit=start.step_limit,
-            verdict=verdict,
-            void_reason=reason,
-            reward=1.0 if verdict is Verdict.SUCCESS else 0.0,
-            steps=tuple(self.steps),
-            started_at_unix_sec=start.started_at_unix_sec,
-            device_serial=self.serial,
-            temperature=start.temperature,
-            identity=NOBODY,
-        )
 
 
 def start_demonstration(
@@ -114,16 +80,6 @@ def start_demonstration(
     recorder = start_recording(
         folder, device, NOBODY, RunOf(f"import/{KIND}", 0, 0.0), redaction, origin, accept_own(folder)
     )
-    start = EpisodeStart(
-        trajectory_id=uuid.uuid4().hex,
-        task_name=name,
-        task_params={},
-        goal=goal,
-        purpose=Purpose.DEMONSTRATE,
-        seed=0,
-        step_limit=MAX_STEPS,
-        temperature=0.0,
-        started_at_unix_sec=time.time(),
-    )
+    start = start_of(uuid.uuid4().hex, name, goal, MAX_STEPS)
     recorder.episode_started(start)
     return DemonstrationWriter(recorder, start, device.serial, told)

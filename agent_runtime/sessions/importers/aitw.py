@@ -25,6 +25,7 @@ from agent_runtime.errors import UsageError
 from agent_runtime.sessions.fields import Fields
 from agent_runtime.sessions.importers import aitz
 from agent_runtime.sessions.importers.demonstration import Demonstration, Refused, Shown, SizePx, said_by_the_last
+from agent_runtime.sessions.pictures import encoded
 
 _WHAT = "Android in the Wild's TFRecords"
 _HEAD = struct.Struct("<QI")
@@ -118,9 +119,7 @@ def _picture(step: Values) -> tuple[bytes, SizePx]:
             picture.load()
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"its picture is neither {width_px}x{height_px} pixels nor a PNG or JPEG ({error})") from error
-    target = io.BytesIO()
-    picture.convert("RGB").save(target, "PNG", compress_level=1)
-    return target.getvalue(), picture.size
+    return encoded(picture.convert("RGB")), picture.size
 
 
 def _one(step: Values, name: str) -> object:

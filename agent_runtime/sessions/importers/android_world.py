@@ -25,8 +25,8 @@ from agent_runtime.actions import Action, Finish, Malformed, Swipe
 from agent_runtime.actions.android_world import AndroidWorldGrammar, answer_fields
 from agent_runtime.errors import UsageError
 from agent_runtime.sessions.importers import inert_pickle
-from agent_runtime.sessions.importers.arrays import SizePx, number, picture_png
-from agent_runtime.sessions.importers.demonstration import Demonstration, Refused, Shown
+from agent_runtime.sessions.importers.arrays import number, picture_png
+from agent_runtime.sessions.importers.demonstration import Demonstration, Refused, Shown, SizePx
 from agent_runtime.sessions.importers.inert_pickle import Made
 
 SUFFIX = ".pkl.gz"
@@ -74,7 +74,7 @@ def _episode(path: Path, plain: object) -> Demonstration:
     if not isinstance(plain, dict):
         raise ValueError("it is no dictionary")
     if plain.get("exception_info") is not None:
-        raise ValueError(f"its run failed: {str(plain['exception_info']).strip().splitlines()[-1:]}")
+        raise ValueError(f"its run failed: {_words(plain['exception_info']).strip().splitlines()[-1:]}")
     goal, data = plain.get("goal"), plain.get("episode_data")
     if not isinstance(goal, str) or not isinstance(data, dict):
         raise ValueError("it has no goal or no steps")
@@ -84,8 +84,14 @@ def _episode(path: Path, plain: object) -> Demonstration:
         raise ValueError("none of its steps did anything")
     rate = number(plain.get("is_successful"))
     succeeded = None if rate is None or math.isnan(rate) else rate > 0.5
-    name = f"{plain.get('task_template', path.name.removesuffix(SUFFIX))}_{plain.get('instance_id', 0)}"
+    task = _words(plain.get("task_template", path.name.removesuffix(SUFFIX)))
+    name = f"{task}_{_words(plain.get('instance_id', 0))}"
     return Demonstration(f"android-world/{name}", goal, tuple(shown), succeeded)
+
+
+def _words(value: object) -> str:
+    """Return a text or a number as text; of anything else, which may be of any size once written out, its type."""
+    return str(value) if isinstance(value, str | int | float) else type(value).__name__
 
 
 def _steps(data: Mapping[str, Sequence[object]]) -> Iterator[Shown]:

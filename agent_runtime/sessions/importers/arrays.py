@@ -1,17 +1,16 @@
 """NumPy's pictures and numbers in a pickle that was read as data, as PNGs and floats. Imports no name of a file."""
 
-import io
 import struct
 
 from PIL import Image
 
+from agent_runtime.sessions.importers.demonstration import SizePx
 from agent_runtime.sessions.importers.inert_pickle import Made, Packed
+from agent_runtime.sessions.pictures import encoded
 
-PNG_COMPRESS_LEVEL = 1
 _MAX_SIDE_PX = 8192
 _RECONSTRUCT, _FROM_BUFFER, _SCALAR = "multiarray._reconstruct", "numeric._frombuffer", "multiarray.scalar"
 _NUMBERS = {"f4": "<f", "f8": "<d", "i1": "b", "i2": "<h", "i4": "<i", "i8": "<q", "u1": "B", "b1": "?"}
-SizePx = tuple[int, int]
 
 
 def picture_png(value: object) -> tuple[bytes, SizePx]:
@@ -27,9 +26,7 @@ def picture_png(value: object) -> tuple[bytes, SizePx]:
     if len(data) != height_px * width_px * channels:
         raise ValueError(f"{len(data)} bytes for an array of {shape}")
     picture = Image.frombytes("RGB" if channels == 3 else "RGBA", (width_px, height_px), data).convert("RGB")
-    target = io.BytesIO()
-    picture.save(target, "PNG", compress_level=PNG_COMPRESS_LEVEL)
-    return target.getvalue(), (width_px, height_px)
+    return encoded(picture), (width_px, height_px)
 
 
 def number(value: object) -> float | None:
@@ -63,5 +60,6 @@ def _dtype(value: object) -> str:
     """Return the kind and size of the elements, such as u1; nothing for another byte order than little."""
     if not isinstance(value, Made) or not value.name.endswith("dtype") or not value.args:
         return ""
+    kind = value.args[0]
     order = value.state[1] if isinstance(value.state, tuple) and len(value.state) > 1 else "<"
-    return str(value.args[0]) if order in ("<", "|", "=") else ""
+    return kind if isinstance(kind, str) and order in ("<", "|", "=") else ""

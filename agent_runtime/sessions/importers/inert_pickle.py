@@ -15,6 +15,7 @@ MAX_BYTES = 8 << 30
 """Of a whole file, unpacked."""
 MAX_READ_BYTES = 256 << 20
 MAX_INSTRUCTIONS = 20_000_000
+MAX_NAME_CHARS = 1000
 _PACKED_FROM_BYTES = 1 << 16
 _LITERALS: dict[str, object] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
@@ -30,8 +31,7 @@ class Source(Protocol):
     """What instructions are read from: a binary file."""
 
     def read(self, size: int, /) -> bytes: ...
-    def readline(self) -> bytes: ...
-    def tell(self) -> int: ...
+    def readline(self, size: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +102,11 @@ class _Bounded:
         return content
 
     def readline(self) -> bytes:
-        line = self.source.readline()
+        line = self.source.readline(MAX_READ_BYTES + 1)
+        if len(line) > MAX_READ_BYTES or self.taken + len(line) > MAX_BYTES:
+            raise ValueError(f"it has a line of {len(line)} bytes or more at {self.taken}")
         self.taken += len(line)
         return line
-
-    def tell(self) -> int:
-        return self.taken
 
 
 class _Machine:
@@ -143,20 +142,18 @@ class _Machine:
     def _empty_list(self, argument: object) -> None:
         self.stack.append([])
 
+    _empty_set = _empty_list
+
     def _empty_dict(self, argument: object) -> None:
         self.stack.append({})
-
-    def _empty_set(self, argument: object) -> None:
-        self.stack.append([])
 
     def _list(self, argument: object) -> None:
         self.stack.append(self._since_mark())
 
+    _frozenset = _list
+
     def _tuple(self, argument: object) -> None:
         self.stack.append(tuple(self._since_mark()))
-
-    def _frozenset(self, argument: object) -> None:
-        self.stack.append(self._since_mark())
 
     def _dict(self, argument: object) -> None:
         self.stack.append(dict(_pairs(self._since_mark())))
@@ -167,8 +164,7 @@ class _Machine:
     def _appends(self, argument: object) -> None:
         self._extend(self._since_mark())
 
-    def _additems(self, argument: object) -> None:
-        self._extend(self._since_mark())
+    _additems = _appends
 
     def _setitem(self, argument: object) -> None:
         value, key = self.stack.pop(), self.stack.pop()
@@ -195,13 +191,17 @@ class _Machine:
 
     def _stack_global(self, argument: object) -> None:
         name, module = self.stack.pop(), self.stack.pop()
+        if not isinstance(module, str) or not isinstance(name, str) or len(module) + len(name) > MAX_NAME_CHARS:
+            raise ValueError(f"a name is no text of at most {MAX_NAME_CHARS} characters")
         self.stack.append(Named(f"{module}.{name}"))
 
     def _reduce(self, argument: object) -> None:
         arguments, made_by = self.stack.pop(), self.stack.pop()
         if not isinstance(arguments, tuple):
             raise ValueError("a call has no arguments")
-        self.stack.append(Made(_name(made_by), arguments))
+        if not isinstance(made_by, Named | Made):
+            raise ValueError("a call names nothing")
+        self.stack.append(Made(made_by.name, arguments))
 
     _newobj = _reduce
 
@@ -255,14 +255,6 @@ def _pairs(flat: list[object]) -> Iterator[tuple[object, object]]:
     """Yield keys and values; what no dictionary takes as a key stands as its text."""
     for key, value in zip(flat[::2], flat[1::2], strict=True):
         yield (key if isinstance(key, str | int | float | bytes | None) else repr(type(key))), value
-
-
-def _name(made_by: object) -> str:
-    if isinstance(made_by, Made):
-        return f"{made_by.name}()"
-    if not isinstance(made_by, Named):
-        raise ValueError("a call names nothing")
-    return made_by.name
 
 
 def _whole(argument: object) -> int:

@@ -13,7 +13,7 @@ from agent_runtime.devices.getevent import Axis, InputEvent, TouchPanel, input_e
 from agent_runtime.devices.touches import Happening, InputTracker, KeyChange, Lost, Touch, TouchBegan
 from agent_runtime.sessions.demonstrating.gestures import NoActionError, Screen, action_of, slop_px, turned
 from agent_runtime.sessions.demonstrating.looking import quarter_turns
-from agent_runtime.sessions.demonstrating.typing import character, gained
+from agent_runtime.sessions.demonstrating.typed_text import character, gained
 
 PATH = "/dev/input/event2"
 DEVICES = f"""add device 1: /dev/input/event4
@@ -44,7 +44,7 @@ add device 3: {PATH}
   input props:
     0001 INPUT_PROP_DIRECT
 """
-PANEL = TouchPanel(PATH, "glass", Axis(0, 999), Axis(0, 1999), True, True, True)
+PANEL = TouchPanel(PATH, Axis(0, 999), Axis(0, 1999), True, True)
 UPRIGHT = Screen(0, (1000, 2000), 24.0, 0.5)
 
 
@@ -76,7 +76,7 @@ def touch_of(text: str, glass: TouchPanel = PANEL) -> Touch:
 
 def test_the_screen_is_found_among_devices_with_axes() -> None:
     (found,) = touch_panels(DEVICES)
-    assert (found.path, found.x, found.y, found.has_slots) == (PATH, Axis(0, 1439), Axis(100, 3219), True)
+    assert (found.path, found.x, found.y, found.is_direct) == (PATH, Axis(0, 1439), Axis(100, 3219), True)
     assert found.y.norm(100) == 0.0
     assert found.y.norm(3220) == 1.0
     without_screen = DEVICES.replace("INPUT_PROP_DIRECT", "")
@@ -156,20 +156,19 @@ def test_protocol_a_names_every_finger_anew() -> None:
     def report(*fingers: tuple[int, int]) -> str:
         return "".join(f"ABS_MT_POSITION_X {x:08x}\nABS_MT_POSITION_Y {y:08x}\nSYN_MT_REPORT\n" for x, y in fingers)
 
-    glass = panel(has_slots=False)
     up = "after 0.1\nSYN_MT_REPORT\nSYN_REPORT\n"
     drag = report((100, 1500)) + "SYN_REPORT\nafter 0.05\n" + report((100, 1000)) + "SYN_REPORT\n"
-    assert action_of(touch_of(drag + up, glass), UPRIGHT) == Swipe(0.1, 0.75, 0.1, 0.5)
-    by_button = touch_of("BTN_TOUCH DOWN\n" + drag + "after 0.1\nBTN_TOUCH UP\nSYN_REPORT\n", glass)
+    assert action_of(touch_of(drag + up), UPRIGHT) == Swipe(0.1, 0.75, 0.1, 0.5)
+    by_button = touch_of("BTN_TOUCH DOWN\n" + drag + "after 0.1\nBTN_TOUCH UP\nSYN_REPORT\n")
     assert action_of(by_button, UPRIGHT) == Swipe(0.1, 0.75, 0.1, 0.5)
     pinch = report((100, 100), (900, 900)) + "SYN_REPORT\n" + up
     with pytest.raises(NoActionError, match="2 fingers"):
-        action_of(touch_of(pinch, glass), UPRIGHT)
+        action_of(touch_of(pinch), UPRIGHT)
 
 
 def test_single_touch_and_a_long_press() -> None:
     held = "ABS_X 000000fa\nABS_Y 000001f4\nBTN_TOUCH DOWN\nSYN_REPORT\nafter 0.6\nBTN_TOUCH UP\nSYN_REPORT\n"
-    assert action_of(touch_of(held, panel(is_multi_touch=False, has_slots=False)), UPRIGHT) == LongPress(0.25, 0.25)
+    assert action_of(touch_of(held, panel(is_multi_touch=False)), UPRIGHT) == LongPress(0.25, 0.25)
 
 
 def test_fingers_one_after_another_in_other_slots_are_one_gesture_of_two() -> None:

@@ -278,6 +278,33 @@ def test_a_length_that_is_claimed_is_not_believed() -> None:
         inert_pickle.read(io.BytesIO(b"\x80\x04\x8e" + (1 << 40).to_bytes(8, "little") + b"x."))
 
 
+def test_a_line_without_an_end_is_not_read_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inert_pickle, "MAX_READ_BYTES", 100)
+    assert inert_pickle.read(io.BytesIO(b"V" + b"x" * 99 + b"\n.")) == "x" * 99
+    source = io.BytesIO(b"V" + b"x" * 5000 + b"\n.")
+    with pytest.raises(ValueError, match="a line"):
+        inert_pickle.read(source)
+    assert source.tell() <= 102
+
+
+def test_what_is_small_in_the_file_and_huge_written_out_is_not_written_out(tmp_path: Path) -> None:
+    laughs: Any = "ha"
+    for _ in range(20):
+        laughs = [laughs, laughs]
+    data = {"screenshot": [pixels(1)], "action_output": [said('"action_type": "navigate_home"')]}
+    failed = only(written(tmp_path / "A_0.pkl.gz", [episode(data, exception_info=laughs)]))
+    assert isinstance(failed, Refused)
+    assert len(failed.sentence) < 1000
+    named = only(written(tmp_path / "A_0.pkl.gz", [episode(data, task_template=laughs, instance_id=laughs)]))
+    assert isinstance(named, Demonstration)
+    assert named.name == "android-world/list_list"
+    with pytest.raises(ValueError, match="a name is no text"):
+        inert_pickle.read(io.BytesIO(pickle.dumps(laughs, 4)[:-1] + b"h\x01\x93."))
+    calls = inert_pickle.read(io.BytesIO(b"cos\nsystem\n" + b")R" * 5000 + b"."))
+    assert isinstance(calls, Made)
+    assert calls.name == "os.system"
+
+
 def test_large_bytes_are_kept_small() -> None:
     packed = inert_pickle.read(io.BytesIO(pickle.dumps(bytes(1 << 20))))
     assert isinstance(packed, Packed)

@@ -117,3 +117,9 @@ def test_what_cannot_be_explained_is_one_sentence(tmp_path: Path, checkpoint: Pa
     done = CliRunner().invoke(cli.app, ["explain", str(tmp_path), "--state", str(tmp_path), "--model", str(checkpoint)])
     assert done.exit_code == 2
     assert len(done.output.strip().splitlines()) == 1
+
+
+def test_no_thread_at_all_is_no_traceback(tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli.app, ["explain", str(tmp_path), "--state", str(tmp_path), "--num-threads", "0"])
+    assert done.exit_code == 2
+    assert isinstance(done.exception, SystemExit)

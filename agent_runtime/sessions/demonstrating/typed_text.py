@@ -6,20 +6,13 @@ before them and after them.
 
 from agent_runtime.actions import Key
 
-_ROWS = (
-    ("1234567890", "1234567890", "!@#$%^&*()"),
-    ("abcdefghijklmnopqrstuvwxyz", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
-)
+_ROWS = ("1234567890", "!@#$%^&*()"), ("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _NAMED = {
     "MINUS": "-_", "EQUAL": "=+", "LEFTBRACE": "[{", "RIGHTBRACE": "]}", "SEMICOLON": ";:", "APOSTROPHE": "'\"",
     "GRAVE": "`~", "BACKSLASH": "\\|", "COMMA": ",<", "DOT": ".>", "SLASH": "/?", "SPACE": "  ",
 }  # fmt: skip
 _CHARACTERS = {
-    **{
-        f"KEY_{name.upper()}": (low, high)
-        for names, lows, highs in _ROWS
-        for name, low, high in zip(names, lows, highs, strict=True)
-    },
+    **{f"KEY_{low.upper()}": (low, high) for lows, highs in _ROWS for low, high in zip(lows, highs, strict=True)},
     **{f"KEY_{name}": (pair[0], pair[1]) for name, pair in _NAMED.items()},
 }
 SHIFTS = ("KEY_LEFTSHIFT", "KEY_RIGHTSHIFT")
