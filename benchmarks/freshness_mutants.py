@@ -67,10 +67,21 @@ def _by_the_first_step(self: Experience, steps: Sequence[StepSample]) -> list[St
 def _counted_on_recall(
     self: Experience,
     replay: Iterable[StoredTrajectory],
+    held: Mapping[int, Collection[int]] | None = None,
     counted: Freshness | None = None,
     refused: Collection[int] = (),
 ) -> None:
-    _recall(self, replay, None, refused)
+    _recall(self, replay, None, None, refused)
+
+
+def _judged_anew_on_recall(
+    self: Experience,
+    replay: Iterable[StoredTrajectory],
+    held: Mapping[int, Collection[int]] | None = None,
+    counted: Freshness | None = None,
+    refused: Collection[int] = (),
+) -> None:
+    _recall(self, replay, None, counted, refused)
 
 
 def _replay_does_not_age(self: Experience, freshness: Freshness) -> None:
@@ -90,5 +101,6 @@ MUTANTS: Final[dict[str, Callable[[], AbstractContextManager[object]]]] = {
     "drops not counted": lambda: mock.patch.object(Experience, "_kept_by_rule", _not_counted),
     "an episode judged by its first step": lambda: mock.patch.object(Experience, "_kept_by_rule", _by_the_first_step),
     "counted twice on recall": lambda: mock.patch.object(Experience, "recall", _counted_on_recall),
+    "judged anew on recall": lambda: mock.patch.object(Experience, "recall", _judged_anew_on_recall),
     "a replay that does not age": lambda: mock.patch.object(Experience, "train_from", _replay_does_not_age),
 }

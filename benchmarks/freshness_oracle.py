@@ -25,9 +25,6 @@ class Known:
     held: dict[int, set[int]] = field(default_factory=dict)
     """Places of the steps in the replay, by sequence in order of arrival."""
     counted: Counter[str] = field(default_factory=Counter)
-    ever: set[Key] = field(default_factory=set)
-    unknown: set[Key] = field(default_factory=set)
-    """Those counted as acted by a version that was not published then."""
 
 
 class Oracle:
@@ -37,15 +34,10 @@ class Oracle:
         self.bound = bound
         self.broken: list[str] = []
         self.uses = 0
-        self.came_back = 0
-        """Steps that a restart took back after a drop: the bound is wider, or their version was published since."""
-        self.counted_again = 0
-        """Steps that came back and were dropped once more."""
         self.now = Known()
         self._capacity = capacity
         self._durable = Known()
         self._acted: dict[int, list[int]] = {}
-        self._was_widened = False
 
     def arrived(self, sequence: int, versions: Sequence[int], is_trainable: bool) -> None:
         """Know an episode's steps; none of what may not be trained on at all."""
@@ -101,25 +93,18 @@ class Oracle:
     def restarted(self, bound: int | None) -> None:
         """Go back to what the checkpoint has; the learner now has this bound."""
         self.now = copy.deepcopy(self._durable)
-        if self.bound is not None and (bound is None or bound > self.bound):
-            self._was_widened = True
         self.bound = bound
         for sequence in self.now.held:
             self._sweep(sequence)
 
-    def compare_replay(self, found: Mapping[int, set[int]], after_restart: bool) -> None:
+    def compare_replay(self, found: Mapping[int, set[int]]) -> None:
         """Hold the learner's replay against what it should have."""
         for sequence in {*found, *self.now.held}:
             has, should = found.get(sequence, set()), self.now.held.get(sequence, set())
             if should - has:
                 self.broken.append(f"steps {should - has} of {sequence} are gone and may be used")
-            for place in has - should:
-                may_return = self._was_widened or (sequence, place) in self.now.unknown
-                if after_restart and may_return and self.why_not(self._acted[sequence][place]) is None:
-                    self.came_back += 1
-                    self.now.held[sequence].add(place)
-                else:
-                    self.broken.append(f"step {sequence}/{place} is in the replay and should not be")
+            if has - should:
+                self.broken.append(f"steps {has - should} of {sequence} are in the replay and were dropped")
 
     def compare_counts(self, dropped: Mapping[str, int]) -> None:
         """Hold the learner's counts against what was dropped."""
@@ -133,7 +118,3 @@ class Oracle:
             if why is not None:
                 self.now.held[sequence].discard(place)
                 self.now.counted[why] += 1
-                self.counted_again += (sequence, place) in self.now.ever
-                self.now.ever.add((sequence, place))
-                if why == "unknown_version":
-                    self.now.unknown.add((sequence, place))

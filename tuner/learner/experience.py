@@ -20,7 +20,7 @@ term, whatever their episode's outcome, under "awr"; GAE's A_h under "ppo".
 No agent makes up more of a batch's weight than ``agent_share`` allows, whatever it sends.
 
 Whatever the rule of ``freshness`` forbids is dropped, on arrival or once it has aged, before anything looks at it, and
-counted once by its reason.
+counted once by its reason. It does not come back, restarts included.
 """
 
 import heapq
@@ -95,18 +95,31 @@ class Experience:
         self._steps: dict[int, list[StepSample]] = {}  # by sequence, in order of arrival
         self._fresh: set[int] = set()
 
+    def held(self) -> dict[int, list[int]]:
+        """Return the places of the steps in the replay, by sequence; what is not there of an episode was dropped."""
+        return {sequence: [step.key[1] for step in steps] for sequence, steps in self._steps.items()}
+
     def recall(
-        self, replay: Iterable[StoredTrajectory], counted: Freshness | None = None, refused: Collection[int] = ()
+        self,
+        replay: Iterable[StoredTrajectory],
+        held: Mapping[int, Collection[int]] | None = None,
+        counted: Freshness | None = None,
+        refused: Collection[int] = (),
     ) -> None:
         """Take in trajectories of earlier updates, oldest first, without counting their outcomes again.
 
-        Nor are steps counted that the rule ``counted`` forbids: they were, when it was made. ``refused`` are sequences
-        of which nothing is used. Call ``train_from`` next.
+        Of those in ``held``, which was returned then, the steps that were left come back and no other, whatever the
+        rule is now: what was dropped was counted. Of others, those that the rule ``counted`` of then allows, and none
+        of the sequences ``refused``. Call ``train_from`` next.
         """
-        earlier = counted or Freshness()
+        held, earlier = held or {}, counted or Freshness()
         for stored in replay:
             steps = [] if stored.sequence in refused else self._shape(self.trainable(stored))
-            self._steps[stored.sequence] = [step for step in steps if earlier.reason(step.version) is None]
+            if stored.sequence in held:
+                left = [step for step in steps if step.key[1] in held[stored.sequence]]
+            else:
+                left = [step for step in steps if earlier.reason(step.version) is None]
+            self._steps[stored.sequence] = left
         self._trim()
 
     def train_from(self, freshness: Freshness) -> None:

@@ -113,6 +113,7 @@ class Learner:
             LearnerError: the checkpoint is of other settings.
         """
         found = self._commits.latest()
+        held: dict[int, set[int]] = {}
         counted = Freshness()
         if found is None:
             self._begin()
@@ -125,11 +126,13 @@ class Learner:
             if "freshness" in checkpoint.state:  # the offline stage has no bound
                 counted = Freshness.from_plain(checkpoint.state["freshness"])
                 self._experience.dropped.update(checkpoint.state["dropped"])
+                # an earlier checkpoint has none
+                held = {sequence: set(places) for sequence, places in checkpoint.state.get("held", ())}
             self._commits.finish(self._progress, checkpoint.tensors)
             self._progress = self._progress.at_least(self._commits.latest_version)
         self._good.remember()
         forged = {sequence for sequence, why in self._ledger.unused().items() if why == FORGED}
-        self._experience.recall(self._ledger.recent(self._config.replay_capacity), counted, forged)
+        self._experience.recall(self._ledger.recent(self._config.replay_capacity), held, counted, forged)
         rule = Freshness(self._config.max_version_lag, rollbacks=counted.rollbacks)
         self._experience.train_from(rule.at(self._progress.version, self._commits.rollbacks()))
 
@@ -280,6 +283,7 @@ class Learner:
             "entropy_watch": self._watch.state(),
             "freshness": self._experience.freshness.plain(),
             "dropped": dict(self._experience.dropped),
+            "held": list(self._experience.held().items()),
         }
         self._commits.commit(self._progress, self._student.tensors(), state)
 

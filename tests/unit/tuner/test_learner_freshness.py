@@ -118,7 +118,7 @@ def test_the_replay_ages_and_a_restart_forgets_nothing_and_counts_nothing_twice(
     again = Experience(capacity=10, discount=1.0)
     again.baseline.load(live.baseline.state())
     again.dropped.update(live.dropped)
-    again.recall(batch, counted=live.freshness)
+    again.recall(batch, live.held())
     again.train_from(live.freshness)
     assert again.dropped == live.dropped == {"too_old": 1}
     for experience in (live, again):
