@@ -22,6 +22,7 @@ from agent_runtime.sessions.recording import Session
 from agent_runtime.sessions.tokens import TokenTexts
 from agent_runtime.sessions.without_policy import UNSAID
 from agent_runtime.trajectory import Purpose, Verdict
+from tests.tuner_process import environment
 from tests.wire_world import until
 
 TOUCH, KEYBOARD = "/dev/input/event1", "/dev/input/event2"
@@ -120,7 +121,7 @@ def person(adb_server: Any, virtual_phone: Callable[..., Any], tmp_path: Path) -
             stderr=subprocess.STDOUT,
             text=True,
             cwd=ROOT,
-            env={"PYTHONPATH": f"{ROOT}:{ROOT / 'protos'}", "PATH": "", "PYTHONUNBUFFERED": "1"},
+            env={**environment(), "PATH": "", "PYTHONUNBUFFERED": "1"},
         )
         person = Person(running, adb_server, process)
         reader = threading.Thread(target=lambda: person.said.extend(map(str.strip, process.stdout or ())))
