@@ -24,9 +24,10 @@ import grpc
 from coso.v1 import tuner_pb2, tuner_pb2_grpc
 
 from agent_runtime.uplink.channel import open_channel
+from agent_runtime.uplink.registration import registration
 from agent_runtime.uplink.tls import load_client_tls
 from benchmarks.flood_attacks import KINDS
-from benchmarks.guarded_tuner import ROOT, Guarded, episode, guarded_tuner, registration
+from benchmarks.guarded_tuner import ROOT, Guarded, episode, guarded_tuner
 from benchmarks.measures import Measure, report
 from tuner.certificates.authority import Role
 
@@ -111,7 +112,7 @@ def flood(kind: str, seconds: float, home: Path, plant: str = "") -> Flood:
     with guarded_tuner(home, plant, notes_handlers=False, payload=bytes(PAYLOAD_BYTES)) as tuner:
         tuner.issue("honest")
         folder = tuner.issue("flood", Role.AGENT)
-        (folder / "registration").write_bytes(registration(tuner.identity(), "flood").SerializeToString())
+        (folder / "registration").write_bytes(registration("flood", tuner.identity()).SerializeToString())
         (folder / "episode").write_bytes(episode(tuner.identity(), "e", "flood").SerializeToString())
         honest = Honest(tuner)
         honest.stored(1.0)  # connected

@@ -145,17 +145,6 @@ def credentials(folder: Path, trusts: Path | None = None) -> grpc.ChannelCredent
     return grpc.ssl_channel_credentials(ca, (folder / KEY_FILE).read_bytes(), (folder / CERTIFICATE_FILE).read_bytes())
 
 
-def registration(identity: PolicyIdentity, runtime_id: str) -> tuner_pb2.RegisterRuntimeRequest:
-    """Return the registration of a runtime that fits."""
-    return tuner_pb2.RegisterRuntimeRequest(
-        runtime_id=runtime_id,
-        base_model_digest=identity.base_model_digest,
-        tokenizer_digest=identity.tokenizer_digest,
-        quantization=identity.quantization,
-        action_grammar=identity.action_grammar,
-    )
-
-
 def episode(identity: PolicyIdentity, trajectory_id: str, runtime_id: str) -> trajectory_pb2.Trajectory:
     """Return an episode of one step that the tuner takes from that runtime."""
     grammar = grammar_named("json")
