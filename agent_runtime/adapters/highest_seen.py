@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from agent_runtime.errors import UsageError
+from agent_runtime.files import fsync_folder
 
 FILE_NAME = "highest_versions"
 """In the spool folder, which belongs to one runtime."""
@@ -47,7 +48,7 @@ class HighestSeen:
         """Note a version that is in place, durably.
 
         Raises:
-            OSError: the disk refused; the file says what it said.
+            OSError: the disk refused; after a power cut the file may say what it said.
         """
         if version <= self.version:
             return
@@ -59,3 +60,4 @@ class HighestSeen:
             os.fsync(file.fileno())
         os.replace(beside, self.path)
         self._versions = versions
+        fsync_folder(self.path.parent)
