@@ -27,8 +27,9 @@ from agent_runtime.uplink.channel import open_channel
 from agent_runtime.uplink.registration import registration
 from agent_runtime.uplink.tls import load_client_tls
 from benchmarks.flood_attacks import KINDS
-from benchmarks.guarded_tuner import ROOT, Guarded, episode, guarded_tuner
+from benchmarks.guarded_tuner import ROOT, Guarded, guarded_tuner
 from benchmarks.measures import Measure, report
+from benchmarks.small_episodes import small_episode
 from tuner.certificates.authority import Role
 
 OFFERED_PER_SECOND: Final = 10.0
@@ -94,7 +95,7 @@ class Honest:
             self.close()
             self._connect()
         request = tuner_pb2.SubmitTrajectoriesRequest(
-            trajectory=episode(self._identity, f"honest-{self._count}", "honest/phone")
+            trajectory=small_episode(self._identity, "honest/phone", f"honest-{self._count}")
         )
         try:
             answers = list(self._stub.SubmitTrajectories(iter([request]), timeout=DEADLINE_SEC))
@@ -113,7 +114,7 @@ def flood(kind: str, seconds: float, home: Path, plant: str = "") -> Flood:
         tuner.issue("honest")
         folder = tuner.issue("flood", Role.AGENT)
         (folder / "registration").write_bytes(registration("flood", tuner.identity()).SerializeToString())
-        (folder / "episode").write_bytes(episode(tuner.identity(), "e", "flood").SerializeToString())
+        (folder / "episode").write_bytes(small_episode(tuner.identity(), "flood", "e").SerializeToString())
         honest = Honest(tuner)
         honest.stored(1.0)  # connected
         alone = honest.stored(seconds)

@@ -27,9 +27,10 @@ from coso.v1 import tuner_pb2, tuner_pb2_grpc
 from agent_runtime.uplink.channel import open_channel
 from agent_runtime.uplink.registration import registration
 from agent_runtime.uplink.tls import load_client_tls
-from benchmarks.guarded_tuner import CALL_SEC, Guarded, credentials, episode, guarded_tuner
+from benchmarks.guarded_tuner import CALL_SEC, Guarded, credentials, guarded_tuner
 from benchmarks.impostors import IMPOSTORS, Served
 from benchmarks.measures import Measure, report
+from benchmarks.small_episodes import small_episode
 from benchmarks.strangers import AS_ANOTHER, STRANGERS, WRONG_ROLES, make_strangers
 
 Code = grpc.StatusCode
@@ -78,7 +79,7 @@ class Calls:
             "RegisterRuntime": lambda: stub.RegisterRuntime(registration(runtime_id, identity), timeout=CALL_SEC),
             "SubmitTrajectories": lambda: list(
                 stub.SubmitTrajectories(
-                    iter([tuner_pb2.SubmitTrajectoriesRequest(trajectory=episode(identity, trial, runtime_id))]),
+                    iter([tuner_pb2.SubmitTrajectoriesRequest(trajectory=small_episode(identity, runtime_id, trial))]),
                     timeout=CALL_SEC,
                 )
             ),
