@@ -8,7 +8,6 @@ import os
 from pathlib import Path
 
 from agent_runtime.errors import UsageError
-from agent_runtime.files import fsync_folder
 
 FILE_NAME = "highest_versions"
 """In the spool folder, which belongs to one runtime."""
@@ -60,4 +59,12 @@ class HighestSeen:
             os.fsync(file.fileno())
         os.replace(beside, self.path)
         self._versions = versions
-        fsync_folder(self.path.parent)
+        _sync_names(self.path.parent)
+
+
+def _sync_names(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
