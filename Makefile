@@ -38,7 +38,7 @@ protos: $(VENV)/.installed
 small-vlm: $(VENV)/.installed
 	$(BIN)/python -m device_scripts.small_vlm.train --output agent_runtime/small_vlm
 
-# Every benchmark, also after one that misses a bar.
+# Every benchmark of speed and size, and the gate's, also after one that misses a bar; docs/reliability.md names the rest.
 BENCHMARKS := virtual_phone observation delta delta_bytes decode weights update ingest recording rollout gate
 bench: $(VENV)/.installed
 	failed=0; for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || failed=1; done; exit $$failed

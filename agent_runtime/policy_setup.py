@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from agent_runtime.actions import grammar_named
 from agent_runtime.adapter_inbox import AdapterInbox
 from agent_runtime.errors import UsageError
+from agent_runtime.files import make_folder
 from agent_runtime.options import Options
 from agent_runtime.policy.base import Policy
 from agent_runtime.policy.scripted import ScriptedPolicy
@@ -67,7 +68,7 @@ def _seen(spool: Path, verifier: "ManifestVerifier") -> "HighestSeen":
     from agent_runtime.adapters.highest_seen import FILE_NAME, HighestSeen
 
     try:
-        spool.mkdir(parents=True, exist_ok=True)
+        make_folder(spool)
     except OSError as error:
         raise UsageError(f"Got no spool ({error}), expected a folder to write to: name another.") from error
     seen = HighestSeen(spool / FILE_NAME, verifier.key_id)

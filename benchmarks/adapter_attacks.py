@@ -18,12 +18,22 @@ from typing import Any, Final
 import numpy as np
 import zstandard
 from coso.v1 import policy_pb2
-from numpy.typing import NDArray
 
-from benchmarks.adapter_world import ALPHA, BASE, IN_USE, RANK, TARGETS, Sent, World, as_file, header_of, with_header
+from benchmarks.adapter_world import (
+    ALPHA,
+    BASE,
+    IN_USE,
+    RANK,
+    TARGETS,
+    Sent,
+    Tensors,
+    World,
+    as_file,
+    header_of,
+    with_header,
+)
 
 Make = Callable[[World, random.Random], Sent]
-Tensors = dict[str, NDArray[Any]]
 _TRICKS: Final = (
     "../../../etc/passwd",
     "/etc/passwd",

@@ -31,7 +31,7 @@ from coso.v1 import trajectory_pb2, tuner_pb2, tuner_pb2_grpc
 from coso.v1.tuner_pb2_grpc import TunerServiceStub
 
 from agent_runtime.trajectory import PolicyIdentity
-from agent_runtime.uplink import channel, link_state, sending
+from agent_runtime.uplink import channel, link_state, registration, sending
 from agent_runtime.uplink.channel import open_channel
 from agent_runtime.uplink.client import TunerLink
 from agent_runtime.uplink.spool import Spool
@@ -184,7 +184,7 @@ def run(
     with ExitStack() as stack:
         for module, name, value in (
             (sending, "UPLOAD_DEADLINE_SEC", CALL_SEC),
-            (sending, "CALL_DEADLINE_SEC", CALL_SEC),
+            (registration, "CALL_DEADLINE_SEC", CALL_SEC),
             (link_state, "LONGEST_RETRY_SEC", LONGEST_RETRY_SEC),
             (channel, "_OPTIONS", _hurried(channel._OPTIONS)),
             (server, "_OPTIONS", _hurried(server._OPTIONS)),

@@ -24,10 +24,12 @@ import grpc
 from coso.v1 import tuner_pb2, tuner_pb2_grpc
 
 from agent_runtime.uplink.channel import open_channel
+from agent_runtime.uplink.registration import registration
 from agent_runtime.uplink.tls import load_client_tls
 from benchmarks.flood_attacks import KINDS
-from benchmarks.guarded_tuner import ROOT, Guarded, episode, guarded_tuner, registration
+from benchmarks.guarded_tuner import ROOT, Guarded, guarded_tuner
 from benchmarks.measures import Measure, report
+from benchmarks.small_episodes import small_episode
 from tuner.certificates.authority import Role
 
 OFFERED_PER_SECOND: Final = 10.0
@@ -93,7 +95,7 @@ class Honest:
             self.close()
             self._connect()
         request = tuner_pb2.SubmitTrajectoriesRequest(
-            trajectory=episode(self._identity, f"honest-{self._count}", "honest/phone")
+            trajectory=small_episode(self._identity, "honest/phone", f"honest-{self._count}")
         )
         try:
             answers = list(self._stub.SubmitTrajectories(iter([request]), timeout=DEADLINE_SEC))
@@ -111,8 +113,8 @@ def flood(kind: str, seconds: float, home: Path, plant: str = "") -> Flood:
     with guarded_tuner(home, plant, notes_handlers=False, payload=bytes(PAYLOAD_BYTES)) as tuner:
         tuner.issue("honest")
         folder = tuner.issue("flood", Role.AGENT)
-        (folder / "registration").write_bytes(registration(tuner.identity(), "flood").SerializeToString())
-        (folder / "episode").write_bytes(episode(tuner.identity(), "e", "flood").SerializeToString())
+        (folder / "registration").write_bytes(registration("flood", tuner.identity()).SerializeToString())
+        (folder / "episode").write_bytes(small_episode(tuner.identity(), "flood", "e").SerializeToString())
         honest = Honest(tuner)
         honest.stored(1.0)  # connected
         alone = honest.stored(seconds)

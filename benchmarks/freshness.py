@@ -20,7 +20,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -145,13 +145,16 @@ class Schedule:
         self.oracle.compare_replay(self._bench.replay())
         self.oracle.compare_counts(self._bench.dropped)
 
-    def _perhaps_killed(self) -> _Dying:
+    @contextmanager
+    def _perhaps_killed(self) -> Iterator[None]:
+        """Draw a kill for what stands in it, take it for the end of that, and start again."""
         self._world.good_steps = 0
         self._world.kill_at = self.rng.choice(POINTS) if self.rng.random() < 0.25 else None
-        return _Dying(self)
-
-    def after_event(self, was_killed: bool) -> None:
-        """Start again where a kill was."""
+        was_killed = False
+        try:
+            yield
+        except KilledError:
+            was_killed = True
         self._world.kill_at, self._world.returning = None, False
         if was_killed:
             self.counts["kills"] += 1
@@ -193,22 +196,6 @@ class Schedule:
     def _step(version: int) -> trajectory_pb2.Step:
         tap = trajectory_pb2.Action(tap=trajectory_pb2.Tap(x_norm=0.5, y_norm=0.5))
         return trajectory_pb2.Step(log_probs=[-0.5, -0.5], action=tap, adapter_version=version)
-
-
-class _Dying:
-    """Takes a kill for the end of what stands in it."""
-
-    def __init__(self, schedule: Schedule) -> None:
-        self._schedule = schedule
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> bool:
-        if kind is not None and not issubclass(kind, KilledError):
-            return False
-        self._schedule.after_event(kind is not None)
-        return True
 
 
 def run_chunk(seed: int, mutant: str | None, numbers: range) -> tuple[Counter[str], list[str]]:

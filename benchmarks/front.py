@@ -44,9 +44,7 @@ class RunningFront:
 
     def resident_mb(self) -> float:
         """Return the memory it holds now, in units of 10^6 bytes."""
-        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
-        kibibytes = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
-        return kibibytes * 1024 / 1e6
+        return memory_bytes(self.pid) / 1e6
 
 
 @contextmanager
@@ -73,6 +71,18 @@ def running_front(
         process.terminate()
         process.wait(STOP_DEADLINE_SEC)
         process.stdout.close()
+
+
+def memory_bytes(pid: int, which: str = "VmRSS") -> int:
+    """Return the memory a process holds now, or with ``VmHWM`` the most it ever held.
+
+    Raises:
+        OSError: the process is not there any more.
+    """
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{which}:"):
+            return 1024 * int(line.split()[1])
+    raise ProcessLookupError(f"Got no {which} of process {pid}, which has ended.")
 
 
 def write_checkpoint(folder: Path) -> Path:

@@ -150,9 +150,10 @@ class _SessionTarget:
     """A session whose file of lines is the input, as it is or sealed anew: the chain hides no parser behind it."""
 
     def __init__(self) -> None:
-        self._home = Path(tempfile.mkdtemp())
-        RottingSession().make(self._home)
-        self.folder = self._home / "session"
+        self._kept = tempfile.TemporaryDirectory()  # goes with this object
+        home = Path(self._kept.name)
+        RottingSession().make(home)
+        self.folder = home / "session"
         self._header = (self.folder / HEADER_NAME).read_bytes()
         self._info, self._link = chain.opened_header(self._header)
         self.lines = (self.folder / LINES_NAME).read_bytes()

@@ -5,7 +5,6 @@ Its learner only waits. ``plant`` names lines of Python that break it on purpose
 
 from __future__ import annotations
 
-import io
 import os
 import subprocess
 import sys
@@ -13,36 +12,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import cache
 from pathlib import Path
 from typing import Final
 
 import grpc
-from coso.v1 import policy_pb2, trajectory_pb2, tuner_pb2, tuner_pb2_grpc
-from PIL import Image
+from coso.v1 import policy_pb2, tuner_pb2, tuner_pb2_grpc
 
-from agent_runtime.actions import Finish, grammar_named
-from agent_runtime.policy.identity import base_model_digest, tokenizer_digest
-from agent_runtime.trajectory import (
-    NO_ADAPTER_DIGEST,
-    Decision,
-    PolicyIdentity,
-    Purpose,
-    Screenshot,
-    Step,
-    Timings,
-    Trajectory,
-    Verdict,
-)
-from agent_runtime.uplink.codec import trajectory_to_message
+from agent_runtime.policy.identity import base_model_digest
+from agent_runtime.trajectory import PolicyIdentity
 from agent_runtime.uplink.tls import CA_FILE, CERTIFICATE_FILE, KEY_FILE
+from benchmarks.front import QUANTIZATION, identity_of, memory_bytes
 from tuner.adapters.store import AdapterStore
 from tuner.certificates.authority import Role
 from tuner.certificates.folder import issue_to, make_authority
 
 ROOT: Final = Path(__file__).parents[1]
 CALL_SEC: Final = 20.0
-_SIZE_PX: Final = (32, 64)
 _SERVE: Final = """
 import sys
 from pathlib import Path
@@ -88,8 +73,7 @@ class Guarded:
 
     def identity(self) -> PolicyIdentity:
         """Return what its runtimes are to have."""
-        model = self.folder / "model"
-        return PolicyIdentity(base_model_digest(model), tokenizer_digest(model), "none", "json")
+        return identity_of(self.folder / "model")
 
     def status(self, folder: Path) -> tuner_pb2.GetStatusResponse:
         """Ask how it stands with the certificate in a folder."""
@@ -99,8 +83,7 @@ class Guarded:
 
     def peak_bytes(self) -> int:
         """Return the most memory that the process had so far."""
-        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+        return memory_bytes(self.process.pid, "VmHWM")
 
 
 @contextmanager
@@ -120,7 +103,7 @@ def guarded_tuner(
     store = AdapterStore(state / "adapters")
     store.publish(policy_pb2.AdapterManifest(version=1, base_model_digest=base_model_digest(model)), payload)
     script = _SERVE.replace("NOTES", str(notes_handlers)) + plant + "\ncli.main()\n"
-    given = ["--state", str(state), "--model", str(model), "--quantization", "none", "--listen", "127.0.0.1:0"]
+    given = ["--state", str(state), "--model", str(model), "--quantization", QUANTIZATION, "--listen", "127.0.0.1:0"]
     process = subprocess.Popen(
         [sys.executable, "-c", script, "serve", *given, "--tls", *options],
         cwd=ROOT,
@@ -143,49 +126,3 @@ def credentials(folder: Path, trusts: Path | None = None) -> grpc.ChannelCredent
     """Return a folder's credentials without the checks that a runtime makes first."""
     ca = ((trusts or folder) / CA_FILE).read_bytes()
     return grpc.ssl_channel_credentials(ca, (folder / KEY_FILE).read_bytes(), (folder / CERTIFICATE_FILE).read_bytes())
-
-
-def registration(identity: PolicyIdentity, runtime_id: str) -> tuner_pb2.RegisterRuntimeRequest:
-    """Return the registration of a runtime that fits."""
-    return tuner_pb2.RegisterRuntimeRequest(
-        runtime_id=runtime_id,
-        base_model_digest=identity.base_model_digest,
-        tokenizer_digest=identity.tokenizer_digest,
-        quantization=identity.quantization,
-        action_grammar=identity.action_grammar,
-    )
-
-
-def episode(identity: PolicyIdentity, trajectory_id: str, runtime_id: str) -> trajectory_pb2.Trajectory:
-    """Return an episode of one step that the tuner takes from that runtime."""
-    grammar = grammar_named("json")
-    utterance = grammar.render(Finish(True))
-    decision = Decision(utterance, (5, 6), (-0.5, -0.25), 0, NO_ADAPTER_DIGEST)
-    screenshot = Screenshot(_picture(), *_SIZE_PX, *_SIZE_PX)
-    return trajectory_to_message(
-        Trajectory(
-            trajectory_id=trajectory_id,
-            runtime_id=runtime_id,
-            task_name="task",
-            goal="go",
-            task_params={},
-            purpose=Purpose.EXPLORE,
-            seed=0,
-            step_limit=8,
-            verdict=Verdict.SUCCESS,
-            void_reason="",
-            reward=1.0,
-            steps=(Step(0, "Goal: go", screenshot, decision, grammar.parse(utterance), Timings()),),
-            started_at_unix_sec=1.7e9,
-            device_serial="emulator-5554",
-            temperature=1.0,
-            identity=identity,
-        )
-    )
-
-
-@cache
-def _picture() -> bytes:
-    target = io.BytesIO()
-    Image.new("RGB", _SIZE_PX, (90, 90, 90)).save(target, "PNG")
-    return target.getvalue()

@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -24,21 +25,12 @@ from coso.v1 import trajectory_pb2, tuner_pb2, tuner_pb2_grpc
 from PIL import Image
 
 from agent_runtime.actions import Action, Finish, Tap, grammar_named
-from agent_runtime.trajectory import (
-    NO_ADAPTER_DIGEST,
-    Decision,
-    PolicyIdentity,
-    Purpose,
-    Screenshot,
-    Step,
-    Timings,
-    Trajectory,
-    Verdict,
-)
+from agent_runtime.trajectory import NO_ADAPTER_DIGEST, Decision, PolicyIdentity, Screenshot, Step, Timings
 from agent_runtime.uplink.channel import MAX_MESSAGE_BYTES
 from agent_runtime.uplink.codec import trajectory_to_message
 from benchmarks.front import identity_of, running_front, write_checkpoint
 from benchmarks.measures import Measure, in_turn, json_option, report
+from benchmarks.small_episodes import small_trajectory
 from tuner.ingest.ledger import Ledger
 
 READY_MS_BAR: Final = 1000.0
@@ -76,26 +68,8 @@ def trajectory(identity: PolicyIdentity) -> trajectory_pb2.Trajectory:
         decision = Decision(utterance, tuple(range(24)), (-0.5,) * 24, 0, NO_ADAPTER_DIGEST)
         return Step(index, "Goal: go", shot, decision, grammar.parse(utterance), Timings())
 
-    return trajectory_to_message(
-        Trajectory(
-            trajectory_id="",
-            runtime_id="benchmark",
-            task_name="benchmark/ingest",
-            goal="go",
-            task_params={},
-            purpose=Purpose.EXPLORE,
-            seed=0,
-            step_limit=STEPS,
-            verdict=Verdict.SUCCESS,
-            void_reason="",
-            reward=1.0,
-            steps=tuple(step(index, action) for index, action in enumerate(actions)),
-            started_at_unix_sec=0.0,
-            device_serial="benchmark",
-            temperature=1.0,
-            identity=identity,
-        )
-    )
+    steps = tuple(step(index, action) for index, action in enumerate(actions))
+    return trajectory_to_message(replace(small_trajectory(identity, "benchmark"), step_limit=STEPS, steps=steps))
 
 
 class Runtime:

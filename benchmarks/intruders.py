@@ -25,10 +25,12 @@ import grpc
 from coso.v1 import tuner_pb2, tuner_pb2_grpc
 
 from agent_runtime.uplink.channel import open_channel
+from agent_runtime.uplink.registration import registration
 from agent_runtime.uplink.tls import load_client_tls
-from benchmarks.guarded_tuner import CALL_SEC, Guarded, credentials, episode, guarded_tuner, registration
+from benchmarks.guarded_tuner import CALL_SEC, Guarded, credentials, guarded_tuner
 from benchmarks.impostors import IMPOSTORS, Served
 from benchmarks.measures import Measure, report
+from benchmarks.small_episodes import small_episode
 from benchmarks.strangers import AS_ANOTHER, STRANGERS, WRONG_ROLES, make_strangers
 
 Code = grpc.StatusCode
@@ -74,10 +76,10 @@ class Calls:
         """Make the call; return how it ended."""
         identity = self._identity
         requests: dict[str, Callable[[], object]] = {
-            "RegisterRuntime": lambda: stub.RegisterRuntime(registration(identity, runtime_id), timeout=CALL_SEC),
+            "RegisterRuntime": lambda: stub.RegisterRuntime(registration(runtime_id, identity), timeout=CALL_SEC),
             "SubmitTrajectories": lambda: list(
                 stub.SubmitTrajectories(
-                    iter([tuner_pb2.SubmitTrajectoriesRequest(trajectory=episode(identity, trial, runtime_id))]),
+                    iter([tuner_pb2.SubmitTrajectoriesRequest(trajectory=small_episode(identity, runtime_id, trial))]),
                     timeout=CALL_SEC,
                 )
             ),

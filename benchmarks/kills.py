@@ -11,11 +11,9 @@ acknowledges before its commit, and a runtime that forgets before the answer, mu
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -36,7 +34,7 @@ from agent_runtime.uplink.codec import trajectory_to_message
 from benchmarks.front import identity_of
 from benchmarks.kill_mutants import FRONT_MUTANTS, RUNTIME_MUTANTS
 from benchmarks.kill_scene import ROLES, Scene
-from benchmarks.measures import Measure, report
+from benchmarks.measures import Measure, percentile, report
 from benchmarks.resume import prepare
 from benchmarks.warm_learner import WarmLearner, small_config
 from tests.learner_world import JSON, PROMPT, REWARDED, SIDE_PX, World, picture_png
@@ -96,11 +94,6 @@ def unseen(home: Path, checkpoint: Path, world: World, seed: int) -> list[str]:
             for number in range(MUTANT_SCENES)
         )
     ]
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value below which so great a share of them lies, the next above; infinite for none."""
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else math.inf
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import statistics
@@ -72,6 +73,11 @@ def in_turn(rounds: int, works: Mapping[str, Callable[[], object]]) -> Rounds:
         for name, work in works.items():
             times_ms[name].append(timed_ms(work))
     return Rounds(times_ms)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value below which so great a share of them lies, the next above; infinite for none."""
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else math.inf
 
 
 def json_option(name: str, description: str | None) -> Path | None:

@@ -31,7 +31,7 @@ from coso.v1 import trajectory_pb2
 from google.protobuf.message import DecodeError
 
 from benchmarks.fault_proxy import FaultProxy
-from benchmarks.front import RunningFront, identity_of, running_front, write_checkpoint
+from benchmarks.front import RunningFront, identity_of, memory_bytes, running_front, write_checkpoint
 from benchmarks.measures import Measure, report
 from benchmarks.power_cuts import scratch
 from tuner.ingest.ledger import Ledger
@@ -74,13 +74,9 @@ class Life:
     def look(self, pid: int, episodes: int) -> None:
         """Add one, if the process is there."""
         try:
-            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-            descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+            self.samples.append(Sample(episodes, memory_bytes(pid) / 1e6, len(os.listdir(f"/proc/{pid}/fd"))))
         except OSError:
             return
-        kibibytes = next((int(line.split()[1]) for line in lines if line.startswith("VmRSS:")), None)
-        if kibibytes is not None:
-            self.samples.append(Sample(episodes, kibibytes * 1024 / 1e6, descriptors))
 
     @property
     def _warm(self) -> Sequence[Sample]:

@@ -31,7 +31,7 @@ from agent_runtime.adapter_inbox import AdapterInbox
 from agent_runtime.policy.adapter import AdapterSlot, StagedAdapter
 from agent_runtime.policy.generate import VlmPolicy
 from agent_runtime.policy.server import DecisionServer
-from benchmarks.measures import Measure, report
+from benchmarks.measures import Measure, percentile, report
 from benchmarks.swap_kills import Kills, half_written
 from benchmarks.swap_world import Decided, SwapWorld, whole
 from tests.learner_world import PROMPT
@@ -110,11 +110,6 @@ def without_the_lock() -> Iterator[None]:
 
     with mock.patch.object(AdapterSlot, "apply", apply):
         yield
-
-
-def percentile(values: list[float], share: float) -> float:
-    """Return the value below which so great a share of them lies."""
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 def main() -> int:

@@ -47,7 +47,7 @@ class HighestSeen:
         """Note a version that is in place, durably.
 
         Raises:
-            OSError: the disk refused; the file says what it said.
+            OSError: the disk refused; after a power cut the file may say what it said.
         """
         if version <= self.version:
             return
@@ -59,3 +59,12 @@ class HighestSeen:
             os.fsync(file.fileno())
         os.replace(beside, self.path)
         self._versions = versions
+        _sync_names(self.path.parent)
+
+
+def _sync_names(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

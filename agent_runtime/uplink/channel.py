@@ -13,6 +13,8 @@ from agent_runtime.uplink.tls import ClientTls
 WIRE_VERSION = 2
 """Which form of the contract in ``protos`` this release speaks; also the one before it is understood."""
 MAX_MESSAGE_BYTES = 64 << 20
+MAX_TRAJECTORY_BYTES = MAX_MESSAGE_BYTES - 16
+"""A request adds a tag and a length around its trajectory, less than that."""
 CALL_DEADLINE_SEC = 20.0
 FIRST_RETRY_SEC = 0.2
 LONGEST_RETRY_SEC = 3.0

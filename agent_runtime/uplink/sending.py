@@ -11,28 +11,23 @@ from pathlib import Path
 import grpc
 from coso.v1 import tuner_pb2, tuner_pb2_grpc
 
-from agent_runtime import __version__
 from agent_runtime.errors import TunerError, TunerRefusedError
 from agent_runtime.trajectory import PolicyIdentity
 from agent_runtime.uplink.channel import (
-    CALL_DEADLINE_SEC,
     CLOSED_CODES,
     FINAL_CODES,
     FIRST_RETRY_SEC,
-    MAX_MESSAGE_BYTES,
-    WIRE_VERSION,
+    MAX_TRAJECTORY_BYTES,
     asked_to_wait_sec,
-    wire_mismatch,
 )
 from agent_runtime.uplink.line import LOOK_SEC, Line, await_renewal
 from agent_runtime.uplink.link_state import LinkState
+from agent_runtime.uplink.registration import register
 from agent_runtime.uplink.spool import Spool
 from agent_runtime.uplink.tls import ClientTls
 
 UPLOAD_DEADLINE_SEC = 120.0
 UPLOAD_BATCH = 32
-_ENVELOPE_BYTES = 16
-"""More than a request adds around its trajectory: a tag and a length."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -91,23 +86,8 @@ class Sender:
         return has_work
 
     def _register(self, stub: tuner_pb2_grpc.TunerServiceStub) -> None:
-        identity = self._identity
         for runtime_id in self._runtime_ids:
-            answer = stub.RegisterRuntime(
-                tuner_pb2.RegisterRuntimeRequest(
-                    runtime_id=runtime_id,
-                    base_model_digest=identity.base_model_digest,
-                    tokenizer_digest=identity.tokenizer_digest,
-                    quantization=identity.quantization,
-                    action_grammar=identity.action_grammar,
-                    software_version=__version__,
-                    wire_version=WIRE_VERSION,
-                ),
-                timeout=CALL_DEADLINE_SEC,
-            )
-            mismatch = wire_mismatch(answer.wire_version)
-            if mismatch is not None:
-                raise TunerRefusedError(mismatch)
+            register(stub, runtime_id, self._identity)
         self._state.note_registered()
 
     def _send_waiting(self, line: Line) -> None:
@@ -126,8 +106,8 @@ class Sender:
             for path, trajectory in self._spool.waiting():
                 if len(sent) == UPLOAD_BATCH or self._state.stopping:
                     return
-                if trajectory.ByteSize() + _ENVELOPE_BYTES > MAX_MESSAGE_BYTES:
-                    self._refuse(path, trajectory.trajectory_id, f"it has more than {MAX_MESSAGE_BYTES} bytes")
+                if trajectory.ByteSize() > MAX_TRAJECTORY_BYTES:
+                    self._refuse(path, trajectory.trajectory_id, f"it has more than {MAX_TRAJECTORY_BYTES} bytes")
                     continue
                 if tls is not None and not tls.owns(trajectory.runtime_id):
                     reason = f"{trajectory.runtime_id} made it, and the certificate is for {tls.name}"

@@ -10,14 +10,13 @@ from enum import Enum
 import grpc
 from coso.v1 import trajectory_pb2, tuner_pb2, tuner_pb2_grpc
 
-from agent_runtime import __version__
 from agent_runtime.errors import TunerError, TunerRefusedError
 from agent_runtime.trajectory import PolicyIdentity
-from agent_runtime.uplink.channel import CALL_DEADLINE_SEC, FINAL_CODES, MAX_MESSAGE_BYTES, open_channel
+from agent_runtime.uplink.channel import FINAL_CODES, MAX_TRAJECTORY_BYTES, open_channel
+from agent_runtime.uplink.registration import register
 from agent_runtime.uplink.tls import ClientTls
 
 UPLOAD_DEADLINE_SEC = 120.0
-_ENVELOPE_BYTES = 16
 
 
 class Fate(Enum):
@@ -55,19 +54,11 @@ class Upload:
         """Be admitted as that runtime.
 
         Raises:
-            TunerRefusedError: the tuner's model is another, or it will not have this runtime.
+            TunerRefusedError: the tuner's model or wire is another, or it will not have this runtime.
             TunerError: it did not answer.
         """
-        request = tuner_pb2.RegisterRuntimeRequest(
-            runtime_id=runtime_id,
-            base_model_digest=identity.base_model_digest,
-            tokenizer_digest=identity.tokenizer_digest,
-            quantization=identity.quantization,
-            action_grammar=identity.action_grammar,
-            software_version=__version__,
-        )
         try:
-            self._stub.RegisterRuntime(request, timeout=CALL_DEADLINE_SEC)
+            register(self._stub, runtime_id, identity)
         except grpc.RpcError as error:
             raise self._failure(error) from error
 
@@ -78,7 +69,7 @@ class Upload:
             TunerRefusedError: the tuner takes nothing from this caller.
             TunerError: it did not answer for all of them; those it stored it will know when they are sent again.
         """
-        small = [item for item in trajectories if item.ByteSize() + _ENVELOPE_BYTES <= MAX_MESSAGE_BYTES]
+        small = [item for item in trajectories if item.ByteSize() <= MAX_TRAJECTORY_BYTES]
         requests = (tuner_pb2.SubmitTrajectoriesRequest(trajectory=item) for item in small)
         answers: dict[int, Answer] = {}
         try:
@@ -97,7 +88,7 @@ class Upload:
                 f"Got {len(answers)} answers for {len(small)} episodes from {self._address}, expected one for each: "
                 "send again."
             )
-        too_large = Answer(Fate.REFUSED, f"it has more than {MAX_MESSAGE_BYTES} bytes")
+        too_large = Answer(Fate.REFUSED, f"it has more than {MAX_TRAJECTORY_BYTES} bytes")
         return [answers.get(id(item), too_large) for item in trajectories]
 
     def close(self) -> None:

@@ -90,7 +90,8 @@ def steps_to(curve: Sequence[tuple[float, float]], threshold: float, beyond: flo
 
 def _redrawn(scores: Scores, rng: np.random.Generator) -> Scores:
     drawn = rng.integers(0, len(scores), scores.shape)
-    return np.take_along_axis(scores, drawn, 0)
+    redrawn: Scores = scores[drawn, np.arange(scores.shape[1])]
+    return redrawn
 
 
 def _interval(value: float, found: NDArray[np.float64]) -> Estimate:

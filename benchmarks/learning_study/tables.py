@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -90,8 +91,12 @@ class Results:
         beyond = 2 * curves[0][-1][0] - curves[0][-2][0]
         return np.array([[steps_to(curve, threshold, beyond)] for curve in curves], dtype=np.float64)
 
-    def row(self, arm: str) -> ArmRow:
-        """Return an arm's line."""
+    @cached_property
+    def rows(self) -> list[ArmRow]:
+        """The line of each arm."""
+        return [self._row(arm) for arm in self.by_arm]
+
+    def _row(self, arm: str) -> ArmRow:
         records = self.by_arm[arm]
         objective = arm.partition("-")[0]
         threshold = self.threshold(objective if objective != "bc" else "awr")
@@ -126,8 +131,9 @@ class Results:
             bootstrapped_pairs(ratio_of_means, [self.steps(arm, threshold), self.steps(baseline, threshold)]),
         )
 
+    @cached_property
     def comparisons(self) -> list[Comparison]:
-        """Return every arm against the baselines of its objective, on every split."""
+        """Every arm against the baselines of its objective, on every split."""
         found = []
         for arm in self.by_arm:
             objective = arm.partition("-")[0]
@@ -141,8 +147,8 @@ class Results:
         """Return everything as plain data."""
         return {
             "seeds": self.seeds,
-            "arms": [asdict(self.row(arm)) for arm in self.by_arm],
-            "comparisons": [asdict(comparison) for comparison in self.comparisons()],
+            "arms": [asdict(row) for row in self.rows],
+            "comparisons": [asdict(comparison) for comparison in self.comparisons],
         }
 
 
@@ -153,7 +159,7 @@ def markdown(results: Results) -> str:
         "| malformed, learning | malformed, end | H critical | H others | cpu s |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for row in map(results.row, results.by_arm):
+    for row in results.rows:
         shown = " | ".join(
             f"{_percent(row.success[split])} ({100 * row.mean_success[split]:.0f})" if split in row.success else ""
             for split in SPLITS
@@ -165,7 +171,7 @@ def markdown(results: Results) -> str:
         )
     lines += ["", "| arm against baseline, split | P(improvement) of seeds | of seeds and templates | steps ratio |"]
     lines += ["|---|---|---|---|"]
-    for found in results.comparisons():
+    for found in results.comparisons:
         shown = " | ".join(_interval(e) for e in (found.improvement, found.improvement_by_template, found.steps_ratio))
         lines.append(f"| {found.arm} > {found.baseline}, {found.split} | {shown} |")
     return "\n".join(lines)

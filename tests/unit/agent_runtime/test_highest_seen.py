@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agent_runtime.adapters import highest_seen
 from agent_runtime.adapters.highest_seen import FILE_NAME, HighestSeen
 from agent_runtime.errors import UsageError
 
@@ -32,6 +33,13 @@ def test_each_key_has_its_own(tmp_path: Path) -> None:
     assert other.version == 0
     other.raise_to(2)
     assert (opened(path).version, opened(path, "bb").version) == (7, 2)
+
+
+def test_its_name_is_durable_once_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, synced = tmp_path / FILE_NAME, []
+    monkeypatch.setattr(highest_seen, "_sync_names", lambda folder: synced.append((folder, path.read_text())))
+    opened(path).raise_to(7)
+    assert synced == [(tmp_path, "aa 7\n")]
 
 
 @pytest.mark.parametrize("content", [b"aa\n", b"aa seven\n", b"\xff\xfe", b"aa 7 8\n"])

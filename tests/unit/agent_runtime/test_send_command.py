@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,12 +18,14 @@ from agent_runtime.sessions.recording import Origin, Redaction
 from agent_runtime.sessions.trajectories import trajectory_of
 from agent_runtime.sessions.trust import my_trust
 from agent_runtime.trajectory import Purpose, Verdict
+from agent_runtime.uplink.channel import WIRE_VERSION
 from agent_runtime.uplink.codec import trajectory_to_message
 from agent_runtime.uplink.upload import Upload
 from tests.session_world import IDENTITY, PICTURE_PX, png, record, run_program, some_trajectories, step, trajectory
 from tests.wire_world import ServedTuner
 from tuner.ingest.identity import Identity
 from tuner.ingest.ledger import Ledger
+from tuner.ingest.service import TunerService
 
 Serve = Callable[..., ServedTuner]
 Program = Callable[..., tuple[int, str, str]]
@@ -110,6 +113,27 @@ def test_demonstrations_are_stored_as_such_and_no_update_waits_for_them(
         trajectory_of(open_session(tmp_path / "demo"), open_session(tmp_path / "demo").episodes[0])
     )
     assert open_session(tmp_path / "demo").episodes[0].start.purpose is Purpose.DEMONSTRATE
+
+
+def test_the_run_registers_with_the_wire_of_this_release_and_keeps_away_from_one_too_far_apart(
+    tmp_path: Path, serve: Serve, program: Program
+) -> None:
+    asked: list[int] = []
+
+    class FarApart(TunerService):
+        async def RegisterRuntime(self, request: Any, context: Any) -> Any:  # noqa: N802
+            asked.append(request.wire_version)
+            answer = await super().RegisterRuntime(request, context)
+            answer.wire_version = WIRE_VERSION + 2
+            return answer
+
+    tuner = serve(identity=OURS, service=FarApart)
+    record(tmp_path / "run", some_trajectories())
+    code, _, err = program("send", tmp_path / "run", "--tuner", tuner.address)
+    assert asked == [WIRE_VERSION]
+    assert (code, len(err.strip().splitlines())) == (2, 1)
+    assert "update this side" in err
+    assert tuner.stored_ids() == []
 
 
 def test_another_model_and_a_tuner_that_is_not_there_are_one_sentence(

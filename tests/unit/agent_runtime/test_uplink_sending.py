@@ -121,7 +121,7 @@ def test_what_the_tuner_refuses_is_set_aside_and_the_rest_goes_on(
 def test_what_is_too_large_for_a_message_does_not_block_the_rest(
     serve: Serve, connect: Connect, spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "MAX_MESSAGE_BYTES", 4096)
+    monkeypatch.setattr(sending, "MAX_TRAJECTORY_BYTES", 4096)
     tuner = serve()
     large = message("large")
     large.goal = "g" * 4096
