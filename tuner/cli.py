@@ -325,7 +325,7 @@ def _first_line(error: ValueError) -> str:
     if errors is None:
         return str(error).splitlines()[0]
     first = errors()[0]
-    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, "))))
 
 
 if __name__ == "__main__":

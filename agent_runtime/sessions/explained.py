@@ -47,7 +47,9 @@ def read_weights(path: Path) -> dict[tuple[str, int], Explained]:
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
-        raise UsageError(f"Got no weights from {path} ({error}), expected a tuner's weights.jsonl.") from error
+        raise UsageError(
+            f"Got no weights from {path} ({error}), expected what `tuner explain` wrote, or a tuner's weights.jsonl."
+        ) from error
     for number, line in enumerate(lines, start=1):
         if not line:
             continue

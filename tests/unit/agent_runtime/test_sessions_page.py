@@ -328,7 +328,10 @@ def test_weights_that_are_none_are_named_by_their_line(tmp_path: Path, content: 
         (("inspect", "nowhere"), "name what `agent-runtime run --record` wrote"),
         (("replay", "SESSION", "--model", "nowhere"), "'nowhere', expected 'small-vlm' or a folder"),
         (("replay", "SESSION", "--adapter", "a", "--adapters", "b"), "expected one of them"),
-        (("inspect", "SESSION", "--weights", "nowhere"), "expected a tuner's weights.jsonl"),
+        (
+            ("inspect", "SESSION", "--weights", "nowhere"),
+            "expected what `tuner explain` wrote, or a tuner's weights.jsonl",
+        ),
         (("inspect", "SESSION", "--output", "/proc/none/p.html"), "Got no place for the page"),
         (("--device", "x", "--redact-text"), "expected --record DIR"),
         (("--device", "x", "--record", "SESSION"), "expected a new or an empty folder"),
