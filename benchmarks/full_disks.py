@@ -96,8 +96,8 @@ class Disk:
         self._filler = folder / "filler"
 
     def fill(self) -> None:
-        """Leave no room."""
-        with self._filler.open("wb", buffering=0) as file:
+        """Leave no room, nor what has become free since the last call."""
+        with self._filler.open("ab", buffering=0) as file:
             block = bytes(BLOCK_BYTES)
             while block:
                 try:
@@ -163,8 +163,12 @@ def fill_and_free(cycles: int, cap_bytes: int, home: Path) -> Cycles:
         collector = Collector(link, identity)
         for number in range(cycles):
             disk = disks[number % 2]
-            disk.fill()
-            if until(lambda: collector.has_stopped) is None:
+
+            def is_told(full: Disk = disk) -> bool:
+                full.fill()  # again and again: what is sent leaves the spool, and room behind
+                return collector.has_stopped
+
+            if until(is_told) is None:
                 found.silent += 1
                 found.notes.append(f"cycle {number}: {len(spool)} in the spool, nothing said")
             found.over_cap += spool.size_bytes() > cap_bytes
