@@ -102,10 +102,10 @@ class Life:
 
 
 class Runtime:
-    """A runtime in a process of its own, and how many episodes it handed over."""
+    """A runtime in a process of its own, and how many episodes it handed over; looked at whenever it tells."""
 
     def __init__(self, address: str, spool: Path, name: str, count: int, identity: str, leaks: bool = False) -> None:
-        self.name, self.handed_over = name, 0
+        self.name, self.handed_over, self.life = name, 0, Life("runtime")
         command = [sys.executable, "-m", "benchmarks.soak_parts", "runtime", address, str(spool), name, str(count)]
         command += [identity, *(["leak"] if leaks else [])]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
@@ -116,6 +116,7 @@ class Runtime:
         assert self.process.stdout is not None, "it was asked for"
         for line in self.process.stdout:
             self.handed_over = int(line)
+            self.life.look(self.process.pid, self.handed_over)
 
     def kill(self) -> None:
         """End it as the kernel would; what it said by then counts."""
@@ -180,11 +181,10 @@ class Soak:
             stack.callback(lambda: self._past[-1].kill())
             self._learner = self._start_learner()
             stack.callback(lambda: self._learner.kill())
-            lives = [Life("runtime"), Life("front 1")]
+            lives = [steady.life, Life("front 1")]
             faulted_sec = time.monotonic()
             while steady.handed_over < self._count and steady.process.poll() is None:
                 time.sleep(LOOK_SEC)
-                lives[0].look(steady.process.pid, steady.handed_over)
                 lives[-1].look(front.pid, self._total(steady))
                 if time.monotonic() - faulted_sec > FAULT_SEC:
                     self._fault(front, steady, addresses[1], spools[1], proxy)
