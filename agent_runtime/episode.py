@@ -164,10 +164,11 @@ def _step(
 
 
 def _timed_act(device: Device, step: Step) -> tuple[Ruling | None, float]:
-    """Perform the step's action unless it is malformed; return what a gate said and the milliseconds it took."""
+    """Perform the step's action; return what a gate said, nothing of a malformed one, and the milliseconds it took."""
     started_at = time.perf_counter()
-    ruling = None if isinstance(step.action, Malformed) else device.perform(step.action)
-    return ruling, 1e3 * (time.perf_counter() - started_at)
+    ruling = device.perform(step.action)
+    took_ms = 1e3 * (time.perf_counter() - started_at)
+    return None if isinstance(step.action, Malformed) else ruling, took_ms
 
 
 def _judge(device: Device, task: Task, progress: _Progress) -> Outcome:

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 
-from agent_runtime.actions import Action
+from agent_runtime.actions import Action, Finish, Malformed
 from agent_runtime.devices import Device, Frame, ShellResult
 from agent_runtime.errors import DeviceError
 from agent_runtime.tasks import Task, TaskTemplate
@@ -40,6 +40,8 @@ class FakeDevice(Device):
         return shown
 
     def perform(self, action: Action) -> None:
+        if isinstance(action, Finish | Malformed):
+            return
         if self.fails_at_action == len(self.actions):
             raise DeviceError("The cable is out: plug it in.")
         self.actions.append(action)

@@ -24,9 +24,10 @@ class Station:
 
 
 class ReplayDevice(Device):
-    """Leads through stations in order: an action that was recorded leads on, looking does not.
+    """Leads through stations in order: the action that was recorded leads on, looking does not.
 
-    ``Finish`` and ``Malformed`` are never performed, so after one of them the next settled look leads on.
+    ``Finish`` and ``Malformed`` do nothing to a phone. Where one was recorded it leads on to the next step's screen,
+    but never past the last; where none was, nothing happens.
     """
 
     def __init__(self, serial: str, stations: Sequence[Station]) -> None:
@@ -34,7 +35,6 @@ class ReplayDevice(Device):
         self._stations = tuple(stations)
         self._at = 0
         self._shown: tuple[int, Frame] | None = None
-        self._was_looked_at = False
 
     def screen_size_px(self) -> tuple[int, int]:
         """See ``Device``: the size of the recorded picture."""
@@ -49,11 +49,7 @@ class ReplayDevice(Device):
 
     def observe_settled(self, deadline_sec: float) -> Frame:
         """Return the screen, which always rests, without waiting."""
-        if self._was_looked_at and isinstance(self._station().action, Finish | Malformed):
-            self._lead_on()
-        frame = self.observe()
-        self._was_looked_at = True
-        return frame
+        return self.observe()
 
     def perform(self, action: Action) -> None:
         """See ``Device``.
@@ -61,15 +57,17 @@ class ReplayDevice(Device):
         Raises:
             DeviceError: another action was recorded here, or the recording is over.
         """
-        if isinstance(action, Finish | Malformed):
-            return
         recorded = self._station().action
+        if isinstance(action, Finish | Malformed):
+            was_recorded = isinstance(recorded, Finish | Malformed)
+            self._at += was_recorded and self._at + 1 < len(self._stations)
+            return
         if action != recorded:
             raise DeviceError(
                 f"Got {action} at step {self._at} of a recording, expected {recorded}, which was recorded there: what "
                 "another action leads to is not known, so give the device the policy that was recorded."
             )
-        self._lead_on()
+        self._at += 1
 
     def shell(self, args: Sequence[str]) -> ShellResult:
         """Refuse: nothing is there to run a command."""
@@ -79,10 +77,6 @@ class ReplayDevice(Device):
 
     def close(self) -> None:
         """See ``Device``; there is nothing to let go of."""
-
-    def _lead_on(self) -> None:
-        self._at += 1
-        self._was_looked_at = False
 
     def _station(self) -> Station:
         if self._at >= len(self._stations):

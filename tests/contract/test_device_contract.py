@@ -1,266 +1,222 @@
-"""What every Device keeps, on a fake, on a recorded course and on virtual phones: behind a real adb server, and not.
+"""What every `Device` keeps: a phone behind a real adb server, one in this process, and the recording of a course.
 
-A recorded course takes only the actions recorded in it and runs no command, so it is held to the part above the line.
+Each test names the course it takes. A phone just takes it; for the recording a phone took it before, its steps were
+written to a session, and the session was opened again. Who runs commands is in `test_shell_contract.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from agent_runtime.actions import Finish, Key, LongPress, Malformed, OpenApp, PressKey, Swipe, Tap, TypeText, Wait
-from agent_runtime.devices import Device
+from agent_runtime.actions import (
+    Action,
+    Finish,
+    Key,
+    LongPress,
+    Malformed,
+    OpenApp,
+    PressKey,
+    Swipe,
+    Tap,
+    TypeText,
+    Wait,
+)
+from agent_runtime.devices import Device, ShellResult
 from agent_runtime.devices.adb import open_device
-from agent_runtime.devices.keyboards import ADBKEYBOARD, UIAUTOMATOR
-from agent_runtime.devices.replay import ReplayDevice, Station
-from agent_runtime.errors import DeviceError, DeviceNotFoundError
-from device_scripts.in_process import in_process_device
+from agent_runtime.devices.shell_device import ShellDevice
+from agent_runtime.errors import DeviceError
+from agent_runtime.observe import screenshot_of
+from agent_runtime.sessions.course import replay_device
+from agent_runtime.sessions.reader import open_session
+from device_scripts.in_process import InProcessDevice, in_process_device
 from device_scripts.virtual_phone.phone import LATIN_IME, Phone
-from tests.fakes import FakeDevice
-from tests.session_world import png
+from tests import session_world as world
 
-NASTY = "'; reboot; echo $(id) `id` && x | y > z \\ \" # ~ * ? %s [a] {b} !"
-
-
-@pytest.fixture(params=["fake", "replay", "adb", "in-process"])
-def device(request: pytest.FixtureRequest) -> Iterator[Device]:
-    if request.param == "fake":
-        yield FakeDevice()
-        return
-    if request.param == "replay":
-        screen = png(0)
-        yield ReplayDevice("recorded-1", [Station(lambda: screen, Wait(0.0)), Station(lambda: screen, Finish(True))])
-        return
-    if request.param == "in-process":
-        yield in_process_device()
-        return
-    running = request.getfixturevalue("virtual_phone")()
-    with open_device(running.serial, server_port=request.getfixturevalue("adb_server").port) as opened:
-        yield opened
+HOME = PressKey(Key.HOME)
+DONE = Finish(True)
+UNTYPEABLE = TypeText("naïve ☃")
+"""The keyboard of these phones does not write it, and no course has it."""
+NASTY = TypeText("'; reboot; echo $(id) `id` && x | y > z \\ \" # ~ * ? %s [a] {b} !")
+COURSES: dict[str, tuple[Action, ...]] = {
+    "apps": (OpenApp("Settings"), Swipe(0.5, 0.8, 0.5, 0.3), HOME, OpenApp("Clock"), PressKey(Key.RECENTS), DONE),
+    "taps": (Tap(0.25, 0.312), PressKey(Key.BACK), LongPress(0.75, 0.312), HOME, DONE),
+    "text": (OpenApp("Notes"), Tap(0.25, 0.21), NASTY, PressKey(Key.ENTER), TypeText("a  b"), HOME, DONE),
+    "edges": (Tap(0.0, 0.0), Tap(0.999, 0.999), LongPress(0.0, 0.999), Swipe(0.0, 0.5, 0.999, 0.5), DONE),
+    "nothing": (Wait(0.0), Malformed("no JSON"), Malformed("nor this"), OpenApp("no such app"), Wait(0.01), DONE),
+    "after a mistake": (OpenApp("Settings"), Malformed("?"), Swipe(0.5, 0.8, 0.5, 0.2), Malformed("?"), HOME, DONE),
+}
+ShellDeviceT = TypeVar("ShellDeviceT", bound=ShellDevice)
+Take = Callable[[Sequence[Action]], Device]
 
 
-class InProcess:
-    """What a test asks of a running phone, of one in this process."""
-
-    def __init__(self, **options: Any) -> None:
-        self.device = in_process_device(**options)
-        self.phone = self.device.phone
-
-    def call(self, function: Callable[[], Any]) -> Any:
-        return function()
+def latin_phone() -> Phone:
+    """Return a phone that types ASCII only."""
+    return Phone(keyboards=(LATIN_IME,))
 
 
-@pytest.fixture(params=["adb", "in-process"])
-def start(request: pytest.FixtureRequest) -> Iterator[Callable[..., tuple[Device, Any]]]:
-    """A factory of (device, running phone), reached in the one way or the other."""
+def patient_no_longer(device: ShellDeviceT) -> ShellDeviceT:
+    """Have it wait only a moment for a keyboard app that is not there."""
+    device.typing_deadline_sec = 0.1
+    return device
+
+
+def phone_here() -> InProcessDevice:
+    """Return such a phone as a device."""
+    return patient_no_longer(in_process_device(phone=latin_phone()))
+
+
+def recorded(course: Sequence[Action], folder: Path) -> Device:
+    """Return the recording of a course that a phone took, written as a session and read again."""
+    phone = phone_here()
+    steps = []
+    for index, action in enumerate(course):
+        screen = screenshot_of(phone.observe_settled(30), None)
+        steps.append(replace(world.step(index, action, utterance="it acts"), screenshot=screen))
+        phone.perform(action)
+    world.record(folder, [world.trajectory(steps)])
+    session = open_session(folder)
+    return replay_device(session, session.episodes[0])
+
+
+@pytest.fixture(params=["adb", "in-process", "replay"])
+def take(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Take]:
+    """A factory: a device at the start of a course."""
     with ExitStack() as stack:
 
-        def begin(**options: Any) -> tuple[Device, Any]:
+        def at_the_start(course: Sequence[Action]) -> Device:
             if request.param == "in-process":
-                here = InProcess(**options)
-                return here.device, here
-            running = request.getfixturevalue("virtual_phone")(**options)
+                return stack.enter_context(phone_here())
+            if request.param == "replay":
+                return stack.enter_context(recorded(course, tmp_path / "session"))
+            running = request.getfixturevalue("virtual_phone")(phone=latin_phone())
             port = request.getfixturevalue("adb_server").port
-            return stack.enter_context(open_device(running.serial, server_port=port)), running
+            return stack.enter_context(patient_no_longer(open_device(running.serial, server_port=port)))
 
-        yield begin
-
-
-@pytest.fixture
-def reached(start: Callable[..., tuple[Device, Any]]) -> tuple[Device, Any]:
-    return start()
+        yield at_the_start
 
 
-@pytest.fixture
-def phone(reached: tuple[Device, Any]) -> Device:
-    return reached[0]
+def look(device: Device) -> bytes:
+    """Return the settled screen's colours; alpha means nothing."""
+    return device.observe_settled(30).to_image().tobytes()
 
 
-@pytest.fixture
-def running(reached: tuple[Device, Any]) -> Any:
-    return reached[1]
+# --- acting
 
 
-def test_a_frame_has_the_screens_size(device: Device) -> None:
+@pytest.mark.parametrize("name", COURSES)
+def test_a_course_shows_the_same_screens_on_every_device(take: Take, name: str) -> None:
+    device, other = take(COURSES[name]), phone_here()
+    for place, action in enumerate(COURSES[name]):
+        assert look(device) == look(other), f"before action {place} of {name}"
+        assert device.perform(action) is None, "there is no gate before it"
+        other.perform(action)
+    assert look(device) == look(other), "announcing the end changes nothing"
+
+
+def test_an_action_shows(take: Take) -> None:
+    course = (OpenApp("Settings"), HOME, DONE)
+    device = take(course)
+    home = look(device)
+    device.perform(course[0])
+    assert look(device) != home
+    device.perform(course[1])
+    assert look(device) == home
+
+
+@pytest.mark.parametrize("action", [DONE, Malformed("no JSON"), Wait(0.0), OpenApp("; reboot")])
+def test_what_is_no_input_leaves_the_screen_as_it_is(take: Take, action: Action) -> None:
+    device = take([action, DONE])
+    before = look(device)
+    device.perform(action)
+    assert look(device) == before
+
+
+def test_what_it_cannot_do_is_an_error_and_leaves_the_screen_as_it_is(take: Take) -> None:
+    course = (OpenApp("Notes"), Tap(0.25, 0.21), HOME, DONE)
+    device = take(course)
+    for action in course[:2]:
+        look(device)
+        device.perform(action)
+    before = look(device)
+    with pytest.raises(DeviceError, match=r"expected|install"):
+        device.perform(UNTYPEABLE)
+    assert look(device) == before
+    device.perform(course[2])
+    assert look(device) != before
+
+
+# --- looking
+
+
+def test_a_frame_has_the_screens_size(take: Take) -> None:
+    device = take([DONE])
     frame = device.observe()
-    assert (frame.width_px, frame.height_px) == device.screen_size_px()
-    assert frame.to_image().size == device.screen_size_px()
+    assert (frame.width_px, frame.height_px) == device.screen_size_px() == frame.to_image().size
 
 
-def test_a_screen_at_rest_settles_to_what_observe_shows(device: Device) -> None:
+def test_looking_leads_nowhere(take: Take) -> None:
+    course = (OpenApp("Settings"), HOME, DONE)
+    device = take(course)
+    first = look(device)
+    for _ in range(3):
+        assert device.observe().to_image().tobytes() == first
+        assert look(device) == first
+    device.perform(course[0])
+    assert look(device) != first
+
+
+def test_a_screen_at_rest_settles_to_what_observe_shows(take: Take) -> None:
+    device = take([DONE])
     device.observe_settled(30)
     assert device.observe_settled(30) == device.observe()
 
 
-@pytest.mark.parametrize("action", [Finish(True), Malformed("no JSON"), Wait(0.0)])
-def test_actions_without_input_leave_the_screen_as_it_is(device: Device, action: Any) -> None:
-    before = device.observe_settled(30)
-    device.perform(action)
-    assert device.observe_settled(30) == before
+def test_a_look_ends_at_its_deadline(take: Take) -> None:
+    device = take([DONE])
+    began = time.monotonic()
+    frame = device.observe_settled(0.0)
+    assert frame.width_px
+    device.observe_settled(0.2)
+    assert time.monotonic() - began < 20, "two looks, and no wait beyond what was asked for"
 
 
-def test_closing_twice_is_fine(device: Device) -> None:
+# --- its life
+
+
+def test_it_has_a_name_a_clock_and_no_fault_at_the_start(take: Take) -> None:
+    device = take([DONE])
+    assert device.serial
+    assert device.clock.monotonic() <= device.clock.monotonic()
+    device.begin_episode()
+    device.observe()
+    assert (device.faults_so_far(), device.excuses(), sum(device.mended.values())) == ((), (), 0)
+
+
+def said_to(device: Device, args: Sequence[str]) -> ShellResult | str:
+    """Return a command's result, or why there is none."""
+    try:
+        return device.shell(args)
+    except DeviceError as error:
+        return str(error)
+
+
+def test_a_command_is_answered_or_refused_in_a_sentence(take: Take) -> None:
+    device = take([DONE])
+    before = look(device)
+    refused = "Got the command 'echo here' for a recording, expected none: run tasks on a phone."
+    assert said_to(device, ["echo", "here"]) in (ShellResult("here\n", 0), refused)
+    assert look(device) == before
+
+
+def test_closing_twice_is_fine(take: Take) -> None:
+    device = take([DONE])
+    device.observe()
     device.close()
     device.close()
-
-
-# --- what only a phone can show
-
-
-@pytest.mark.parametrize("words", [["$(id)", "`id`"], ["a;b", "c|d", "e>f"], ["'", '"'], ["", " "], ["*", "~", "é ☃"]])
-def test_shell_arguments_arrive_as_they_are(phone: Device, words: list[str]) -> None:
-    result = phone.shell(["echo", *words])
-    assert (result.stdout, result.exit_code) == (" ".join(words) + "\n", 0)
-
-
-def test_a_failing_command_tells_its_status_and_its_words(phone: Device) -> None:
-    result = phone.shell(["no-such-command"])
-    assert result.exit_code == 127
-    assert "not found" in result.stdout
-
-
-def test_text_of_a_model_is_typed_and_not_run(phone: Device) -> None:
-    phone.shell(["am", "start", "-n", "org.example.notes/.EditActivity"])
-    phone.observe_settled(30)
-    phone.perform(TypeText(NASTY))
-    phone.shell(["rm", "-f", "/sdcard/d.xml"])
-    phone.shell(["uiautomator", "dump", "/sdcard/d.xml"])
-    typed = phone.shell(["cat", "/sdcard/d.xml"]).stdout
-    assert "reboot; echo $(id) `id` &amp;&amp; x | y &gt; z" in typed
-
-
-def test_tap_swipe_key_and_app_reach_the_phone(phone: Device, running: Any) -> None:
-    phone.perform(OpenApp("Settings"))
-    assert running.phone.foreground().startswith("com.android.settings/")
-    phone.perform(Swipe(0.5, 0.8, 0.5, 0.3))
-    phone.perform(PressKey(Key.HOME))
-    assert running.phone.foreground().startswith("com.android.launcher3/")
-    icon = next(node for node in running.call(running.phone.nodes) if node.label == "Clock")
-    width_px, height_px = phone.screen_size_px()
-    left, top, right, bottom = icon.bounds
-    phone.perform(Tap((left + right) / 2 / width_px, (top + bottom) / 2 / height_px))
-    assert running.phone.foreground().startswith("com.android.deskclock/")
-
-
-def test_a_long_press_touches_without_scrolling(phone: Device, running: Any) -> None:
-    phone.perform(OpenApp("Settings"))
-    phone.observe_settled(30)
-    before, at_ms = running.call(running.phone.nodes), running.phone.clock_ms
-    phone.perform(LongPress(0.5, 0.02))  # nothing there to touch
-    assert running.call(running.phone.nodes) == before
-    assert running.phone.clock_ms >= at_ms + 800
-    row = next(node for node in before if node.label == "Display")
-    width_px, height_px = phone.screen_size_px()
-    left, top, right, bottom = row.bounds
-    phone.perform(LongPress((left + right) / 2 / width_px, (top + bottom) / 2 / height_px))
-    assert running.call(running.phone.nodes) != before  # the virtual phone has no menus: it takes it for a tap
-
-
-def test_the_key_of_running_apps_leads_back_to_the_app_before(phone: Device, running: Any) -> None:
-    phone.perform(OpenApp("Clock"))
-    phone.perform(OpenApp("Settings"))
-    phone.perform(PressKey(Key.RECENTS))
-    assert running.phone.foreground().startswith("com.android.deskclock/")
-
-
-def test_an_app_that_is_not_there_opens_nothing(phone: Device, running: Any) -> None:
-    before = running.phone.foreground()
-    phone.perform(OpenApp("; am start -n com.android.settings/.Settings"))
-    assert running.phone.foreground() == before
-
-
-def test_opening_an_app_leaves_automatic_rotation_as_it_is(phone: Device) -> None:
-    phone.shell(["settings", "put", "system", "accelerometer_rotation", "0"])
-    phone.perform(OpenApp("Clock"))
-    assert phone.shell(["settings", "get", "system", "accelerometer_rotation"]).stdout == "0\n"
-
-
-def test_opening_an_app_that_is_on_top_is_no_error(phone: Device, running: Any) -> None:
-    phone.perform(OpenApp("Clock"))
-    phone.perform(OpenApp("Clock"))
-    assert running.phone.foreground().startswith("com.android.deskclock/")
-
-
-def test_a_package_without_an_icon_opens_nothing(phone: Device, running: Any) -> None:
-    before = running.phone.foreground()
-    phone.perform(OpenApp("com.android.systemui"))
-    assert running.phone.foreground() == before
-
-
-# --- text beyond ASCII
-
-
-Keyboards = Callable[..., tuple[Device, Any]]
-
-
-@pytest.fixture
-def phone_with(start: Callable[..., tuple[Device, Any]]) -> Keyboards:
-    """A factory of (device, running phone) whose Notes wait for text; `phone_with(*imes)` are its keyboards."""
-
-    def with_notes(*imes: str) -> tuple[Device, Any]:
-        device, running = start(phone=Phone(keyboards=(LATIN_IME, *imes)))
-        device.shell(["am", "start", "-n", "org.example.notes/.EditActivity"])
-        return device, running
-
-    return with_notes
-
-
-def field_text(running: Any) -> str:
-    return next(node.text for node in running.call(running.phone.nodes) if node.role == "field")
-
-
-def test_unicode_without_a_keyboard_for_it_says_what_to_install(phone_with: Keyboards) -> None:
-    device, _ = phone_with()
-    with pytest.raises(DeviceError, match=r"install it \(package com\.android\.adbkeyboard\)"):
-        device.perform(TypeText("naïve"))
-
-
-@pytest.mark.parametrize("imes", [(ADBKEYBOARD.ime,), (UIAUTOMATOR.ime,), (ADBKEYBOARD.ime, UIAUTOMATOR.ime)])
-def test_unicode_is_typed_and_the_keyboard_of_before_is_back(phone_with: Keyboards, imes: tuple[str, ...]) -> None:
-    device, running = phone_with(*imes)
-    device.perform(TypeText("naïve ☃ $(reboot)"))
-    assert field_text(running) == "naïve ☃ $(reboot)"
-    assert running.call(running.phone.ime_current) == LATIN_IME
-
-
-@pytest.mark.parametrize("ime", [ADBKEYBOARD.ime, UIAUTOMATOR.ime])
-def test_a_keyboard_in_use_stays_in_use(phone_with: Keyboards, ime: str) -> None:
-    device, running = phone_with(ADBKEYBOARD.ime, UIAUTOMATOR.ime)
-    assert device.shell(["ime", "set", ime]).exit_code == 0
-    device.perform(TypeText("é"))
-    assert (field_text(running), running.call(running.phone.ime_current)) == ("é", ime)
-
-
-@pytest.mark.parametrize("ime", [ADBKEYBOARD.ime, UIAUTOMATOR.ime])
-def test_unicode_without_a_field_is_lost_as_ascii_is(phone_with: Keyboards, ime: str) -> None:
-    device, running = phone_with(ime)
-    device.perform(PressKey(Key.HOME))
-    device.perform(TypeText("é"))
-    assert running.call(running.phone.ime_current) == LATIN_IME
-
-
-# --- what only an adb server can show
-
-
-def test_after_a_pulled_cable_the_device_goes_on(adb_server: Any, virtual_phone: Callable[..., Any]) -> None:
-    running = virtual_phone()
-    with open_device(running.serial, server_port=adb_server.port) as phone:
-        phone.observe()
-        running.drop_connections()
-        assert phone.shell(["echo", "back"]).stdout == "back\n"
-
-
-def test_a_serial_that_is_not_there_is_named_with_those_that_are(
-    adb_server: Any, virtual_phone: Callable[..., Any]
-) -> None:
-    running = virtual_phone()
-    with pytest.raises(DeviceNotFoundError, match=rf"'nobody', but .* shows .*{running.serial}"):
-        open_device("nobody", server_port=adb_server.port)
-
-
-def test_no_adb_server_says_to_start_one() -> None:
-    with pytest.raises(DeviceNotFoundError, match="run `adb start-server`"):
-        open_device("emulator-5554", server_port=1)

@@ -65,13 +65,20 @@ def test_the_recorded_action_leads_on_and_another_is_refused() -> None:
     assert device.observe() != first
 
 
-def test_what_was_not_performed_leads_on_at_the_next_settled_look() -> None:
-    device = ReplayDevice("recorded-1", stations(Malformed("?"), Tap(0.1, 0.2)))
+def test_what_does_nothing_leads_on_only_where_it_was_recorded() -> None:
+    device = ReplayDevice("recorded-1", stations(Malformed("?"), Tap(0.1, 0.2), Finish(True)))
     first = device.observe_settled(30)
+    assert device.observe_settled(30) == first
     device.perform(Malformed("?"))
-    assert device.observe() == first
-    assert device.observe_settled(30) != first
+    second = device.observe_settled(30)
+    assert second != first
+    device.perform(Malformed("another"))
+    assert device.observe_settled(30) == second
     device.perform(Tap(0.1, 0.2))
+    last = device.observe()
+    assert last != second
+    device.perform(Finish(True))
+    assert device.observe() == last
 
 
 def test_after_the_end_there_is_nothing_to_see() -> None:
