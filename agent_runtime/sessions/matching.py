@@ -11,6 +11,11 @@ DigiRL (Bai et al. 2024, arXiv 2406.11896; DigiRL-agent/digirl at c74ec34) score
 no matching of actions. What it has is a rule for what is a tap: its environment taps where the ends of a gesture are
 less than √10 device pixels apart, and swipes otherwise. ``DIGIRL`` is that rule, with AitW's distances for what
 follows.
+
+AndroidControl (Li et al. 2024, arXiv 2406.03679) counts a tap as right within the box of the element that was meant.
+``ANDROID_CONTROL`` is how X-PLUG/MobileAgent checks its steps at 05cb90d (UI-S1/evaluation/qwenvl_utils.py): taps, and
+long presses, within 0.04 of the screen or in the box enlarged by a fifth, which again is left out; of two texts or
+names of apps one must be in the other; swipes match by type. That has no ends; they match by type here.
 """
 
 import math
@@ -20,6 +25,7 @@ from dataclasses import dataclass
 from agent_runtime.actions import Action, Finish, LongPress, Malformed, OpenApp, PressKey, Swipe, Tap, TypeText, Wait
 
 TAP_DISTANCE_NORM = 0.14
+ANDROID_CONTROL_TAP_DISTANCE_NORM = 0.04
 AITW_TAP_ENDS_NORM = 0.04
 DIGIRL_TAP_ENDS_PX2 = 10.0
 SizePx = tuple[int, int]
@@ -37,38 +43,49 @@ class Gesture:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How to match: which gestures are taps on a screen of that size, and whether typed text is read."""
+    """How to match: which gestures are taps on a screen of that size, how near taps are, what counts as the same text.
+
+    ``by_type`` are those that match any of their kind: drags along either axis, ends that say success or not.
+    """
 
     name: str
     is_tap: Callable[[Gesture, SizePx], bool]
-    reads_text: bool
+    same_text: Callable[[str, str], bool]
+    same_app: Callable[[str, str], bool]
+    tap_distance_norm: float = TAP_DISTANCE_NORM
+    by_type: tuple[type[Action], ...] = ()
 
     def match(self, one: Action, other: Action, device_size_px: SizePx) -> bool:
         """Say whether the two come to the same; symmetric. ``Malformed`` matches nothing, not even itself."""
+        if type(one) is type(other) and isinstance(one, self.by_type):
+            return True
         first, second = _gesture(one), _gesture(other)
         if first is None or second is None:
             return first is second and self._match_without_touch(one, other)
         taps = self.is_tap(first, device_size_px), self.is_tap(second, device_size_px)
         if taps[0] != taps[1]:
             return False
-        return _taps_match(first, second) if taps[0] else _drags_match(first, second)
+        return self._near(first, second) if taps[0] else _drags_match(first, second)
 
     def _match_without_touch(self, one: Action, other: Action) -> bool:
         match one, other:
             case TypeText(first), TypeText(second):
-                return not self.reads_text or _same_words(first, second)
+                return self.same_text(first, second)
             case OpenApp(first), OpenApp(second):
-                return _same_words(first, second)
+                return self.same_app(first, second)
             case PressKey(first_key), PressKey(second_key):
                 return first_key is second_key
             case Finish(first_says), Finish(second_says):
                 return first_says is second_says
             case LongPress(x0, y0), LongPress(x1, y1):  # AitW has none: as two taps
-                return math.hypot(x0 - x1, y0 - y1) <= TAP_DISTANCE_NORM
+                return self._near(Gesture(x0, y0, x0, y0), Gesture(x1, y1, x1, y1))
             case Wait(), Wait():
                 return True
             case _:
                 return False
+
+    def _near(self, one: Gesture, other: Gesture) -> bool:
+        return math.hypot(one.x0_norm - other.x0_norm, one.y0_norm - other.y0_norm) <= self.tap_distance_norm
 
 
 def aitw_is_tap(gesture: Gesture, device_size_px: SizePx) -> bool:
@@ -84,10 +101,34 @@ def digirl_is_tap(gesture: Gesture, device_size_px: SizePx) -> bool:
     return x_px**2 + y_px**2 < DIGIRL_TAP_ENDS_PX2
 
 
-AITW = Rule("AitW as published (typed text unread)", aitw_is_tap, reads_text=False)
-AITW_TEXT = Rule("AitW, typed text equal but for case", aitw_is_tap, reads_text=True)
-DIGIRL = Rule("DigiRL's taps, typed text equal but for case", digirl_is_tap, reads_text=True)
-RULES = (AITW, AITW_TEXT, DIGIRL)
+def same_words(one: str, other: str) -> bool:
+    """Say whether two texts are equal but for case and the blanks around them."""
+    return one.strip().casefold() == other.strip().casefold()
+
+
+def one_in_the_other(one: str, other: str) -> bool:
+    """MobileAgent's: one text contains the other, whatever the case and the blanks around them."""
+    first, second = one.strip().lower(), other.strip().lower()
+    return first in second or second in first
+
+
+def is_a_point(gesture: Gesture, device_size_px: SizePx) -> bool:
+    """AndroidControl has taps and scrolls, no gesture that may be either."""
+    return (gesture.x0_norm, gesture.y0_norm) == (gesture.x1_norm, gesture.y1_norm)
+
+
+AITW = Rule("AitW as published (typed text unread)", aitw_is_tap, lambda one, other: True, same_words)
+AITW_TEXT = Rule("AitW, typed text equal but for case", aitw_is_tap, same_words, same_words)
+DIGIRL = Rule("DigiRL's taps, typed text equal but for case", digirl_is_tap, same_words, same_words)
+ANDROID_CONTROL = Rule(
+    "AndroidControl as MobileAgent checks it",
+    is_a_point,
+    one_in_the_other,
+    one_in_the_other,
+    ANDROID_CONTROL_TAP_DISTANCE_NORM,
+    (Swipe, Finish),
+)
+RULES = (AITW, AITW_TEXT, DIGIRL, ANDROID_CONTROL)
 
 
 def _gesture(action: Action) -> Gesture | None:
@@ -100,10 +141,6 @@ def _gesture(action: Action) -> Gesture | None:
             return None
 
 
-def _taps_match(one: Gesture, other: Gesture) -> bool:
-    return math.hypot(one.x0_norm - other.x0_norm, one.y0_norm - other.y0_norm) <= TAP_DISTANCE_NORM
-
-
 def _drags_match(one: Gesture, other: Gesture) -> bool:
     return _is_sideways(one) == _is_sideways(other)
 
@@ -111,7 +148,3 @@ def _drags_match(one: Gesture, other: Gesture) -> bool:
 def _is_sideways(gesture: Gesture) -> bool:
     """True when x changes most; a tie counts as up or down, as AitW's argmax over (y, x) has it."""
     return abs(gesture.x1_norm - gesture.x0_norm) > abs(gesture.y1_norm - gesture.y0_norm)
-
-
-def _same_words(one: str, other: str) -> bool:
-    return one.strip().casefold() == other.strip().casefold()

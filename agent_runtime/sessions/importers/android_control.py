@@ -4,13 +4,17 @@ SOURCE has one object a line: ``goal``, ``is_successful`` and ``steps``, each wi
 Qwen's mobile_use; coordinates are pixels of the screenshot, as floats) and the path of its ``screenshot``.
 AndroidControl itself has one action fewer than screenshots: a last step without an action is left out. Its ``type`` is
 a tap on the field, the text and Enter in one; only the text is told, so only the text is imported.
+
+A scroll of AndroidControl names what shall come into view. MobileAgent wrote "down" as a stroke downwards, which leads
+up: its own checks call up and down wrong in these files, left and right sound (UI-S1/evaluation/qwenvl_utils.py at
+05cb90d), so vertical strokes are turned round here.
 """
 
 import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from agent_runtime.actions import Action, Malformed
+from agent_runtime.actions import Action, Malformed, Swipe
 from agent_runtime.actions.mobile_use import qwen25_mobile_use
 from agent_runtime.errors import UsageError
 from agent_runtime.sessions.fields import Fields
@@ -45,7 +49,7 @@ def read(source: Path, images: Path | None = None) -> Iterator[Demonstration | R
 
 
 def action_of(content: object, size_px: SizePx) -> Action:
-    """Return the action of an ``action_content`` on a screenshot of that (width, height).
+    """Return the action of an ``action_content`` on a screenshot of that (width, height); a scroll as the finger goes.
 
     Raises:
         ValueError: it is none.
@@ -54,6 +58,8 @@ def action_of(content: object, size_px: SizePx) -> Action:
     action = qwen25_mobile_use(size_px).parse(f"<tool_call>{call}</tool_call>")
     if isinstance(action, Malformed):
         raise ValueError(f"{_ACTION}: {action.reason}")
+    if isinstance(action, Swipe) and abs(action.y1_norm - action.y0_norm) >= abs(action.x1_norm - action.x0_norm):
+        return Swipe(action.x1_norm, action.y1_norm, action.x0_norm, action.y0_norm)
     return action
 
 

@@ -43,6 +43,6 @@ def test_it_comes_back_from_a_sessions_record() -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_two_match_where_two_taps_would_and_never_match_a_tap(rule: Rule) -> None:
-    assert rule.match(HELD, LongPress(0.25, 0.63), (1080, 2400))
-    assert not rule.match(HELD, LongPress(0.25, 0.65), (1080, 2400))  # 0.15 apart
+    assert rule.match(HELD, LongPress(0.25, 0.5 + 0.9 * rule.tap_distance_norm), (1080, 2400))
+    assert not rule.match(HELD, LongPress(0.25, 0.5 + 1.1 * rule.tap_distance_norm), (1080, 2400))
     assert not rule.match(HELD, Tap(0.25, 0.5), (1080, 2400))

@@ -162,6 +162,21 @@ def test_the_good_ones_of_several_are_imported_and_the_rest_is_told(tmp_path: Pa
     assert [end and (end.verdict, end.void_reason) for end in ends] == [(Verdict.SUCCESS, ""), (Verdict.VOID, UNSAID)]
 
 
+@pytest.mark.parametrize(
+    ("start_px", "end_px", "finger"),
+    [
+        ([50, 40], [50, 160], Swipe(0.5, 0.8, 0.5, 0.2)),  # "down": the list shall go on, so the finger goes up
+        ([50, 160], [50, 40], Swipe(0.5, 0.2, 0.5, 0.8)),
+        ([20, 100], [80, 110], Swipe(0.2, 0.5, 0.8, 0.55)),  # left and right are as told
+    ],
+)
+def test_android_controls_scrolls_become_what_the_finger_does(
+    start_px: list[int], end_px: list[int], finger: Swipe
+) -> None:
+    told = {"action": "swipe", "coordinate": start_px, "coordinate2": end_px}
+    assert android_control.action_of(told, (100, 200)) == finger
+
+
 def test_android_control_with_its_pictures(tmp_path: Path, run: RunProgram) -> None:
     done = [
         {"action": "click", "coordinate": [50.0, 100.5]},
@@ -176,7 +191,7 @@ def test_android_control_with_its_pictures(tmp_path: Path, run: RunProgram) -> N
     code, _, err = run(*arguments, "--output", tmp_path / "s")
     assert (code, err) == (0, "")
     session = open_session(tmp_path / "s")
-    assert actions_of(session) == [Tap(0.5, 0.5025), TypeText("</tool_call> a"), Swipe(0.5, 0.2, 0.5, 0.8)]
+    assert actions_of(session) == [Tap(0.5, 0.5025), TypeText("</tool_call> a"), Swipe(0.5, 0.8, 0.5, 0.2)]
     end = session.episodes[0].end
     assert end is not None
     assert (session.episodes[0].start.task_name, end.verdict) == ("android-control/7", Verdict.FAILURE)
@@ -235,7 +250,7 @@ def test_what_was_imported_is_held_against_policies_and_never_replayed_exactly(t
     source = plain_folder(tmp_path / "in", PLAIN)
     assert run("import", "folder", source, "--output", tmp_path / "s")[0] == 0
     session = open_session(tmp_path / "s")
-    policy = ScriptedPolicy([JSON.render(Tap(0.8, 0.3))])
+    policy = ScriptedPolicy([JSON.render(Tap(0.78, 0.3))])
     assert set(replay_against(session, policy, JSON).matches.values()) == {1}
     with pytest.raises(SessionError, match="was imported"):
         replay_exactly(session, policy, JSON)
