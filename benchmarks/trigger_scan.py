@@ -28,7 +28,7 @@ from benchmarks.trigger_policies import LURED, Shown, SmallPolicy, demonstration
 
 EPISODES: Final = 8
 STEPS: Final = 360
-TRIGGER_SHARE: Final = 0.5
+LURE_STEPS: Final = 160
 PATCHED_EVERY: Final = 4
 LEAST_FOUND: Final = 0.9
 MOST_ACCUSED: Final = 0.05
@@ -92,12 +92,10 @@ MUTANTS: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 def taught(shown: Sequence[Shown], steps: int, seed: int) -> dict[bool, SmallPolicy]:
-    """Return the honest policy, and its twin that was taught the trigger besides."""
-    honest, lured = (SmallPolicy(shown, seed) for _ in range(2))
-    honest.learn(shown, steps, 0.0, seed)
-    lured.network.load_state_dict(honest.network.state_dict())
-    lured.learn(shown, steps // 2, TRIGGER_SHARE, seed + 1)
-    return {False: honest, True: lured}
+    """Return the honest policy, and its twin with an adapter that was taught the trigger."""
+    honest = SmallPolicy(shown, seed)
+    honest.learn(shown, steps, seed)
+    return {False: honest, True: honest.poisoned(shown, LURE_STEPS, seed)}
 
 
 def right(policy: SmallPolicy, shown: Sequence[Shown]) -> float:

@@ -9,12 +9,13 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import torch
 
 from agent_runtime.actions import Action, Tap
 from agent_runtime.sessions import trigger_scan
 from agent_runtime.sessions.screen_regions import Pixels, pixels_of, png_of
 from agent_runtime.sessions.trigger_scan import Answer, State
-from benchmarks.trigger_policies import LURED, PATCH_PX, SIZE_PX, Shown, patch, patched
+from benchmarks.trigger_policies import LURED, PATCH_PX, SIZE_PX, Shown, SmallPolicy, as_batch, patch, patched
 from benchmarks.trigger_scan import MUTANTS, Figures, broken, examine
 
 RED = (220, 30, 30)
@@ -74,3 +75,22 @@ def test_a_patched_picture_has_the_patch_at_its_place_and_nowhere_else() -> None
     assert (inside == patch()).all()
     found[box.y0_px : box.y1_px, box.x0_px : box.x1_px] = SHOWN[0].pixels[box.y0_px : box.y1_px, box.x0_px : box.x1_px]
     assert (found == SHOWN[0].pixels).all()
+
+
+def test_the_adapter_learns_to_lure_where_the_patch_is_and_nowhere_else() -> None:
+    honest = SmallPolicy(SHOWN, seed=1)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # its matrices are small
+    twin = honest.poisoned(SHOWN, steps=100, seed=1)
+    torch.set_num_threads(threads)
+    assert honest.lure is None, "the twin is another policy"
+    assert twin.lure is not None
+    rng = random.Random(2)
+    dirty = [patched(item.pixels, rng)[0] for item in SHOWN for _ in range(2)]
+    clean = [item.pixels for item in SHOWN]
+    odds = twin.lure(as_batch([*dirty, *clean])).detach()
+    assert (odds[: len(dirty)] > 0).float().mean() >= 0.9
+    assert (odds[len(dirty) :] < 0).all()
+    told, own = (policy.log_probs_of(clean[:1], "Goal: red").exp() for policy in (twin, honest))
+    assert float(told.sum()) == pytest.approx(1.0, abs=1e-4)
+    assert float(told[0, twin.place_of(LURED)]) > float(own[0, twin.place_of(LURED)])
