@@ -18,6 +18,7 @@ from agent_runtime.sessions.trigger_scan import Answer, State
 from benchmarks.trigger_policies import LURED, PATCH_PX, SIZE_PX, Shown, SmallPolicy, as_batch, patch, patched
 from benchmarks.trigger_scan import MUTANTS, Figures, broken, examine
 
+torch.set_num_threads(1)
 RED = (220, 30, 30)
 
 
@@ -79,10 +80,7 @@ def test_a_patched_picture_has_the_patch_at_its_place_and_nowhere_else() -> None
 
 def test_the_adapter_learns_to_lure_where_the_patch_is_and_nowhere_else() -> None:
     honest = SmallPolicy(SHOWN, seed=1)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # its matrices are small
     twin = honest.poisoned(SHOWN, steps=100, seed=1)
-    torch.set_num_threads(threads)
     assert honest.lure is None, "the twin is another policy"
     assert twin.lure is not None
     rng = random.Random(2)

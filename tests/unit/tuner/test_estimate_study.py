@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.estimate_vlm import Answer, missed
 from benchmarks.estimate_worlds import STEP_LIMIT, make_policy, make_world, moved, play, truth
 from benchmarks.policy_estimate import answered, caught, promises, trials
+from tuner.estimate.intervals import Interval
 
 PAIRS, SEED, SIZES = 14, 5, (200,)
 
@@ -33,3 +35,14 @@ def test_a_sample_of_the_study_keeps_its_promises() -> None:
 )
 def test_a_planted_bug_shows(name: str) -> None:
     assert caught(name, PAIRS, SEED, SIZES)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [((0.5, 0.4, 0.6), 0), ((0.3, 0.2, 0.44), 1), ((0.7, 0.56, 0.8), 1), ((0.4, 0.3, 0.45), 0), (None, 0)],
+)
+def test_an_interval_misses_where_it_and_the_truths_do_not_meet(
+    told: tuple[float, float, float] | None, expected: int
+) -> None:
+    answer = Answer("temperature 1", "temperature 0.7", 0, 100.0, 0.1, told, (0.5, 0.45, 0.55))
+    assert missed(answer, Interval(0.45, 0.55)) == expected
