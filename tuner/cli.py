@@ -126,6 +126,9 @@ def serve(
         int, typer.Option(help="Tokens taken away together for a causal weight; released always has 4.")
     ] = DEFAULT.scm_window,
     scm_null: Annotated[NullToken, typer.Option(help="What stands in for a token taken away.")] = DEFAULT.scm_null,
+    scm_gap_share: Annotated[
+        float, typer.Option(help="Share of the action model's training rows with tokens taken away; 0: none.")
+    ] = DEFAULT.scm_gap_share,
     learning_rate: Annotated[float, typer.Option(help="AdamW's step size.")] = DEFAULT.learning_rate,
     lora_r: Annotated[int, typer.Option(help="Rank of the adapter.")] = DEFAULT.lora_r,
     lora_alpha: Annotated[float, typer.Option(help="Scale of the adapter.")] = DEFAULT.lora_alpha,
@@ -190,6 +193,7 @@ def serve(
             entropy_alpha=entropy_alpha,
             scm_window=scm_window,
             scm_null=scm_null,
+            scm_gap_share=scm_gap_share,
             learning_rate=learning_rate,
             lora_r=lora_r,
             lora_alpha=lora_alpha,

@@ -106,6 +106,9 @@ class LearnerConfig(BaseModel):
         1, ge=1, description="Tokens taken away together: 1 is the paper; weight_source=released always has 4."
     )
     scm_null: NullToken = Field("mask", description="What stands in for a token taken away; mask is the model's own.")
+    scm_gap_share: float = Field(
+        0.5, ge=0, le=1, description="Share of the action model's training rows that lose a tenth of their tokens."
+    )
     scm_epochs: int = Field(2, ge=1, description="Passes over the replayed utterances for each update.")
     report_to: ReportTo = Field("none", description="Where figures go besides TensorBoard files; needs that package.")
     run_name: str = Field("", description="Name of the run there; the state folder's by default.")

@@ -22,7 +22,8 @@ REAL_ROWS = 16
 NULL_ROW_SHARE = 0.5
 NULL_TOKEN_SHARE = 0.1
 """In half of the rows a tenth of the tokens is taken away while training, so that "without token i" is something
-the model has seen: P(a | y without i) is then its forecast, not the answer to an input it was never shown."""
+the model has seen: P(a | y without i) is then its forecast, not the answer to an input it was never shown. What can be
+told from the rest of the answer, a status from its key, then weighs little; ``scm_gap_share`` 0 trains without gaps."""
 PRETRAINING_RATE = 3e-3
 NEGLIGIBLE_ENTROPY_NATS = 1e-3
 """Where the policy is this sure, B·H cannot matter, and the weight is not computed."""
@@ -46,17 +47,24 @@ class ActionModelTrainer:
     The real half has every kind of action that there is equally often: an agent that mostly taps would otherwise teach
     its action model nothing of the rest. The rehearsed half has fixed shares of its own, taps for nearly a half.
 
-    ``gap_id`` stands for the tokens taken away while training, None for the model's own null.
+    ``gap_id`` stands for the tokens taken away while training, None for the model's own null; ``gap_share`` is the
+    share of rows that lose some.
     """
 
     def __init__(
-        self, model: ActionModel, rehearsal: Rehearsal, max_grad_norm: float, gap_id: int | None = None
+        self,
+        model: ActionModel,
+        rehearsal: Rehearsal,
+        max_grad_norm: float,
+        gap_id: int | None = None,
+        gap_share: float = NULL_ROW_SHARE,
     ) -> None:
         self.optimizer = torch.optim.AdamW(model.parameters(), lr=PRETRAINING_RATE, weight_decay=0.0)
         self._model = model
         self._rehearsal = rehearsal
         self._max_grad_norm = max_grad_norm
         self._gap_id = model.null_id if gap_id is None else gap_id
+        self._gap_share = gap_share
 
     def pretrain(self, steps: int, seed: str) -> float:
         """The offline stage, on rehearsed utterances only; return the last loss."""
@@ -126,7 +134,7 @@ class ActionModelTrainer:
         return loss.item()
 
     def _with_gaps(self, ids: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
-        row = torch.rand((len(ids), 1), generator=generator) < NULL_ROW_SHARE
+        row = torch.rand((len(ids), 1), generator=generator) < self._gap_share
         token = torch.rand(ids.shape, generator=generator) < NULL_TOKEN_SHARE
         return ids.masked_fill(row & token & mask, self._gap_id)
 

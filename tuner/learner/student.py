@@ -53,7 +53,9 @@ class Student:
         self.rehearsal = Rehearsal(grammar, self._text.encode, self._text.decode, config.seed)
         self.rehearsal.per_milles = whole_coordinates(loaded.encoder.tokenizer.get_vocab())
         null_id = self._text.null_id(config.scm_null)
-        self.causal_model = ActionModelTrainer(self._action_model, self.rehearsal, config.max_grad_norm, null_id)
+        self.causal_model = ActionModelTrainer(
+            self._action_model, self.rehearsal, config.max_grad_norm, null_id, config.scm_gap_share
+        )
         over_actions = config.entropy_over == "actions"
         self.weights = CausalWeights(
             self._scm_weights(config, null_id),

@@ -181,6 +181,16 @@ def test_gaps_are_filled_with_the_null_asked_for() -> None:
     assert (bool(moved[1]), bool(moved[model.null_id])) == (True, False)  # no letter here has the id 1
 
 
+@pytest.mark.parametrize(("share", "has_gaps"), [(0.0, False), (1.0, True)])
+def test_training_without_gaps_never_shows_the_null(share: float, has_gaps: bool) -> None:
+    torch.manual_seed(0)
+    model = ActionModel(VOCABULARY, ActionModelSize(1, 16, 2, 32))
+    before = model.embed.weight.detach().clone()
+    trainer = ActionModelTrainer(model, Rehearsal(JSON, _encode, _decode, 0), max_grad_norm=1.0, gap_share=share)
+    trainer.update(REAL, epochs=1, least_steps=3, rate=1e-2, seed="a")
+    assert torch.equal(model.embed.weight[model.null_id], before[model.null_id]) is not has_gaps
+
+
 def _entropies(utterances: Sequence[Utterance], value: float) -> torch.Tensor:
     return torch.full((len(utterances), max(len(utterance.token_ids) for utterance in utterances)), value)
 
