@@ -210,6 +210,8 @@ class Bench(Learner):
             policy=_Policy(world),
             causal_model=_CausalModel(world),
             critics=None,
+            heads=None,
+            longest_answer=1,
             rehearsal=SimpleNamespace(texts=[]),
             weights=SimpleNamespace(forget=lambda: None),
             tensors=dict,

@@ -81,7 +81,9 @@ def serve(
     ] = DEFAULT.objective,
     advantage: Annotated[
         AdvantageKind,
-        typer.Option(help="An outcome against its task's success rate, its group's (GRPO), or critics' values."),
+        typer.Option(
+            help="An outcome against its task's success rate, its group's (GRPO), critics' values, or tokens' (BAD)."
+        ),
     ] = DEFAULT.advantage,
     instruction_share: Annotated[
         float, typer.Option(help="Top share of the episodes kept (DigiRL); critic with awr only.")
@@ -102,6 +104,14 @@ def serve(
             help="Reward an episode loses (Optima's lambda 1) for writing all the tokens it could; not for bc."
         ),
     ] = DEFAULT.length_weight,
+    readability_weight: Annotated[
+        float,
+        typer.Option(help="Reward an episode loses (Optima's lambda 2) for words the base model would not write."),
+    ] = DEFAULT.readability_weight,
+    reward_model_weight: Annotated[
+        float,
+        typer.Option(help="Reward a plain failure gets at most by a model learned from pairs of outcomes (ARMAP)."),
+    ] = DEFAULT.reward_model_weight,
     entropy: Annotated[
         EntropyTerm, typer.Option(help="Tokens the entropy bonus counts: by causal weight, all alike, or no bonus.")
     ] = DEFAULT.entropy,
@@ -116,6 +126,9 @@ def serve(
         int, typer.Option(help="Tokens taken away together for a causal weight; released always has 4.")
     ] = DEFAULT.scm_window,
     scm_null: Annotated[NullToken, typer.Option(help="What stands in for a token taken away.")] = DEFAULT.scm_null,
+    scm_gap_share: Annotated[
+        float, typer.Option(help="Share of the action model's training rows with tokens taken away; 0: none.")
+    ] = DEFAULT.scm_gap_share,
     learning_rate: Annotated[float, typer.Option(help="AdamW's step size.")] = DEFAULT.learning_rate,
     lora_r: Annotated[int, typer.Option(help="Rank of the adapter.")] = DEFAULT.lora_r,
     lora_alpha: Annotated[float, typer.Option(help="Scale of the adapter.")] = DEFAULT.lora_alpha,
@@ -172,12 +185,15 @@ def serve(
             thought_scaling=thought_scaling,
             soft_values=soft_values,
             length_weight=length_weight,
+            readability_weight=readability_weight,
+            reward_model_weight=reward_model_weight,
             entropy=entropy,
             weight_source=weight_source,
             entropy_over=entropy_over,
             entropy_alpha=entropy_alpha,
             scm_window=scm_window,
             scm_null=scm_null,
+            scm_gap_share=scm_gap_share,
             learning_rate=learning_rate,
             lora_r=lora_r,
             lora_alpha=lora_alpha,

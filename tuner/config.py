@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Objective = Literal["awr", "ppo", "bc"]
-AdvantageKind = Literal["baseline", "group", "critic"]
+AdvantageKind = Literal["baseline", "group", "critic", "bad"]
 EntropyTerm = Literal["causal", "uniform", "none"]
 EntropyOver = Literal["tokens", "actions"]
 WeightSource = Literal["scm", "parser", "released", "uniform"]
@@ -30,12 +30,13 @@ class LearnerConfig(BaseModel):
     )
     advantage: AdvantageKind = Field(
         "baseline",
-        description="What an outcome is held against: its task's success rate, its group's outcomes, or a critic.",
+        description="What an outcome is held against: its task's success rate, its group's outcomes, a critic, or a "
+        "critic of tokens (bad).",
     )
     instruction_share: float = Field(
         0.1, gt=0, le=1, description="Top share of the episodes that DigiRL's filter keeps (critic with awr only)."
     )
-    gae_lambda: float = Field(0.95, ge=0, le=1, description="λ of the generalised advantage (critic with ppo only).")
+    gae_lambda: float = Field(0.95, ge=0, le=1, description="λ of the generalised advantage (ppo with critic or bad).")
     soft_values: bool = Field(
         False,
         description="Value targets of the soft backup: the next step's weighed entropy counts (critic with ppo only).",
@@ -89,6 +90,15 @@ class LearnerConfig(BaseModel):
     length_weight: float = Field(
         0.0, ge=0, le=1, description="λ₁ of Optima: what an episode's reward loses for the tokens it wrote."
     )
+    readability_weight: float = Field(
+        0.0, ge=0, le=1, description="λ₂ of Optima: what it loses for words the base model finds unlikely."
+    )
+    reward_model_weight: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="What a plain failure gets at most for how a learned reward model sees it (ARMAP); 0: no model.",
+    )
     scm_learning_rate: float = Field(1e-3, gt=0)
     scm_pretraining_steps: int = Field(200, ge=0, description="Steps on rehearsed utterances before the first update.")
     scm_first_steps: int = Field(100, ge=1, description="Steps of the first update, which meets the policy's wording.")
@@ -96,6 +106,9 @@ class LearnerConfig(BaseModel):
         1, ge=1, description="Tokens taken away together: 1 is the paper; weight_source=released always has 4."
     )
     scm_null: NullToken = Field("mask", description="What stands in for a token taken away; mask is the model's own.")
+    scm_gap_share: float = Field(
+        0.5, ge=0, le=1, description="Share of the action model's training rows that lose a tenth of their tokens."
+    )
     scm_epochs: int = Field(2, ge=1, description="Passes over the replayed utterances for each update.")
     report_to: ReportTo = Field("none", description="Where figures go besides TensorBoard files; needs that package.")
     run_name: str = Field("", description="Name of the run there; the state folder's by default.")
@@ -136,12 +149,15 @@ class LearnerConfig(BaseModel):
             )
         if self.objective == "bc" and self.advantage != "baseline":
             raise ValueError("objective bc weighs every kept step 1 and takes no advantage: leave advantage out")
+        if self.advantage == "bad" and self.objective != "ppo":
+            raise ValueError("advantage bad gives tokens signed advantages, which only objective ppo takes: set both")
         if self.soft_values and ((self.objective, self.advantage) != ("ppo", "critic") or self.entropy == "none"):
             raise ValueError(
                 "soft_values is for advantage critic under objective ppo with an entropy term: leave it out"
             )
-        if self.length_weight and (self.objective == "bc" or self.advantage == "critic"):
-            raise ValueError("length_weight shapes rewards, which bc and the critics do not look at: leave it out")
+        for name in ("length_weight", "readability_weight", "reward_model_weight"):
+            if getattr(self, name) and (self.objective == "bc" or self.advantage == "critic"):
+                raise ValueError(f"{name} shapes rewards, which bc and the critics do not look at: leave it out")
         if self.advantage == "critic" and self.negative_ceiling:
             raise ValueError("advantage critic weighs steps 1 or 0, never below: leave negative_ceiling out")
         return self

@@ -61,13 +61,16 @@ class EncoderLayer(nn.Module):
         return self.mix(hidden, self.qkv(self.attention_norm(hidden)), visible)
 
     def mix(self, hidden: Tensor, qkv: Tensor, visible: Tensor | None) -> Tensor:
-        """Everything after the q, k, v [B, T, 3D] of this layer are known."""
+        """Everything after the q, k, v [B, T, 3D] of this layer are known.
+
+        In place where no gradient needs what was there: fresh memory for each step is what costs a CPU most here.
+        """
         rows, length, width = hidden.shape
         heads = qkv.view(rows, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
         seen = nn.functional.scaled_dot_product_attention(heads[0], heads[1], heads[2], attn_mask=visible)
-        hidden = hidden + self.mixed(seen.transpose(1, 2).reshape(rows, length, width))
-        fed: Tensor = self.feed_out(nn.functional.relu(self.feed_in(self.feed_norm(hidden))))
-        return hidden + fed
+        mixed = self.mixed(seen.transpose(1, 2).reshape(rows, length, width)).add_(hidden)
+        fed: Tensor = self.feed_out(self.feed_in(self.feed_norm(mixed)).relu_())
+        return fed.add_(mixed)
 
 
 class ActionModel(nn.Module):
@@ -121,12 +124,17 @@ class ActionModel(nn.Module):
 
     def read(self, hidden: Tensor, mask: Tensor | None) -> list[Tensor]:
         """Pool hidden [B, T, D] once per field, masked, and classify."""
+        pooled = self.pooled(hidden, mask)
+        return [head(pooled[:, index]) for index, head in enumerate(self.heads)]
+
+    def pooled(self, hidden: Tensor, mask: Tensor | None) -> Tensor:
+        """Return what each field's head reads, [B, F, D]."""
         normed = self.norm(hidden)
         scores = self.queries @ normed.transpose(1, 2)  # [B, F, T]
         if mask is not None:
             scores = scores.masked_fill(~mask.bool().unsqueeze(1), -torch.inf)
-        pooled = scores.softmax(-1) @ normed  # [B, F, D]
-        return [head(pooled[:, index]) for index, head in enumerate(self.heads)]
+        pooled: Tensor = scores.softmax(-1) @ normed
+        return pooled
 
     def log_prob(self, logits: list[Tensor], labels: Tensor) -> Tensor:
         """Return log P_φ(a | y) [B]: the sum over fields, for labels [B, F]."""

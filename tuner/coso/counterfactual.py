@@ -7,11 +7,13 @@ asked for. Rows of one utterance never share a batch with another's, so there is
 cannot depend on what else is asked. Knows no policy and trains nothing.
 """
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tuner.coso.action_model import ActionModel, EncoderLayer, position_codes
 from tuner.coso.labels import Utterance
@@ -49,6 +51,8 @@ class ScmWeights:
         self._nulls = nulls or ConstantNull(model.null_id)
         self._quiet_ids = quiet_ids
         self._known: dict[Utterance, Tensor] = {}
+        self._scratch = _Scratch()
+        self._heads: _Heads | None = None
         self.rows_computed = 0
         """Counterfactuals evaluated so far, for measurements."""
 
@@ -67,6 +71,7 @@ class ScmWeights:
 
         ``needed`` None asks for every position. The "reference" scaling always takes every position.
         """
+        self._heads = None  # joined once for all that is asked here: the model may have changed since the last time
         answers = []
         for index, utterance in enumerate(utterances):
             asked = torch.ones(len(utterance.token_ids), dtype=torch.bool)
@@ -93,7 +98,7 @@ class ScmWeights:
         """Return |P − P_without| [R] for positions [R]."""
         ids = torch.tensor(utterance.token_ids)
         labels = torch.tensor(utterance.labels)
-        shared = _Shared(self._model, ids, self._nulls.instead_of(ids))
+        shared = _Shared(self._model, ids, self._nulls.instead_of(ids), self._scratch)
         nothing = torch.tensor([len(ids)])  # a position behind the end takes nothing away: P(a | y) itself
         chunks = torch.split(torch.cat((nothing, positions)), self._chunk_rows)
         found = torch.cat([self._probability(shared.without(chunk, self._window), labels) for chunk in chunks])
@@ -104,36 +109,38 @@ class ScmWeights:
         hidden = first_layer
         for layer in list(self._model.layers)[1:]:
             hidden = layer(hidden, None)
-        logits = self._model.read(hidden, None)
-        return self._model.log_prob(logits, labels.expand(len(hidden), -1)).exp()
+        if self._heads is None:
+            self._heads = _Heads(self._model)
+        return self._heads.log_prob(self._model.pooled(hidden, None), labels).exp()
 
 
 class _Shared:
     """One utterance's embedded vectors and first-layer q, k, v, of which a counterfactual changes a few rows only."""
 
-    def __init__(self, model: ActionModel, ids: Tensor, nulls: Tensor) -> None:
+    def __init__(self, model: ActionModel, ids: Tensor, nulls: Tensor, scratch: "_Scratch") -> None:
         first = model.layers[0]
         assert isinstance(first, EncoderLayer)
         self._model = model
         self._first = first
         self._ids = ids
         self._nulls = nulls
-        self._hidden = model.embedded(ids.unsqueeze(0), None)  # [1, T, D]
+        self._scratch = scratch
+        tokens = nn.functional.pad(model.embed(ids), (0, 0, 2, 0)).unsqueeze(0)
+        self._hidden = model.join(tokens) + _codes(len(ids), self._width)  # [1, T, D]
         self._qkv = first.qkv(first.attention_norm(self._hidden))  # [1, T, 3D]
 
     def without(self, positions: Tensor, window: int) -> Tensor:
         """Return the first layer's output [R, T, D] with the window at each of positions [R] taken away."""
-        rows, length = len(positions), len(self._ids)
-        spots = positions.unsqueeze(1) + torch.arange(window + PREDECESSORS)  # [R, S] whose vectors change
-        patch = self._patch(positions, window) + position_codes(length + window + PREDECESSORS, self._width)[spots]
-        inside = spots < length
-        row_of = torch.arange(rows).unsqueeze(1).expand_as(spots)[inside]
-        hidden = self._hidden.repeat(rows, 1, 1)
-        qkv = self._qkv.repeat(rows, 1, 1)
-        changed = patch[inside]  # [N, D]
-        hidden[row_of, spots[inside]] = changed
-        qkv[row_of, spots[inside]] = self._first.qkv(self._first.attention_norm(changed))
-        return self._first.mix(hidden, qkv, None)
+        length, reach = len(self._ids), window + PREDECESSORS
+        spots = positions.unsqueeze(1) + torch.arange(reach)  # [R, S] whose vectors change; those behind T do not count
+        rows = torch.arange(len(positions)).unsqueeze(1)
+        patch = self._patch(positions, window) + _codes(length + reach, self._width)[spots]
+        hidden = self._scratch.take("hidden", (len(positions), length + reach, self._width), patch)
+        qkv = self._scratch.take("qkv", (len(positions), length + reach, 3 * self._width), patch)
+        hidden[:, :length], qkv[:, :length] = self._hidden, self._qkv
+        hidden[rows, spots] = patch
+        qkv[rows, spots] = self._first.qkv(self._first.attention_norm(patch))
+        return self._first.mix(hidden[:, :length], qkv[:, :length], None)
 
     @property
     def _width(self) -> int:
@@ -147,3 +154,44 @@ class _Shared:
         gone = (around >= positions.unsqueeze(1)) & (around < positions.unsqueeze(1) + window)
         tokens = self._model.embed(torch.where(gone, self._nulls[written], self._ids[written]))
         return self._model.join(tokens * (around >= 0).unsqueeze(-1))
+
+
+@lru_cache(256)
+def _codes(length: int, width: int) -> Tensor:
+    """Return ``position_codes``, which would cost as much as a counterfactual or two if made for each utterance."""
+    return position_codes(length, width)
+
+
+class _Heads:
+    """All fields' heads as one product; a class that a field does not have is as good as impossible."""
+
+    def __init__(self, model: ActionModel) -> None:
+        heads = [head for head in model.heads if isinstance(head, nn.Linear)]
+        most = max(head.out_features for head in heads)
+        pad = [most - head.out_features for head in heads]
+        self._weight = torch.stack(
+            [nn.functional.pad(head.weight, (0, 0, 0, more)) for head, more in zip(heads, pad, strict=True)]
+        ).transpose(1, 2)  # [F, D, C]
+        self._bias = torch.stack(
+            [nn.functional.pad(head.bias, (0, more), value=-torch.inf) for head, more in zip(heads, pad, strict=True)]
+        ).unsqueeze(1)  # [F, 1, C]
+
+    def log_prob(self, pooled: Tensor, labels: Tensor) -> Tensor:
+        """Return log P_φ(a | y) [R] of one action, labels [F], from vectors [R, F, D]."""
+        logits = torch.baddbmm(self._bias, pooled.transpose(0, 1), self._weight).double().log_softmax(-1)  # [F, R, C]
+        return logits[torch.arange(len(labels)), :, labels].sum(0).to(pooled)
+
+
+class _Scratch:
+    """Memory that is used again: for a CPU fresh pages cost more than what is written into them."""
+
+    def __init__(self) -> None:
+        self._flat: dict[str, Tensor] = {}
+
+    def take(self, name: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """Return a tensor of that shape with anything in it, valid until the same name is taken again."""
+        size = math.prod(shape)
+        flat = self._flat.get(name)
+        if flat is None or flat.numel() < size or flat.dtype != like.dtype:
+            flat = self._flat[name] = like.new_empty(size)
+        return flat[:size].view(shape)

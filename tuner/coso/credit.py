@@ -1,8 +1,7 @@
 """Who earned the outcome: advantages of steps and of tokens. Pure functions; learns no value and keeps no replay.
 
 R is episodes, H steps of an episode, T tokens of a step. Rows are padded on the right; what lies under padding
-never counts. Values come from the caller (``critic``). The learner uses GAE and the group-relative advantage; BAD is
-here for those who have a value for each token.
+never counts. Values come from the caller: of steps (``learner.critics``), of tokens for BAD (``learner.token_critic``).
 """
 
 from collections.abc import Hashable, Sequence

@@ -1,7 +1,6 @@
 """Rewards beyond the task's own: Optima's terms for length and readability, ARMAP's pairwise loss. Pure functions.
 
-The learner uses the length term where ``length_weight`` asks for it (``learner.shaping``); the others are for rewards
-that somebody makes of their own sessions.
+What the learner makes of them is ``learner.shaping``'s and ``learner.reward_model``'s business.
 """
 
 import math

@@ -22,6 +22,7 @@ from tuner.learner.loop import Learner
 from tuner.learner.mailbox import Mailbox
 from tuner.learner.processes import Leader, help_out, joined, own_device
 from tuner.learner.student import load_student
+from tuner.learner.value_heads import FEATURES, READABILITY
 
 
 def main() -> int:
@@ -68,7 +69,7 @@ def _lead(config: LearnerConfig) -> int:
 def _learn(config: LearnerConfig, mailbox: Mailbox) -> None:
     """Learn as the state folder's only learner: one whose front was killed may still be at its last update."""
     own = config.state / "learner"
-    for folder in (own, own / "features", *(config.state / "adapters").glob("*/")):
+    for folder in (own, own / FEATURES, own / READABILITY, *(config.state / "adapters").glob("*/")):
         remove_partial(folder)
     with closing(Ledger(config.state)) as ledger:
         ledger.open()

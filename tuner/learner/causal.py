@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -21,7 +22,8 @@ REAL_ROWS = 16
 NULL_ROW_SHARE = 0.5
 NULL_TOKEN_SHARE = 0.1
 """In half of the rows a tenth of the tokens is taken away while training, so that "without token i" is something
-the model has seen: P(a | y without i) is then its forecast, not the answer to an input it was never shown."""
+the model has seen: P(a | y without i) is then its forecast, not the answer to an input it was never shown. What can be
+told from the rest of the answer, a status from its key, then weighs little; ``scm_gap_share`` 0 trains without gaps."""
 PRETRAINING_RATE = 3e-3
 NEGLIGIBLE_ENTROPY_NATS = 1e-3
 """Where the policy is this sure, B·H cannot matter, and the weight is not computed."""
@@ -42,17 +44,27 @@ def whole_coordinates(vocabulary: Mapping[str, int]) -> list[int]:
 class ActionModelTrainer:
     """Algorithm 1's update of φ: cross-entropy of the parsed action, rehearsed and real utterances half and half.
 
-    ``gap_id`` stands for the tokens taken away while training, None for the model's own null.
+    The real half has every kind of action that there is equally often: an agent that mostly taps would otherwise teach
+    its action model nothing of the rest. The rehearsed half has fixed shares of its own, taps for nearly a half.
+
+    ``gap_id`` stands for the tokens taken away while training, None for the model's own null; ``gap_share`` is the
+    share of rows that lose some.
     """
 
     def __init__(
-        self, model: ActionModel, rehearsal: Rehearsal, max_grad_norm: float, gap_id: int | None = None
+        self,
+        model: ActionModel,
+        rehearsal: Rehearsal,
+        max_grad_norm: float,
+        gap_id: int | None = None,
+        gap_share: float = NULL_ROW_SHARE,
     ) -> None:
         self.optimizer = torch.optim.AdamW(model.parameters(), lr=PRETRAINING_RATE, weight_decay=0.0)
         self._model = model
         self._rehearsal = rehearsal
         self._max_grad_norm = max_grad_norm
         self._gap_id = model.null_id if gap_id is None else gap_id
+        self._gap_share = gap_share
 
     def pretrain(self, steps: int, seed: str) -> float:
         """The offline stage, on rehearsed utterances only; return the last loss."""
@@ -62,9 +74,10 @@ class ActionModelTrainer:
         return loss
 
     def update(self, utterances: Sequence[Utterance], epochs: int, least_steps: int, rate: float, seed: str) -> float:
-        """Pass over the real utterances ``epochs`` times, ``least_steps`` steps at least; return the mean loss.
+        """Draw as many real utterances as ``epochs`` passes, in ``least_steps`` steps or more; return the mean loss.
 
-        Half of every batch is rehearsed. ``rate`` is the learning rate to start from; it falls to a tenth.
+        Kinds of action take turns, each one's utterances in shuffled passes. Half of every batch is rehearsed.
+        ``rate`` is the learning rate to start from; it falls to a tenth.
 
         Raises:
             NotFiniteError: the loss, a gradient or a weight is not finite.
@@ -80,15 +93,19 @@ class ActionModelTrainer:
     def calibration(self, utterances: Sequence[Utterance]) -> dict[str, float]:
         """Return how right and how sure the model is on utterances it was not trained on; nothing for none.
 
-        ``scm_accuracy`` is the share of whole actions read right, ``scm_ece`` the expected calibration error of their
+        ``scm_accuracy`` is the share of whole actions read right, ``scm_balanced_accuracy`` the mean of that share over
+        the kinds of action there are, ``scm_ece`` the expected calibration error of their
         probability over 15 equal-width bins, ``scm_unseen`` the number of utterances. Draws nothing.
         """
         if not utterances:
             return {}
         labels = torch.tensor([utterance.labels for utterance in utterances])
         confidence, correct = whole_action_confidence(self._model(*padded(utterances)), labels)
+        kinds = sorted({utterance.labels[0] for utterance in utterances})
+        by_kind = torch.stack([correct[labels[:, 0] == kind].double().mean() for kind in kinds])
         return {
             "scm_accuracy": float(correct.double().mean()),
+            "scm_balanced_accuracy": float(by_kind.mean()),
             "scm_ece": expected_calibration_error(confidence, correct),
             "scm_unseen": float(len(utterances)),
         }
@@ -96,17 +113,14 @@ class ActionModelTrainer:
     def _batches(
         self, utterances: Sequence[Utterance], steps: int, seed: str, rate: float = PRETRAINING_RATE
     ) -> Iterator[tuple[list[Utterance], torch.Generator]]:
-        """Yield the real part of each batch, drawn in shuffled passes; sets the seeds and the falling rate."""
+        """Yield the real part of each batch, kinds of action in turn; sets the seeds and the falling rate."""
         self._rehearsal.reseed(seed)
         shuffler = random.Random(seed)
         generator = torch.Generator().manual_seed(shuffler.getrandbits(62))
-        queue: list[Utterance] = []
+        drawn = balanced_draws(utterances, shuffler)
         for step in range(steps):
-            if len(queue) < REAL_ROWS:
-                queue += shuffler.sample(list(utterances), len(utterances))
             self._set_rate(rate * (1 - 0.9 * step / steps))
-            yield queue[:REAL_ROWS], generator
-            del queue[:REAL_ROWS]
+            yield list(islice(drawn, min(REAL_ROWS, len(utterances)))), generator
 
     def _step(self, utterances: Sequence[Utterance], generator: torch.Generator) -> float:
         ids, mask = padded(utterances)
@@ -120,13 +134,26 @@ class ActionModelTrainer:
         return loss.item()
 
     def _with_gaps(self, ids: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
-        row = torch.rand((len(ids), 1), generator=generator) < NULL_ROW_SHARE
+        row = torch.rand((len(ids), 1), generator=generator) < self._gap_share
         token = torch.rand(ids.shape, generator=generator) < NULL_TOKEN_SHARE
         return ids.masked_fill(row & token & mask, self._gap_id)
 
     def _set_rate(self, rate: float) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+
+
+def balanced_draws(utterances: Sequence[Utterance], shuffler: random.Random) -> Iterator[Utterance]:
+    """Yield utterances without end, none for none: kinds of action in turn, each one's in shuffled passes."""
+    by_kind: dict[int, list[Utterance]] = {}
+    for utterance in utterances:
+        by_kind.setdefault(utterance.labels[0], []).append(utterance)
+    left: dict[int, list[Utterance]] = {kind: [] for kind in by_kind}
+    while by_kind:
+        for kind in shuffler.sample(sorted(by_kind), len(by_kind)):
+            if not left[kind]:
+                left[kind] = shuffler.sample(by_kind[kind], len(by_kind[kind]))
+            yield left[kind].pop()
 
 
 def padded(utterances: Sequence[Utterance]) -> tuple[Tensor, Tensor]:

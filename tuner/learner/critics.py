@@ -8,22 +8,15 @@ is their accuracy. Episodes of one outcome alone teach nothing: the critics then
 
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from tuner.coso.critic import (
-    SuccessClassifier,
-    has_two_classes,
-    is_held_out,
-    success_accuracy,
-    success_loss,
-)
-from tuner.learner.checkpoint import optimizer_state, optimizer_tensors
+from tuner.coso.critic import has_two_classes, is_held_out, success_accuracy, success_loss
 from tuner.learner.features import StepFeatures
-from tuner.learner.finite import PARAMETER_LIMIT, clip_gradients, require_bounded, require_finite
+from tuner.learner.heads import Head, seeded_heads
 from tuner.learner.samples import StepSample
 
 BATCH_ROWS = 64
@@ -41,19 +34,19 @@ class EpisodeValues:
 
 
 class Critics:
-    """The heads ``step`` and ``instruction`` and their optimizers, over one source of features."""
+    """The heads ``step`` and ``instruction`` over one source of features."""
 
     def __init__(
         self, features: StepFeatures, feature_size: int, learning_rate: float, max_grad_norm: float, seed: int
     ) -> None:
         self._features = features
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self._heads = {name: SuccessClassifier(feature_size) for name in ("step", "instruction")}
-        self._optimizers = {
-            name: torch.optim.AdamW(head.parameters(), lr=learning_rate) for name, head in self._heads.items()
-        }
-        self._max_grad_norm = max_grad_norm
+        heads = seeded_heads(("step", "instruction"), feature_size, learning_rate, max_grad_norm, seed)
+        self._heads = {head.name: head for head in heads}
+
+    @property
+    def heads(self) -> list[Head]:
+        """The heads, for the checkpoint."""
+        return list(self._heads.values())
 
     def update(self, episodes: Sequence[Episode], epochs: int, seed: str) -> dict[str, float]:
         """Pass ``epochs`` times over the episodes that are not held out; return figures, each a finite number.
@@ -90,47 +83,22 @@ class Critics:
         for steps in episodes:
             rows = self._features.of_episode(steps) if steps else None
             if rows is not None:
-                told = self._heads["step"](rows).sigmoid().tolist()
-                instruction = float(self._heads["instruction"](rows[:1]).sigmoid())
+                told = self._heads["step"].network(rows).sigmoid().tolist()
+                instruction = float(self._heads["instruction"].network(rows[:1]).sigmoid())
                 found[steps[0].key[0]] = EpisodeValues(tuple(told), instruction)
         self._features.keep()
         return found
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Return every live tensor that learning changes, under stable names."""
-        found: dict[str, Tensor] = {}
-        for name, head in self._heads.items():
-            found |= {f"critic/{name}/{key}": tensor for key, tensor in head.state_dict().items()}
-            found |= optimizer_tensors(f"critic_adam_{name}", self._optimizers[name].state_dict())
-        return found
-
-    def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take over what ``tensors`` returned, value for value; heads that are not among them stay as they are."""
-        for name, head in self._heads.items():
-            prefix = f"critic/{name}/"
-            state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-            if state:
-                head.load_state_dict(state)
-                moments = {i: dict(v) for i, v in optimizer_state(f"critic_adam_{name}", tensors).items()}
-                optimizer = self._optimizers[name]
-                optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
-
     def _train(self, name: str, features: Tensor, outcomes: Tensor, epochs: int, seed: str) -> float:
-        head, optimizer = self._heads[name], self._optimizers[name]
+        head = self._heads[name]
         shuffler = random.Random(seed)
         total = 0.0
         for _ in range(epochs):
             order = shuffler.sample(range(len(features)), len(features))
             for start in range(0, len(order), BATCH_ROWS):
                 places = order[start : start + BATCH_ROWS]
-                loss = success_loss(head(features[places]), outcomes[places])
-                require_finite(f"the loss of the {name} critic", loss)
-                optimizer.zero_grad()
-                torch.autograd.backward(loss)
-                clip_gradients(f"{name} critic", head.parameters(), self._max_grad_norm)
-                optimizer.step()
-                total += loss.item() * len(places)
-        require_bounded(f"the {name} critic", head.parameters(), PARAMETER_LIMIT)
+                total += head.step(success_loss(head.network(features[places]), outcomes[places])) * len(places)
+        head.check()
         return total / (epochs * len(features))
 
     @torch.no_grad()
@@ -139,7 +107,7 @@ class Critics:
         for name, head in self._heads.items() if held else ():
             features, outcomes = _examples(name, held)
             share = float((outcomes > 0.5).double().mean())
-            figures[f"{name}_value_accuracy"] = success_accuracy(head(features), outcomes)
+            figures[f"{name}_value_accuracy"] = success_accuracy(head.network(features), outcomes)
             figures[f"{name}_value_majority"] = max(share, 1 - share)
         return figures
 

@@ -15,7 +15,8 @@ of any outcome carry the policy term with their signed advantage, all equally li
 advantage 0 are the ones that ride along. Advantages are per-step A_h of ``advantage`` or, under "group", one for
 the whole episode, against the latest ``GROUP_SIZE`` of the same task and parameters in the replay. Under "critic"
 weights are those of ``judged``, which ``judging`` makes of the critics' values: steps of weight 1 carry the policy
-term, whatever their episode's outcome, under "awr"; GAE's A_h under "ppo".
+term, whatever their episode's outcome, under "awr"; GAE's A_h under "ppo". Under "bad" each token has an
+advantage of its own, ``credited``, and ``judged`` is their mean in a step.
 
 No agent makes up more of a batch's weight than ``agent_share`` allows, whatever it sends.
 
@@ -62,6 +63,8 @@ class Candidate:
     weight: float
     priority: float
     correction: float = 1.0
+    token_weights: tuple[float, ...] = ()
+    """A of every token under "bad", of the policy term in place of ``weight``; none: entropy only."""
 
 
 class Experience:
@@ -84,7 +87,9 @@ class Experience:
         self.unused: dict[int, str] = {}
         """Trajectories of the latest batch of which no step may be used, and why, by sequence."""
         self.judged: Mapping[tuple[int, int], float] = {}
-        """Weight of steps by key, of the critics' making; asked under "critic" alone."""
+        """Weight of steps by key, of the critics' making; asked under "critic" and "bad"."""
+        self.credited: Mapping[tuple[int, int], tuple[float, ...]] = {}
+        """Weight of every token of steps by key; asked under "bad" alone."""
         self._capacity = capacity
         self._discount = discount
         self._negative_ceiling = negative_ceiling
@@ -192,7 +197,11 @@ class Experience:
         told = self.episodes()
         if self._objective == "ppo":
             outcomes = self._outcomes() if self._advantage == "group" else {}
-            signed = [Candidate(*pair, 1.0) for steps in told for pair in self._with_weights(steps, outcomes)]
+            signed = [
+                Candidate(step, weight, 1.0, token_weights=self.credited.get(step.key, ()))
+                for steps in told
+                for step, weight in self._with_weights(steps, outcomes)
+            ]
             return [step for step in signed if step.weight != 0], [step for step in signed if step.weight == 0]
         if self._advantage == "critic":
             return self._kept(told)
@@ -228,7 +237,7 @@ class Experience:
         """Return the weight of every step of the episode that ``step`` is of."""
         if self._objective == "bc":
             return (float(step.succeeded),) * step.steps
-        if self._advantage == "critic":
+        if self._advantage in ("critic", "bad"):
             return tuple(self.judged.get((step.key[0], place), 0.0) for place in range(step.steps))
         if self._advantage == "group":
             others = [reward for sequence, reward in outcomes[step.group].items() if sequence != step.key[0]]

@@ -25,22 +25,20 @@ from tuner.learner.forged import FORGED, LogProbCheck
 from tuner.learner.freshness import DROP_REASONS, Freshness
 from tuner.learner.good_weights import GoodWeights
 from tuner.learner.intake import Intake
-from tuner.learner.judging import digirl_weights, gae_weights
 from tuner.learner.mailbox import Mailbox, RollbackWish
 from tuner.learner.policy_update import StepFigures
 from tuner.learner.progress import Progress, manifest_of
 from tuner.learner.records import WeightRecord, append_metrics, append_weight_records
 from tuner.learner.reporting import Reports
+from tuner.learner.rewards import Rewards
 from tuner.learner.rollback import payload_to_return_to
-from tuner.learner.samples import StepSample, can_be_shown
-from tuner.learner.shaping import shorter_is_better, unshaped
+from tuner.learner.samples import can_be_shown
 from tuner.learner.student import Student
+from tuner.learner.valuing import EPISODES, update_values
 
 SCM_UTTERANCES = 256
 SCM_UNSEEN_UTTERANCES = 64
 SCM_LEAST_STEPS = 12
-CRITIC_EPISODES = 256
-"""Episodes the critics are trained on in an update: an older policy's outcomes are no measure of today's."""
 WEIGHT_RECORDS_PER_UPDATE = 8
 
 
@@ -65,6 +63,7 @@ class Learner:
         self._mailbox = mailbox
         self._commits = Commits(config, ledger, mailbox)
         self._intake = Intake(ledger, config.state / "learner" / "batch.json", config.trajectories_per_update)
+        self._rewards = Rewards(config, student.heads, student.longest_answer)
         self._experience = Experience(
             config.replay_capacity,
             config.discount,
@@ -72,7 +71,7 @@ class Learner:
             config.objective,
             config.advantage,
             student.vocabulary_size,
-            shorter_is_better(config.length_weight, student.longest_answer) if config.length_weight else unshaped,
+            self._rewards.shape,
         )
         self._watch = EntropyWatch(config.entropy_collapse_share, config.entropy_blowup_factor)
         self._forgeries = LogProbCheck(student, self._commits.store, config.mismatch_limit)
@@ -128,6 +127,8 @@ class Learner:
                 self._experience.dropped.update(checkpoint.state["dropped"])
                 # an earlier checkpoint has none
                 held = {sequence: set(places) for sequence, places in checkpoint.state.get("held", ())}
+            if "rewards" in checkpoint.state:  # an earlier checkpoint has none, nor has the offline stage
+                self._rewards.load(checkpoint.state["rewards"])
             self._commits.finish(self._progress, checkpoint.tensors)
             self._progress = self._progress.at_least(self._commits.latest_version)
         self._good.remember()
@@ -154,7 +155,10 @@ class Learner:
         started_sec = time.monotonic()
         self._note_unsound(self._good.remember())
         told = [self._experience.trainable(stored) for stored in batch]
-        self._experience.take(batch, dict.fromkeys(self._forgeries.forged(told), FORGED))
+        forged = self._forgeries.forged(told)
+        honest = [steps for steps in told if steps and steps[0].key[0] not in forged]
+        self._rewards.look(honest, self._experience.latest_episodes(EPISODES))
+        self._experience.take(batch, dict.fromkeys(forged, FORGED))
         try:
             outcome = self._learn(batch)
             require_sound(self._student.tensors())
@@ -191,7 +195,7 @@ class Learner:
         unseen = self._experience.unseen_utterances(SCM_UNSEEN_UTTERANCES)
         others = self._student.causal_model.calibration(unseen)  # before they are trained on
         scm_loss = self._update_causal_model(seed)
-        others |= self._update_critics(seed)
+        others |= update_values(self._config, self._student, self._experience, seed)
         drift = Drift(self._student.policy)
         looked_at = [step for step in self._experience.newest_steps(STEPS_LOOKED_AT) if can_be_shown(step)]
         others |= drift.before(looked_at, self._progress.version)
@@ -236,34 +240,6 @@ class Learner:
             seed,
         )
 
-    def _update_critics(self, seed: str) -> dict[str, float]:
-        """Train the critics, and weigh the replay's steps by what they say; nothing where there are none."""
-        critics = self._student.critics
-        if critics is None:
-            return {}
-        config = self._config
-        figures = critics.update(self._experience.latest_episodes(CRITIC_EPISODES), config.critic_epochs, seed)
-        episodes = self._experience.episodes()
-        values = critics.values(episodes)
-        if config.objective == "ppo":
-            bonuses = self._soft_bonuses(episodes)
-            if bonuses:
-                figures["soft_bonus"] = sum(bonuses.values()) / len(bonuses)
-            judged = gae_weights(episodes, values, config.discount, config.gae_lambda, bonuses)
-        else:
-            judged = digirl_weights(episodes, values, config.discount, config.instruction_share)
-            figures["kept_steps"] = float(sum(weight > 0 for weight in judged.values()))
-        self._experience.judged = judged
-        return figures
-
-    def _soft_bonuses(self, episodes: Sequence[Sequence[StepSample]]) -> dict[tuple[int, int], float]:
-        """Return α·H_B of every step that can be shown, where values are to be soft."""
-        if not self._config.soft_values:
-            return {}
-        shown = [step for steps in episodes for step in steps if can_be_shown(step)]
-        entropies = self._student.policy.causal_entropies(shown)
-        return {key: self._config.entropy_alpha * nats for key, nats in entropies.items()}
-
     def _commit(self, batch: Sequence[StoredTrajectory], outcome: Outcome, seconds: float) -> None:
         sequences = [stored.sequence for stored in batch]
         self._progress = self._progress.after(sequences, len(outcome.steps), self._experience.unused)
@@ -278,12 +254,15 @@ class Learner:
         self._report(batch, outcome, seconds)
 
     def _save_and_publish(self) -> None:
+        self._rewards.keep()
+        held = self._experience.held()
         state = {
             "baseline": self._experience.baseline.state(),
             "entropy_watch": self._watch.state(),
             "freshness": self._experience.freshness.plain(),
             "dropped": dict(self._experience.dropped),
-            "held": list(self._experience.held().items()),
+            "held": list(held.items()),
+            "rewards": self._rewards.state(held),
         }
         self._commits.commit(self._progress, self._student.tensors(), state)
 

@@ -49,4 +49,5 @@ def _candidate(plain: dict[str, Any], png: bytes) -> Candidate:
         "utterance": Utterance(tuple(told["utterance"]["token_ids"]), tuple(told["utterance"]["labels"])),
         "behaviour_log_probs": tuple(told["behaviour_log_probs"]),
     }
+    plain["token_weights"] = tuple(plain["token_weights"])
     return Candidate(StepSample(**{**told, **tuples, "screenshot_png": png}), **plain)

@@ -4,10 +4,15 @@
     ppo   −mean(min(ρ·A, clip(ρ, 1 ± ε)·A)),  ρ = π/π_behaviour with gradient, A signed
     bc    −mean(1[kept]·log π(y|s))
 
+and, where the advantage is BAD's, with one ρ_i and one A_i for each token,
+
+    ppo   −mean(Σ_i min(ρ_i·A_i, clip(ρ_i, 1 ± ε)·A_i))
+
 each with log π = λ Σ log p(thought) + Σ log p(action), minus α times the entropy term. What w, A, kept and c are is
 ``experience``'s business (c, the correction of the draw, multiplies awr's entropy term too); log π_behaviour are the
-log-probs stored with the trajectory. Advantages are not standardised over the batch, and there is no value loss here:
-the critics (``critics``) share no weight with the policy.
+log-probs stored with the trajectory. POAD takes the mean over the tokens of a batch where the last line has a sum over
+those of an utterance; so it pulls as hard as the line above it does at ρ = 1, whatever else the batch holds. Advantages
+are not standardised over the batch, and there is no value loss here: the critics share no weight with the policy.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,6 +30,7 @@ from tuner.coso.objectives import (
     ppo_loss,
     sequence_log_probs,
     thought_scaled,
+    token_ppo_loss,
     truncated_importance,
     with_entropy,
 )
@@ -48,6 +54,7 @@ class PolicyLoss:
 
     def __init__(self, config: LearnerConfig, thought_mask_of: ThoughtMaskOf) -> None:
         self._objective = config.objective
+        self._by_token = config.advantage == "bad"
         self._alpha = config.entropy_alpha
         self._ceiling = config.importance_ceiling
         self._clip_range = config.clip_range
@@ -90,9 +97,13 @@ class PolicyLoss:
         causal: Tensor | None,
         mask: Tensor,
     ) -> BatchLoss:
-        now = sequence_log_probs(scaled, mask)
-        old = sequence_log_probs(self._scaled(rows, _behaviour(rows, log_probs)), mask)
-        policy = ppo_loss(now, old, advantages, self._clip_range)
+        then = self._scaled(rows, _behaviour(rows, log_probs))
+        now, old = sequence_log_probs(scaled, mask), sequence_log_probs(then, mask)
+        if self._by_token:
+            credit = _by_token([row.token_weights for row in rows], log_probs)
+            policy = token_ppo_loss(scaled, then, credit, mask, self._clip_range) * (mask.sum() / len(rows))
+        else:
+            policy = ppo_loss(now, old, advantages, self._clip_range)
         loss = with_entropy(policy, entropies, causal, mask, self._alpha)
         ratio = importance_ratio(now, old).detach()
         clipped = ((ratio - 1).abs() > self._clip_range).to(ratio)
@@ -110,8 +121,12 @@ class PolicyLoss:
 
 def _behaviour(rows: Sequence[Candidate], like: Tensor) -> Tensor:
     """Return the log-probs stored with the trajectory [B, T], 0 at padding."""
-    stored = torch.zeros_like(like)
+    return _by_token([row.sample.behaviour_log_probs for row in rows], like)
+
+
+def _by_token(rows: Sequence[Sequence[float]], like: Tensor) -> Tensor:
+    """Return numbers of tokens as [B, T], 0 where a row has none."""
+    found = torch.zeros_like(like)
     for place, row in enumerate(rows):
-        log_probs = row.sample.behaviour_log_probs
-        stored[place, : len(log_probs)] = stored.new_tensor(log_probs)
-    return stored
+        found[place, : len(row)] = found.new_tensor(row)
+    return found

@@ -1,6 +1,7 @@
 """One optimizer step of the policy's LoRA tensors, with every check before a weight moves. Chooses no samples."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -142,6 +143,12 @@ class PolicyUpdater:
             figures[[places[place] for place in part.places]] = _figures_of(part)
         return figures
 
+    @contextmanager
+    def as_base(self) -> Iterator[None]:
+        """Have the model answer as the base model does, without its adapter, while the block runs."""
+        with self._model.disable_adapter():
+            yield
+
     @torch.no_grad()
     def scored(self, samples: Sequence[StepSample]) -> Iterator[tuple[list[StepSample], Scored]]:
         """Yield what the policy says of the samples, a forward pass at a time, in an order of its own."""
@@ -193,7 +200,8 @@ class PolicyUpdater:
 
     def _part(self, places: list[int], rows: Sequence[Candidate]) -> _Part:
         counts = torch.tensor([(row.weight, row.correction) for row in rows])
-        require_bounded("what a step counts", [counts], WEIGHT_LIMIT)
+        credit = (torch.tensor(row.token_weights) for row in rows)
+        require_bounded("what a step counts", [counts, *credit], WEIGHT_LIMIT)
         states = self._states([row.sample for row in rows])
         temperatures = states.hidden.new_tensor([row.sample.temperature for row in rows])
         log_probs, entropies = per_token(states, temperatures)

@@ -1,4 +1,4 @@
-"""Everything with weights in one place: policy adapter, action model, critics, their optimizers. Steers nothing."""
+"""Everything with weights in one place: policy adapter, action model, heads, their optimizers. Steers nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,19 +30,15 @@ from tuner.learner.causal import ActionModelTrainer, CausalWeights, numbers_in, 
 from tuner.learner.checkpoint import optimizer_state, optimizer_tensors
 from tuner.learner.critics import Critics
 from tuner.learner.demonstrations import Renderer
-from tuner.learner.feature_cache import FeatureCache
-from tuner.learner.features import StepFeatures, feature_size
 from tuner.learner.policy_loss import PolicyLoss
 from tuner.learner.policy_update import PolicyUpdater
+from tuner.learner.value_heads import ValueHeads
 
 THOUGHT_MASKS_KEPT = 4096
 
 
 class Student:
-    """The policy with its LoRA tensors and updater, the action model with its trainer, and the causal weights.
-
-    ``critics`` are there under the advantage "critic" alone.
-    """
+    """The policy with its LoRA tensors and updater, the action model with its trainer, causal weights and heads."""
 
     def __init__(self, config: LearnerConfig, loaded: LoadedModel, defaults: AgentDefaults) -> None:
         self._text = _Text(loaded)
@@ -57,7 +53,9 @@ class Student:
         self.rehearsal = Rehearsal(grammar, self._text.encode, self._text.decode, config.seed)
         self.rehearsal.per_milles = whole_coordinates(loaded.encoder.tokenizer.get_vocab())
         null_id = self._text.null_id(config.scm_null)
-        self.causal_model = ActionModelTrainer(self._action_model, self.rehearsal, config.max_grad_norm, null_id)
+        self.causal_model = ActionModelTrainer(
+            self._action_model, self.rehearsal, config.max_grad_norm, null_id, config.scm_gap_share
+        )
         over_actions = config.entropy_over == "actions"
         self.weights = CausalWeights(
             self._scm_weights(config, null_id),
@@ -80,16 +78,12 @@ class Student:
             config.max_grad_norm,
             config.micro_batch_size,
         )
-        self._kept_critics: dict[str, Tensor] = {}
-        """Tensors of critics that a checkpoint held and this advantage has no use for: kept for one that has."""
-        self.critics = self._critics(config, loaded.model, prompts) if config.advantage == "critic" else None
+        self.heads = ValueHeads(config, self._peft, loaded.model, prompts, self.policy)
 
-    def _critics(self, config: LearnerConfig, base: Any, prompts: PromptBuilder) -> Critics:
-        size = feature_size(base)
-        cache = FeatureCache(config.state / "learner" / "features", size)
-        identity = f"{config.base_model_digest} {config.quantization} {config.action_grammar}"
-        features = StepFeatures(self._peft, prompts, cache, identity)
-        return Critics(features, size, config.critic_learning_rate, config.max_grad_norm, config.seed)
+    @property
+    def critics(self) -> Critics | None:
+        """The critics, under the advantage "critic" alone."""
+        return self.heads.critics
 
     def _scm_weights(self, config: LearnerConfig, null_id: int | None) -> ScmWeights:
         model = self._action_model
@@ -111,7 +105,7 @@ class Student:
             **{f"scm/{name}": tensor for name, tensor in self._action_model.state_dict().items()},
             **optimizer_tensors("lora_adam", self.policy.optimizer.state_dict()),
             **optimizer_tensors("scm_adam", self.causal_model.optimizer.state_dict()),
-            **(self._kept_critics if self.critics is None else self.critics.tensors()),
+            **self.heads.tensors(),
         }
 
     @contextmanager
@@ -161,10 +155,7 @@ class Student:
         for prefix, optimizer in (("lora_adam", self.policy.optimizer), ("scm_adam", self.causal_model.optimizer)):
             state = {index: dict(values) for index, values in optimizer_state(prefix, tensors).items()}
             optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-        if self.critics is not None:
-            self.critics.load(tensors)
-        else:
-            self._kept_critics = {name: tensor for name, tensor in tensors.items() if name.startswith("critic")}
+        self.heads.load(tensors)
         self.weights.forget()
 
 

@@ -110,6 +110,20 @@ def test_each_distinct_utterance_is_scored_once_for_a_version() -> None:
     assert source.rows_computed == 32
 
 
+def test_a_model_that_has_changed_is_read_anew() -> None:
+    model = _model()
+    source = ScmWeights(model)
+    first, second = _utterance(10), _utterance(12)
+    source.weights([first])
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1.1)
+    source.forget()
+    for utterance in (first, second):
+        expected = _one_at_a_time(model, utterance)
+        torch.testing.assert_close(source.weights([utterance])[0], expected, atol=1e-6, rtol=0)
+
+
 def test_the_same_tokens_with_another_action_are_another_utterance() -> None:
     source = ScmWeights(_model())
     utterance = _utterance(10)

@@ -60,19 +60,23 @@ ADVANTAGES = [
     {"advantage": "critic"},
     {"objective": "ppo", "advantage": "group"},
     {"objective": "ppo", "advantage": "critic"},
+    {"objective": "ppo", "advantage": "bad"},
+    {"reward_model_weight": 0.5, "readability_weight": 0.5},
 ]
+JUDGED_BY_VALUES = [{"objective": "ppo", "advantage": name} for name in ("critic", "bad")]
+"""What a value of 1/2 makes a surprise of: failures alone teach these."""
 
 
 @pytest.mark.parametrize("settings", ADVANTAGES)
 @pytest.mark.parametrize("kind", ["none at all", "all void", "all fail", "all succeed"])
 def test_batches_that_tell_nothing_apart(
-    tmp_path: Path, checkpoint: Path, world: World, kind: str, settings: dict[str, str]
+    tmp_path: Path, checkpoint: Path, world: World, kind: str, settings: dict[str, Any]
 ) -> None:
     verdicts = {"all void": Verdict.VOID, "all fail": Verdict.FAILURE, "all succeed": Verdict.SUCCESS}
     episodes = [world.trajectory(n, REWARDED, verdicts[kind]) for n in range(4)] if kind in verdicts else []
     learner, metrics = updated(tmp_path / "s", checkpoint, episodes, **settings)
     assert metrics["batch_success_rate"] == (kind == "all succeed")
-    if kind != "all succeed" and settings != {"objective": "ppo", "advantage": "critic"}:
+    if kind != "all succeed" and settings not in JUDGED_BY_VALUES:
         assert learner.progress.version == 0  # nothing was imitated, nothing published
     if kind in ("none at all", "all void"):
         assert learner.progress.version == 0
@@ -113,14 +117,15 @@ def test_an_utterance_as_long_as_the_ledger_takes_has_finite_weights() -> None:
     assert (weights[~needed] == 0).all()
 
 
+@pytest.mark.parametrize("form", [{}, {"objective": "ppo"}, {"objective": "ppo", "advantage": "bad"}], ids=str)
 def test_without_alpha_an_update_is_one_without_the_entropy_term_to_the_last_bit(
-    tmp_path: Path, checkpoint: Path, world: World
+    tmp_path: Path, checkpoint: Path, world: World, form: dict[str, str]
 ) -> None:
     episodes = [world.trajectory(n, text) for n, text in enumerate((REWARDED, UNREWARDED, REWARDED, UNREWARDED))]
     found = []
     for name, settings in (("a", {"entropy_alpha": 0.0}), ("b", {"entropy": "none"}), ("c", {"entropy_alpha": 0.5})):
         # without failures riding along, which an arm without the term has no use for either
-        learner, _ = updated(tmp_path / name, checkpoint, episodes, failure_share=0.0, **settings)
+        learner, _ = updated(tmp_path / name, checkpoint, episodes, failure_share=0.0, **form, **settings)
         found.append({n: t for n, t in learner._student.tensors().items() if n.startswith("lora")})
     assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
     assert not all(torch.equal(found[0][name], found[2][name]) for name in found[0])

@@ -1,7 +1,10 @@
 """Keeping the action model current: rehearsal, gaps, calibration, and the sources of weights behind one face."""
 
 import json
+import random
+from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 import pytest
 import torch
@@ -9,14 +12,16 @@ import torch
 from agent_runtime.actions import Malformed, grammar_named
 from tuner.coso.action_model import ActionModel, ActionModelSize
 from tuner.coso.counterfactual import ScmWeights
-from tuner.coso.labels import Utterance, action_labels
+from tuner.coso.labels import Utterance, action_labels, action_type
 from tuner.coso.parser_weights import ParserWeights
 from tuner.coso.rehearsal import Rehearsal
 from tuner.coso.released import PUNCTUATION
 from tuner.learner.causal import (
     NEGLIGIBLE_ENTROPY_NATS,
+    REAL_ROWS,
     ActionModelTrainer,
     CausalWeights,
+    balanced_draws,
     numbers_in,
     padded,
     whole_coordinates,
@@ -105,7 +110,7 @@ def test_calibration_is_measured_without_a_draw_or_a_change() -> None:
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     state = torch.random.get_rng_state()
     found = trainer.calibration(REAL)
-    assert found.keys() == {"scm_accuracy", "scm_ece", "scm_unseen"}
+    assert found.keys() == {"scm_accuracy", "scm_balanced_accuracy", "scm_ece", "scm_unseen"}
     assert found["scm_unseen"] == len(REAL)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
@@ -122,6 +127,50 @@ def test_accuracy_is_the_share_of_whole_actions_read_right() -> None:
     assert trainer.calibration(few)["scm_accuracy"] == 6 / 8
 
 
+def test_balanced_accuracy_is_the_mean_over_the_kinds_of_action() -> None:
+    model, trainer = _trainer()
+    told = []
+    for utterance in REAL[:8]:
+        read = [int(field.argmax()) for field in model(torch.tensor([utterance.token_ids]))]
+        told.append(Utterance(utterance.token_ids, tuple(read)))
+    kinds = {utterance.labels[0] for utterance in told}
+    another = next(kind for kind in range(9) if kind not in kinds)
+    told.append(Utterance(told[0].token_ids, (another, *told[0].labels[1:])))
+    figures = trainer.calibration(told)
+    assert figures["scm_accuracy"] == pytest.approx(8 / 9)
+    assert figures["scm_balanced_accuracy"] == pytest.approx(len(kinds) / (len(kinds) + 1))
+
+
+@pytest.mark.parametrize("shares", [(97, 2, 1), (1, 1, 1), (5,)])
+def test_kinds_of_action_are_drawn_equally_often_and_each_ones_utterances_in_passes(shares: tuple[int, ...]) -> None:
+    utterances = [Utterance((kind, number), (kind,)) for kind, count in enumerate(shares) for number in range(count)]
+    draws = list(islice(balanced_draws(utterances, random.Random(3)), 30 * len(shares)))
+    counts = Counter(utterance.labels[0] for utterance in draws)
+    assert counts == dict.fromkeys(range(len(shares)), 30)
+    times = Counter(draws)
+    for kind, count in enumerate(shares):
+        of_kind = [times[utterance] for utterance in utterances if utterance.labels[0] == kind]
+        assert max(of_kind) - min(of_kind) <= 1  # passes: nobody comes again before all have come
+        assert sum(of_kind) == 30, count
+    assert draws == list(islice(balanced_draws(utterances, random.Random(3)), len(draws)))
+
+
+def test_of_no_utterances_there_is_no_draw() -> None:
+    assert list(balanced_draws([], random.Random(0))) == []
+
+
+def test_the_real_half_of_a_batch_is_balanced_and_no_larger_than_what_there_is() -> None:
+    trainer = _trainer()[1]
+    taps = [u for u in Rehearsal(JSON, _encode, _decode, 1).utterances(400) if action_type(u.labels) == "tap"][:60]
+    others = [u for u in REAL if action_type(u.labels) in ("press_key", "wait")][:1]
+    for real, generator in trainer._batches([*taps, *others], 5, "s"):
+        kinds = Counter(action_type(utterance.labels) for utterance in real)
+        assert kinds == {"tap": REAL_ROWS // 2, action_type(others[0].labels): REAL_ROWS // 2}
+        assert isinstance(generator, torch.Generator)
+    assert [len(real) for real, _ in trainer._batches(taps[:3], 2, "s")] == [3, 3]
+    assert [len(real) for real, _ in trainer._batches([], 2, "s")] == [0, 0]
+
+
 def test_gaps_are_filled_with_the_null_asked_for() -> None:
     torch.manual_seed(0)
     model = ActionModel(VOCABULARY, ActionModelSize(1, 16, 2, 32))
@@ -130,6 +179,16 @@ def test_gaps_are_filled_with_the_null_asked_for() -> None:
     trainer.update(REAL, epochs=1, least_steps=3, rate=1e-2, seed="a")
     moved = (model.embed.weight - before).abs().sum(1) > 0
     assert (bool(moved[1]), bool(moved[model.null_id])) == (True, False)  # no letter here has the id 1
+
+
+@pytest.mark.parametrize(("share", "has_gaps"), [(0.0, False), (1.0, True)])
+def test_training_without_gaps_never_shows_the_null(share: float, has_gaps: bool) -> None:
+    torch.manual_seed(0)
+    model = ActionModel(VOCABULARY, ActionModelSize(1, 16, 2, 32))
+    before = model.embed.weight.detach().clone()
+    trainer = ActionModelTrainer(model, Rehearsal(JSON, _encode, _decode, 0), max_grad_norm=1.0, gap_share=share)
+    trainer.update(REAL, epochs=1, least_steps=3, rate=1e-2, seed="a")
+    assert torch.equal(model.embed.weight[model.null_id], before[model.null_id]) is not has_gaps
 
 
 def _entropies(utterances: Sequence[Utterance], value: float) -> torch.Tensor:
