@@ -123,6 +123,7 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
         """Stream the version the caller is to have, whenever it is above what it has, as a delta where that serves."""
         have_version, have_sha256 = request.have_version, request.have_adapter_sha256
         takes_deltas = policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD in request.encodings
+        partial_sha256 = request.partial_payload_sha256
         with self._rollout.following(request.runtime_id):
             while not self._closing.is_set():
                 seen = self._learner.news
@@ -133,9 +134,13 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
                     delta = self._store.delta(manifest, have_sha256) if follows and takes_deltas else None
                     have_version, have_sha256 = manifest.version, manifest.payload_sha256
                     outgoing = _outgoing(manifest, payload, delta, replaces_any=not follows)
+                    outgoing.tokenizer_digest = self._identity.tokenizer_digest
                     if self._sign is not None:
                         self._sign(outgoing)
-                    for part in _parts(outgoing, payload if delta is None else delta):
+                    is_known = outgoing.payload_sha256 == partial_sha256
+                    known_bytes = request.partial_bytes if is_known else 0
+                    partial_sha256 = ""
+                    for part in _parts(outgoing, payload if delta is None else delta, known_bytes):
                         yield part
                 await self._learner.wait_for_news(after=seen)
 
@@ -233,8 +238,11 @@ def _outgoing(
     return manifest
 
 
-def _parts(manifest: policy_pb2.AdapterManifest, payload: bytes) -> Iterator[tuner_pb2.FollowAdaptersResponse]:
+def _parts(
+    manifest: policy_pb2.AdapterManifest, payload: bytes, known_bytes: int
+) -> Iterator[tuner_pb2.FollowAdaptersResponse]:
+    """Yield the manifest, and the payload but for what is known of it; all of it where nothing would be left."""
     yield tuner_pb2.FollowAdaptersResponse(manifest=manifest)
-    for offset in range(0, len(payload), CHUNK_BYTES):
+    for offset in range(known_bytes if known_bytes < len(payload) else 0, len(payload), CHUNK_BYTES):
         chunk = policy_pb2.AdapterChunk(offset_bytes=offset, data=payload[offset : offset + CHUNK_BYTES])
         yield tuner_pb2.FollowAdaptersResponse(chunk=chunk)
