@@ -57,6 +57,7 @@ class EpisodeFacts:
     runtime_id: str
     steps: int
     version: int | None
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,5 +200,6 @@ def _read_facts(sql: sqlite3.Connection, sequence: int) -> tuple[EpisodeFacts, i
         runtime_id=message.runtime_id[:MAX_GOAL_CHARACTERS],
         steps=len(message.steps),
         version=message.steps[-1].adapter_version if message.steps else None,
+        device=message.device_serial[:MAX_GOAL_CHARACTERS],
     )
     return facts, len(blob or b"")
