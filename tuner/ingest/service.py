@@ -19,10 +19,11 @@ from tuner.ingest.forgery import Recomputation
 from tuner.ingest.free_space import FreeSpace
 from tuner.ingest.identity import Identity
 from tuner.ingest.learner_view import LearnerView
-from tuner.ingest.ledger import Ledger, StoreOutcome
+from tuner.ingest.ledger import Ledger, LedgerCounts, StoreOutcome
 from tuner.ingest.refusal import Context as _Context
 from tuner.ingest.refusal import refuse as _refuse
 from tuner.ingest.rollout import Rollout
+from tuner.ingest.shared_answer import SharedAnswer
 from tuner.ingest.validate import broken_bound, broken_runtime_id
 
 CHUNK_BYTES = 256 << 10
@@ -62,6 +63,8 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
         self._identity = identity
         self._learner = learner
         self._executor = executor
+        self._counted = SharedAnswer(self._count)
+        """Trajectories wait behind one count at most, however many ask."""
         self._sign = sign
         self.submissions = {"stored": 0, "duplicate": 0, "refused": 0}
         """Trajectories answered so far, by outcome."""
@@ -164,9 +167,10 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
         self, request: tuner_pb2.GetStatusRequest, context: _Context
     ) -> tuner_pb2.GetStatusResponse:
         """Say how the service stands."""
-        counts, runtime_ids = await self._on_ledger(
-            context, lambda: (self._ledger.counts(), self._ledger.runtime_ids())
-        )
+        try:
+            counts, runtime_ids = await self._counted.get()
+        except LedgerError as error:
+            await _refuse(context, code_pb2.UNAVAILABLE, str(error), "LEDGER")
         latest = self._store.latest() or policy_pb2.AdapterManifest()
         standing = self._rollout.standing
         return tuner_pb2.GetStatusResponse(
@@ -191,6 +195,10 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
             withdrawn_version=standing.withdrawn,
             trajectories_damaged=counts.damaged,
         )
+
+    async def _count(self) -> tuple[LedgerCounts, list[str]]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, lambda: (self._ledger.counts(), self._ledger.runtime_ids()))
 
     async def _store_one(
         self, trajectory: trajectory_pb2.Trajectory, context: _Context
