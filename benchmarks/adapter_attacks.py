@@ -206,6 +206,9 @@ FAULTS: Final[dict[str, Attack]] = {
             )
         )
     ),
+    "another tokenizer": Attack(
+        _manifest(lambda m, r: setattr(m, "tokenizer_digest", r.choice((r.randbytes(32).hex(), *_TRICKS))))
+    ),
     "another parent": Attack(
         _manifest(lambda m, r: _set(m, parent_version=IN_USE + 1 + r.randrange(10**6), replaces_any=False))
     ),

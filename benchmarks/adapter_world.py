@@ -28,6 +28,7 @@ from agent_runtime.uplink.following import Follower
 from agent_runtime.uplink.link_state import LinkState
 
 BASE: Final = "b" * 64
+TOKENIZER: Final = "7" * 64
 RANK, ALPHA, TARGETS = 4, 8.0, ("q_proj", "v_proj")
 IN_USE: Final = 5
 """The version in use, the fifth of its tuner."""
@@ -92,6 +93,7 @@ class World:
     def fresh_slot(self, name: str) -> AdapterSlot:
         """Return a slot as after a start; the same name has the same memory of versions."""
         slot = self.slot_class(_Model(), BASE)
+        slot.tokenizer_digest = TOKENIZER
         slot.verifier = ManifestVerifier(self.signer.public_key)
         slot.seen = HighestSeen(self.folder / name, self.signer.key_id)
         slot.seen.open()
@@ -181,6 +183,7 @@ class World:
             version=version,
             parent_version=version - 1,
             base_model_digest=BASE,
+            tokenizer_digest=TOKENIZER,
             encoding=policy_pb2.ADAPTER_ENCODING_SAFETENSORS,
             payload_bytes=len(payload),
             payload_sha256=digest,

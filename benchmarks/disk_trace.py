@@ -192,6 +192,10 @@ class Recording:
                 inode, place = open_files[descriptor]
                 self._write(inode, len(self.contents[inode]) if place < 0 else place, strings[0][:answer])
                 open_files[descriptor][1] += answer if place >= 0 else 0
+            case "writev" if descriptor in open_files:
+                inode, place = open_files[descriptor]
+                self._write(inode, len(self.contents[inode]) if place < 0 else place, b"".join(strings)[:answer])
+                open_files[descriptor][1] += answer if place >= 0 else 0
             case "pwrite64" if descriptor in open_files:
                 self._write(open_files[descriptor][0], int(told.rsplit(", ", 1)[1]), strings[0][:answer])
             case "sendfile" if descriptor in open_files and answer:
@@ -217,9 +221,9 @@ class Recording:
                 place_of = self._place(told, strings[0])
                 if place_of is not None and self.names[place_of[0]].pop(place_of[1], None) is not None:
                     self.operations.append(Unlink(*place_of))
-            case "rename":
+            case "rename" | "renameat" | "renameat2" if all(path.startswith(b"/") for path in strings[:2]):
                 self._rename(self._place("", strings[0]), self._place("", strings[1]))
-            case "fcntl" | "creat" | "write" | "pwrite64" | "sendfile" | "lseek" | "ftruncate":
+            case "fcntl" | "creat" | "write" | "writev" | "pwrite64" | "sendfile" | "lseek" | "ftruncate":
                 pass
             case _ if str(self.root).encode() in b"".join(strings):
                 raise RuntimeError(f"nobody thought of {name}({told[:200]})")

@@ -18,9 +18,17 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, ti
 
 SINCE: Final[Mapping[str, Collection[str]]] = {
     "AdapterManifest": (
-        ["adapter_sha256", "adapter_bytes", "signing_key_id", "expires_at", "signature", "rolled_back_to"]
+        [
+            "adapter_sha256",
+            "adapter_bytes",
+            "signing_key_id",
+            "expires_at",
+            "signature",
+            "rolled_back_to",
+            "tokenizer_digest",
+        ]
     ),
-    "FollowAdaptersRequest": ("encodings", "have_adapter_sha256"),
+    "FollowAdaptersRequest": ("encodings", "have_adapter_sha256", "partial_payload_sha256", "partial_bytes"),
     "GetStatusResponse": ("trusted_version", "trial_version", "withdrawn_version", "trajectories_damaged"),
     "RegisterRuntimeRequest": ("wire_version",),
     "RegisterRuntimeResponse": ("wire_version", "software_version"),

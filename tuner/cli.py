@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import logging
 import os
 from functools import partial
 from pathlib import Path
@@ -30,6 +29,7 @@ from tuner.errors import TunerServiceError
 from tuner.estimate_command import estimate
 from tuner.explain_command import explain
 from tuner.keys_commands import keys_app
+from tuner.logs import LogFormat, set_up_logs
 from tuner.train_command import train
 
 if TYPE_CHECKING:
@@ -154,10 +154,16 @@ def serve(
         ReportTo, typer.Option(help="Where figures go besides TensorBoard files in the state folder.")
     ] = DEFAULT.report_to,
     run_name: Annotated[str, typer.Option(help="Name of the run there; the state folder's by default.")] = "",
+    log_format: Annotated[
+        LogFormat, typer.Option(help="Lines of the log: text, or a JSON object each.")
+    ] = DEFAULT.log_format,
     num_threads: Annotated[int, typer.Option(help="CPU threads of the learner.")] = DEFAULT.num_threads,
     learner_processes: Annotated[
         int, typer.Option(min=1, help="Processes that share each gradient, under torchrun: one for each GPU.")
     ] = 1,
+    shard_base: Annotated[
+        bool, typer.Option("--shard-base", help="Split the base model over these processes, by FSDP2 (unquantized).")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the adapter's start and of the replay's order.")] = DEFAULT.seed,
 ) -> None:
     """Serve until SIGTERM: take trajectories in, learn, hand adapters out."""
@@ -167,9 +173,11 @@ def serve(
     from tuner.serve import serve as run_service
     from tuner.supervisor import in_processes, learner_command
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    set_up_logs(log_format)
     try:
         folder, identity, spoken = named_checkpoint(model, quantization, grammar)
+        if shard_base and learner_processes == 1:
+            fail("Got --shard-base with one process, expected --learner-processes 2 or more to split the base over.")
         if report_to != "none" and importlib.util.find_spec(report_to) is None:
             fail(f"Got --report-to {report_to}, expected its package: pip install 'coso-phone[{report_to}]'.")
         config = LearnerConfig(
@@ -205,8 +213,10 @@ def serve(
             mismatch_limit=mismatch_limit,
             report_to=report_to,
             run_name=run_name,
+            log_format=log_format,
             publish_start=canary_share is not None,
             num_threads=num_threads,
+            shard_base=shard_base,
             seed=seed,
         )
         announce = partial(_announce, listen.rpartition(":")[0])

@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tuner.logs import LogFormat
+
 Objective = Literal["awr", "ppo", "bc"]
 AdvantageKind = Literal["baseline", "group", "critic", "bad"]
 EntropyTerm = Literal["causal", "uniform", "none"]
@@ -130,8 +132,12 @@ class LearnerConfig(BaseModel):
     entropy_blowup_factor: float = Field(
         5.0, gt=1, description="Multiple of its usual entropy above which a kind of action rings an alarm."
     )
+    log_format: LogFormat = Field("text", description="Lines of the learner's log: text, or a JSON object each.")
     seed: int = 0
     num_threads: int = Field(1, ge=1, description="CPU threads torch may use.")
+    shard_base: bool = Field(
+        False, description="Split the frozen base model over the learner's processes (quantization none only)."
+    )
 
     @property
     def bonus_weights(self) -> Literal["none", "uniform", "scm", "parser", "released"]:
@@ -146,6 +152,11 @@ class LearnerConfig(BaseModel):
             raise ValueError(
                 f"entropy_over actions asks the parser what each alternative does, got {self.bonus_weights} weights: "
                 "set entropy causal and weight_source parser"
+            )
+        if self.shard_base and self.quantization != "none":
+            raise ValueError(
+                f"shard_base splits weights of full precision, got quantization {self.quantization}: set it to none, "
+                "or leave shard_base out"
             )
         if self.objective == "bc" and self.advantage != "baseline":
             raise ValueError("objective bc weighs every kept step 1 and takes no advantage: leave advantage out")

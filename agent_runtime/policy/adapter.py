@@ -63,6 +63,8 @@ class AdapterSlot:
         self.lock = TurnLock()
         self.verifier: ManifestVerifier | None = None
         self.seen: HighestSeen | None = None
+        self.tokenizer_digest = ""
+        """What versions must be for, where it is known here and a manifest says."""
         self.version = 0
         self.digest = NO_ADAPTER_DIGEST
         self._base_model_digest = base_model_digest
@@ -81,6 +83,12 @@ class AdapterSlot:
             raise AdapterError(
                 f"Got an adapter for base model {manifest.base_model_digest[:12]!r}, expected "
                 f"{self._base_model_digest[:12]!r}: run tuner and runtime with the same checkpoint."
+            )
+        told, own = manifest.tokenizer_digest, self.tokenizer_digest
+        if told and own and told != own:
+            raise AdapterError(
+                f"Got an adapter for the tokenizer {told[:12]!r}, expected {own[:12]!r}: "
+                "run tuner and runtime with the same checkpoint."
             )
         if manifest.encoding not in ENCODINGS:
             raise AdapterError(

@@ -33,8 +33,10 @@ class LoadedModel:
     stop_token_ids: frozenset[int]
 
 
-def load_model(folder: Path, quantization: str, device: str = "cpu") -> LoadedModel:
+def load_model(folder: Path, quantization: str, device: str = "cpu", *, stays_on_cpu: bool = False) -> LoadedModel:
     """Load a checkpoint; on a CPU quantized weights are unpacked once and kept.
+
+    With ``stays_on_cpu`` it has the device's precision and is brought there by someone else.
 
     Raises:
         UsageError: no such quantization.
@@ -47,7 +49,7 @@ def load_model(folder: Path, quantization: str, device: str = "cpu") -> LoadedMo
         model, loading = models.from_pretrained(
             folder,
             dtype=dtype,
-            device_map={"": device},
+            device_map={"": "cpu" if stays_on_cpu else device},
             quantization_config=_quantization_config(quantization, dtype),
             output_loading_info=True,
         )

@@ -37,6 +37,7 @@ class VlmPolicy:
         self.identity = identity
         self.image_size_px = image_size_px
         self.slot = AdapterSlot(loaded.model, identity.base_model_digest)
+        self.slot.tokenizer_digest = identity.tokenizer_digest
         self.pictures = PictureFeatures(loaded.model)
         self._loaded = loaded
         self._prompts = prompts

@@ -1,7 +1,8 @@
 """Follows adapter versions and hands each complete payload on. Sends no trajectory, puts nothing in place.
 
-A delta that is not taken is asked for again as a whole. The payload of a manifest that is not admitted is let pass by,
-not kept: before the signature was looked at nobody may fill the memory.
+A payload whose stream breaks off is gone on with where it ended, in the next one. A delta that is not taken is asked
+for again as a whole. The payload of a manifest that is not admitted is let pass by, not kept: before the signature was
+looked at nobody may fill the memory.
 """
 
 import logging
@@ -44,6 +45,8 @@ class Follower:
         self._encodings = encodings
         self._admits = admits
         self._wants_whole = False
+        self._unfinished: _Arriving | None = None
+        """What a stream that broke off left."""
         self._call: grpc.Call | None = None
 
     def cancel(self) -> None:
@@ -84,11 +87,14 @@ class Follower:
         Raises:
             TunerError: the parts do not make a version; following again asks for it again.
         """
+        left, self._unfinished = self._unfinished, None
         request = tuner_pb2.FollowAdaptersRequest(
             runtime_id=self._runtime_id,
             have_version=self._have_version(),
             encodings=() if self._wants_whole else self._encodings,
             have_adapter_sha256=self._have_digest(),
+            partial_payload_sha256=left.manifest.payload_sha256 if left else "",
+            partial_bytes=len(left.payload) if left else 0,
         )
         call = stub.FollowAdapters(request)
         self._call = call
@@ -99,12 +105,19 @@ class Follower:
             for part in call:
                 if part.WhichOneof("part") == "manifest":
                     arriving = _Arriving(part.manifest, self._admits(part.manifest))
+                    if left is not None:
+                        arriving.go_on_from(left)
+                    left = None
                     continue
                 arriving.add(part.chunk)
                 if arriving.is_complete:
                     self._deliver(arriving)
                     arriving = _Arriving(policy_pb2.AdapterManifest(), is_admitted=False)
+        except TunerError:
+            arriving = _Arriving(policy_pb2.AdapterManifest(), is_admitted=False)
+            raise
         finally:
+            self._unfinished = arriving if len(arriving.payload) else None
             call.cancel()  # type: ignore[no-untyped-call]
 
     def _deliver(self, arrived: "_Arriving") -> None:
@@ -136,11 +149,21 @@ class _Arriving:
         self.is_admitted = is_admitted
         self.payload = HashingBuffer()
         self._arrived_bytes = 0
+        self._goes_on = False
 
     @property
     def is_complete(self) -> bool:
         """Whether all of the payload came."""
         return self._arrived_bytes == self.manifest.payload_bytes
+
+    def go_on_from(self, left: "_Arriving") -> None:
+        """Take over what came of the same payload before, unless it then comes from its beginning again."""
+        told, before = self.manifest, left.manifest
+        if self.is_admitted and (told.payload_sha256, told.payload_bytes) == (
+            before.payload_sha256,
+            before.payload_bytes,
+        ):
+            self.payload, self._arrived_bytes, self._goes_on = left.payload, len(left.payload), True
 
     def add(self, chunk: policy_pb2.AdapterChunk) -> None:
         """Add the chunk to the payload so far.
@@ -148,6 +171,9 @@ class _Arriving:
         Raises:
             TunerError: it is not the one that comes next, or goes beyond the manifest's size.
         """
+        if self._goes_on and chunk.offset_bytes == 0:  # a tuner that does not know how
+            self.payload, self._arrived_bytes = HashingBuffer(), 0
+        self._goes_on = False
         manifest, reached = self.manifest, self._arrived_bytes
         if chunk.offset_bytes != reached or reached + len(chunk.data) > manifest.payload_bytes:
             raise TunerError(

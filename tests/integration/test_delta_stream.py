@@ -22,7 +22,7 @@ from agent_runtime.adapters.signatures import ManifestSigner, ManifestVerifier
 from agent_runtime.errors import AdapterError
 from agent_runtime.uplink.client import TunerLink
 from agent_runtime.uplink.spool import Spool
-from tests.wire_world import DEADLINE_SEC, RUNTIME_IDENTITY, LoopThread, ServedTuner, until
+from tests.wire_world import DEADLINE_SEC, RUNTIME_IDENTITY, TOKENIZER, LoopThread, ServedTuner, until
 from tuner.adapters.store import DELTA_NAME
 from tuner.ingest.service import TunerService
 
@@ -303,6 +303,7 @@ def test_every_manifest_that_goes_out_is_signed_for_what_it_carries(tmp_path: Pa
     tuner.publish(2, FILES[1])
     assert trusting.take() == 2
     assert [manifest.encoding for manifest in trusting.slot.manifests] == [WHOLE, DELTA]
+    assert {manifest.tokenizer_digest for manifest in trusting.slot.manifests} == {TOKENIZER}
     assert doubting.slot.version == 0
     for one in (trusting, doubting):
         one.inbox.close()

@@ -52,8 +52,13 @@ def a_file(folder: Path) -> Sequence[str]:
         (lambda folder: ("--model", str(folder)), "expected 'small-vlm' or a folder with a config.json"),
         (lambda folder: ("--grammar", "xml"), "'xml'"),
         (lambda folder: ("--lora-r", "0"), "Got settings that cannot be: lora_r: Input should be greater than"),
+        (lambda folder: ("--shard-base",), "expected --learner-processes 2 or more"),
+        (
+            lambda folder: ("--shard-base", "--learner-processes", "2", "--quantization", "nf4"),
+            "got quantization nf4: set it to none",
+        ),
     ],
-    ids=["state under a file", "state nowhere", "no model", "no grammar", "no rank"],
+    ids=["state under a file", "state nowhere", "no model", "no grammar", "no rank", "nobody to split with", "packed"],
 )
 def test_what_it_cannot_use_is_one_sentence(
     model: Path, tmp_path: Path, options: Callable[[Path], Sequence[str]], says: str

@@ -154,6 +154,17 @@ def test_it_is_healthy_and_says_what_it_serves(serve: Callable[[], Serving]) -> 
     assert methods == expected
 
 
+def test_it_is_told_to_be_out_of_service_before_its_calls_end(serve: Callable[[], Serving]) -> None:
+    serving = serve()
+    request = health_pb2.HealthCheckRequest(service="coso.v1.TunerService")
+    watched = health_pb2_grpc.HealthStub(serving.channel).Watch(request, timeout=DEADLINE_SEC)
+    assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
+    serving.process.send_signal(signal.SIGTERM)
+    assert next(watched).status == health_pb2.HealthCheckResponse.NOT_SERVING
+    watched.cancel()
+    assert serving.process.wait(DEADLINE_SEC) == 0
+
+
 def test_a_status_says_how_it_stands(serve: Callable[[], Serving], model: Path) -> None:
     serving = serve()
     serving.wait_for_the_learner()

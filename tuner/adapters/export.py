@@ -25,7 +25,10 @@ SETTINGS_NAME = "settings.json"
 """In the state folder: the settings of the learner that ran last."""
 METRICS_NAMES = ("metrics.jsonl.1", "metrics.jsonl")
 CONFIG_NAME, TENSORS_NAME, CARD_NAME = "adapter_config.json", "adapter_model.safetensors", "README.md"
-_NOT_TOLD = ("state", "model", "base_model_digest", "num_threads", "lora_r", "lora_alpha", "target_modules")
+_NOT_TOLD = (
+    *("state", "model", "base_model_digest", "num_threads", "log_format", "shard_base"),
+    *("lora_r", "lora_alpha", "target_modules"),
+)
 """Settings the card leaves out: paths of this machine, and what it tells elsewhere."""
 
 

@@ -58,7 +58,7 @@ class AdapterStore:
         complete.CopyFrom(manifest)
         complete.payload_bytes = len(payload)
         with ThreadPoolExecutor(1, thread_name_prefix="payload") as beside:  # the disk works meanwhile
-            # the last write makes all names durable
+            # the next durable write makes the name durable too
             writing = beside.submit(write_atomically, folder / PAYLOAD_NAME, payload, durable_name=False)
             complete.payload_sha256 = hashlib.sha256(payload).hexdigest()
             delta = self._delta_to_parent(complete, payload)
@@ -68,7 +68,7 @@ class AdapterStore:
         complete.published_at.GetCurrentTime()
         told = complete.SerializeToString()
         digest = hashlib.sha256(told).hexdigest().encode()
-        write_atomically(folder / MANIFEST_SHA256_NAME, digest, durable_name=False)
+        write_atomically(folder / MANIFEST_SHA256_NAME, digest)  # no manifest may be there before the payload is
         write_atomically(folder / MANIFEST_NAME, told)
         fsync_folder(self._folder)
         self._keep_delta(complete.version, delta)

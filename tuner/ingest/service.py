@@ -19,10 +19,11 @@ from tuner.ingest.forgery import Recomputation
 from tuner.ingest.free_space import FreeSpace
 from tuner.ingest.identity import Identity
 from tuner.ingest.learner_view import LearnerView
-from tuner.ingest.ledger import Ledger, StoreOutcome
+from tuner.ingest.ledger import Ledger, LedgerCounts, StoreOutcome
 from tuner.ingest.refusal import Context as _Context
 from tuner.ingest.refusal import refuse as _refuse
 from tuner.ingest.rollout import Rollout
+from tuner.ingest.shared_answer import SharedAnswer
 from tuner.ingest.validate import broken_bound, broken_runtime_id
 
 CHUNK_BYTES = 256 << 10
@@ -62,6 +63,8 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
         self._identity = identity
         self._learner = learner
         self._executor = executor
+        self._counted = SharedAnswer(self._count)
+        """Trajectories wait behind one count at most, however many ask."""
         self._sign = sign
         self.submissions = {"stored": 0, "duplicate": 0, "refused": 0}
         """Trajectories answered so far, by outcome."""
@@ -123,6 +126,7 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
         """Stream the version the caller is to have, whenever it is above what it has, as a delta where that serves."""
         have_version, have_sha256 = request.have_version, request.have_adapter_sha256
         takes_deltas = policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD in request.encodings
+        partial_sha256 = request.partial_payload_sha256
         with self._rollout.following(request.runtime_id):
             while not self._closing.is_set():
                 seen = self._learner.news
@@ -133,9 +137,13 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
                     delta = self._store.delta(manifest, have_sha256) if follows and takes_deltas else None
                     have_version, have_sha256 = manifest.version, manifest.payload_sha256
                     outgoing = _outgoing(manifest, payload, delta, replaces_any=not follows)
+                    outgoing.tokenizer_digest = self._identity.tokenizer_digest
                     if self._sign is not None:
                         self._sign(outgoing)
-                    for part in _parts(outgoing, payload if delta is None else delta):
+                    is_known = outgoing.payload_sha256 == partial_sha256
+                    known_bytes = request.partial_bytes if is_known else 0
+                    partial_sha256 = ""
+                    for part in _parts(outgoing, payload if delta is None else delta, known_bytes):
                         yield part
                 await self._learner.wait_for_news(after=seen)
 
@@ -159,9 +167,10 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
         self, request: tuner_pb2.GetStatusRequest, context: _Context
     ) -> tuner_pb2.GetStatusResponse:
         """Say how the service stands."""
-        counts, runtime_ids = await self._on_ledger(
-            context, lambda: (self._ledger.counts(), self._ledger.runtime_ids())
-        )
+        try:
+            counts, runtime_ids = await self._counted.get()
+        except LedgerError as error:
+            await _refuse(context, code_pb2.UNAVAILABLE, str(error), "LEDGER")
         latest = self._store.latest() or policy_pb2.AdapterManifest()
         standing = self._rollout.standing
         return tuner_pb2.GetStatusResponse(
@@ -186,6 +195,10 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
             withdrawn_version=standing.withdrawn,
             trajectories_damaged=counts.damaged,
         )
+
+    async def _count(self) -> tuple[LedgerCounts, list[str]]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, lambda: (self._ledger.counts(), self._ledger.runtime_ids()))
 
     async def _store_one(
         self, trajectory: trajectory_pb2.Trajectory, context: _Context
@@ -233,8 +246,11 @@ def _outgoing(
     return manifest
 
 
-def _parts(manifest: policy_pb2.AdapterManifest, payload: bytes) -> Iterator[tuner_pb2.FollowAdaptersResponse]:
+def _parts(
+    manifest: policy_pb2.AdapterManifest, payload: bytes, known_bytes: int
+) -> Iterator[tuner_pb2.FollowAdaptersResponse]:
+    """Yield the manifest, and the payload but for what is known of it; all of it where nothing would be left."""
     yield tuner_pb2.FollowAdaptersResponse(manifest=manifest)
-    for offset in range(0, len(payload), CHUNK_BYTES):
+    for offset in range(known_bytes if known_bytes < len(payload) else 0, len(payload), CHUNK_BYTES):
         chunk = policy_pb2.AdapterChunk(offset_bytes=offset, data=payload[offset : offset + CHUNK_BYTES])
         yield tuner_pb2.FollowAdaptersResponse(chunk=chunk)

@@ -14,15 +14,17 @@ from agent_runtime.errors import AgentRuntimeError
 from agent_runtime.policy.generate import chosen_device
 from tuner.adapters.export import SETTINGS_NAME
 from tuner.config import LearnerConfig
-from tuner.errors import TunerServiceError
+from tuner.errors import LearnerError, TunerServiceError
 from tuner.files import remove_partial, write_atomically
 from tuner.folder_lock import folder_awaited
 from tuner.ingest.ledger import Ledger
 from tuner.learner.loop import Learner
 from tuner.learner.mailbox import Mailbox
 from tuner.learner.processes import Leader, help_out, joined, own_device
-from tuner.learner.student import load_student
+from tuner.learner.split_base import Blocks
+from tuner.learner.student import Student, load_student
 from tuner.learner.value_heads import FEATURES, READABILITY
+from tuner.logs import set_up_logs
 
 
 def main() -> int:
@@ -31,6 +33,7 @@ def main() -> int:
     parser.add_argument("--config", required=True, help="LearnerConfig as JSON.")
     config = LearnerConfig.model_validate_json(parser.parse_args().config)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the front, which then says stop
+    set_up_logs(config.log_format)
     torch.set_num_threads(config.num_threads)
     with joined() as rank:
         return _lead(config) if rank == 0 else _help(config)
@@ -40,7 +43,7 @@ def _help(config: LearnerConfig) -> int:
     """Be one of torchrun's other processes."""
     _events_stream().close()
     try:
-        help_out(load_student(config, own_device(chosen_device())))
+        help_out(*_student(config))
     except (TunerServiceError, AgentRuntimeError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -74,10 +77,23 @@ def _learn(config: LearnerConfig, mailbox: Mailbox) -> None:
     with closing(Ledger(config.state)) as ledger:
         ledger.open()
         write_atomically(config.state / SETTINGS_NAME, config.model_dump_json(indent=2).encode())
-        student = load_student(config, own_device(chosen_device()))
+        student, blocks = _student(config)
         if dist.is_initialized():
-            student.policy.crew = Leader(student)
+            student.policy.crew = Leader(student, blocks)
         Learner(config, student, ledger, mailbox).run()
+
+
+def _student(config: LearnerConfig) -> tuple[Student, Blocks | None]:
+    """Return this process's student, and the blocks of its base model where that is split.
+
+    Raises:
+        LearnerError: it is to be split, and there is no other process or no way to.
+    """
+    if config.shard_base and not dist.is_initialized():
+        raise LearnerError("Got shard_base in a single process, expected two or more: use --learner-processes.")
+    device = own_device(chosen_device())
+    student = load_student(config, device, split_later=config.shard_base)
+    return student, student.split_over_processes(device) if config.shard_base else None
 
 
 def _events_stream() -> TextIO:

@@ -58,9 +58,8 @@ class Scored:
 
 @dataclass(frozen=True)
 class _Part:
-    """One forward pass: its places in the batch, the loss, and the entropy of each utterance [B] without gradient."""
+    """One forward pass: the loss, and the entropy of each utterance [B] without gradient."""
 
-    places: list[int]
     scored: BatchLoss
     entropies: Tensor
 
@@ -134,13 +133,24 @@ class PolicyUpdater:
             NotFiniteError: the loss is not finite.
         """
         figures = torch.zeros((len(batch), FIGURES), dtype=torch.float64)
-        mine = [batch[place] for place in places]
-        for part in self._parts(mine):
-            total = part.scored.loss.total
-            require_finite("the loss", total)
-            require_finite("the entropy", part.entropies)
-            torch.autograd.backward(total * (len(part.places) / len(batch)))
-            figures[[places[place] for place in part.places]] = _figures_of(part)
+        for together in self.passes(batch, places):
+            figures += self.add_up_pass(batch, together)
+        return figures
+
+    def passes(self, batch: Sequence[Candidate], places: Sequence[int]) -> list[list[int]]:
+        """Return the places in the batch, those of a forward pass together."""
+        groups = self._passes([batch[place].sample for place in places])
+        return [[places[place] for place in group] for group in groups]
+
+    def add_up_pass(self, batch: Sequence[Candidate], places: list[int]) -> Tensor:
+        """Do what ``add_up`` does in a single forward pass."""
+        part = self._part([batch[place] for place in places])
+        total = part.scored.loss.total
+        require_finite("the loss", total)
+        require_finite("the entropy", part.entropies)
+        torch.autograd.backward(total * (len(places) / len(batch)))
+        figures = torch.zeros((len(batch), FIGURES), dtype=torch.float64)
+        figures[places] = _figures_of(part)
         return figures
 
     @contextmanager
@@ -185,11 +195,6 @@ class PolicyUpdater:
         moments = (value for state in self.optimizer.state.values() for value in state.values())
         require_bounded("the optimizer", (value for value in moments if value.ndim), MOMENT_LIMIT)
 
-    def _parts(self, batch: Sequence[Candidate]) -> Iterator[_Part]:
-        """Split the batch and compute each part's loss."""
-        for places in self._passes([candidate.sample for candidate in batch]):
-            yield self._part(places, [batch[place] for place in places])
-
     def _passes(self, samples: Sequence[StepSample]) -> list[list[int]]:
         """Return the places of samples, a forward pass at a time."""
         if self._shown.packs:
@@ -198,7 +203,7 @@ class PolicyUpdater:
             )
         return length_buckets([len(sample.utterance.token_ids) for sample in samples], self._micro_batch_size)
 
-    def _part(self, places: list[int], rows: Sequence[Candidate]) -> _Part:
+    def _part(self, rows: Sequence[Candidate]) -> _Part:
         counts = torch.tensor([(row.weight, row.correction) for row in rows])
         credit = (torch.tensor(row.token_weights) for row in rows)
         require_bounded("what a step counts", [counts, *credit], WEIGHT_LIMIT)
@@ -213,7 +218,7 @@ class PolicyUpdater:
         else:
             nats = per_action(states, temperatures, found)
             loss = self._loss.of(rows, log_probs, nats, torch.ones_like(nats), states.mask)
-        return _Part(places, loss, (entropies * states.mask).sum(1).detach())
+        return _Part(loss, (entropies * states.mask).sum(1).detach())
 
     def _states(self, samples: Sequence[StepSample]) -> AnswerStates:
         shown = [ShownUtterance(s.prompt, s.screenshot_png, s.utterance.token_ids) for s in samples]
@@ -255,7 +260,7 @@ def _probabilities(states: AnswerStates, temperatures: Tensor, row: int) -> Tens
 
 def _figures_of(part: _Part) -> Tensor:
     """Return the figures of a pass's utterances, [B, FIGURES]."""
-    loss, rows = part.scored.loss, len(part.places)
+    loss, rows = part.scored.loss, len(part.entropies)
     means = [loss.policy.detach().expand(rows), loss.causal_entropy.detach().expand(rows)]
     own = [part.entropies, part.scored.importance, part.scored.clipped]
     return torch.stack([figure.double().cpu() for figure in means + own], 1)

@@ -6,7 +6,9 @@ its share of the batch, divided by the size of the whole; the sums are added up 
 Helpers keep nothing between two steps and draw nothing, so a checkpoint is the same whatever the number of processes.
 
 All of it goes through gloo, in memory of the CPU: LoRA gradients are small, and a helper that waits for hours occupies
-no GPU.
+no GPU. With a base model that is split over the processes (``split_base``) its blocks travel between the GPUs, by nccl,
+and all processes make their passes in step: as many in a batch as the one with most, and one over nothing for each that
+the learner makes for itself.
 """
 
 from __future__ import annotations
@@ -26,11 +28,14 @@ from tuner.learner.experience import Candidate
 from tuner.learner.finite import NotFiniteError
 from tuner.learner.orders import order_bytes, read_order
 from tuner.learner.policy_update import FIGURES, PolicyUpdater
+from tuner.learner.split_base import Blocks
 from tuner.learner.student import Student
 
 PATIENCE = timedelta(days=365)
 """How long a helper waits for the next step: the learner may wait that long for trajectories."""
 _LEADER = 0
+_END, _PASS = b"", b"pass"
+"""Orders that are no batch."""
 _LOOPBACK = "lo"
 
 
@@ -42,7 +47,7 @@ def joined() -> Iterator[int]:
         return
     if os.environ.get("LOCAL_WORLD_SIZE") == os.environ["WORLD_SIZE"] and Path("/sys/class/net", _LOOPBACK).exists():
         os.environ.setdefault("GLOO_SOCKET_IFNAME", _LOOPBACK)  # one machine: nothing listens to the others
-    dist.init_process_group("gloo", timeout=PATIENCE)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
     try:
         yield dist.get_rank()
     finally:
@@ -61,10 +66,13 @@ def shares(count: int, processes: int) -> list[range]:
 
 
 class Leader:
-    """Process 0's side; stands in for ``Alone`` in its updater."""
+    """Process 0's side; stands in for ``Alone`` in its updater. ``blocks`` are those of a base model that is split."""
 
-    def __init__(self, student: Student) -> None:
+    def __init__(self, student: Student, blocks: Blocks | None = None) -> None:
         self._student = student
+        self._blocks = blocks
+        if blocks is not None:
+            blocks.on_pass = lambda: _send(_PASS)
 
     def add_up(self, updater: PolicyUpdater, batch: Sequence[Candidate]) -> Tensor:
         """Have all processes add up gradients of the batch, and return its figures [B, 5].
@@ -73,32 +81,37 @@ class Leader:
             NotFiniteError: a process found the loss of its share not finite.
         """
         _send(order_bytes(self._student.led(), batch))
-        return _share_added_up(updater, batch)
+        return _share_added_up(updater, batch, self._blocks)
 
     @staticmethod
     def dismiss() -> None:
         """Let the helpers end."""
-        _send(b"")
+        _send(_END)
 
 
-def help_out(student: Student) -> None:
+def help_out(student: Student, blocks: Blocks | None = None) -> None:
     """Do a helper's part until the learner ends."""
     while order := _received():
+        if order == _PASS:
+            assert blocks is not None, "only a learner whose base model is split says so"
+            blocks.pass_by()
+            continue
         tensors, batch = read_order(order)
         student.follow(tensors)
         student.policy.optimizer.zero_grad()
         try:
-            _share_added_up(student.policy, batch)
+            _share_added_up(student.policy, batch, blocks)
         except NotFiniteError:
             continue  # the learner was told
 
 
-def _share_added_up(updater: PolicyUpdater, batch: Sequence[Candidate]) -> Tensor:
+def _share_added_up(updater: PolicyUpdater, batch: Sequence[Candidate], blocks: Blocks | None) -> Tensor:
     """Compute this process's share; at process 0 gradients and figures are then those of the whole batch."""
     figures = torch.zeros((len(batch), FIGURES), dtype=torch.float64)
     failed = torch.zeros(1, dtype=torch.float64)
+    share = shares(len(batch), dist.get_world_size())[dist.get_rank()]
     try:
-        figures = updater.add_up(batch, shares(len(batch), dist.get_world_size())[dist.get_rank()])
+        figures = updater.add_up(batch, share) if blocks is None else _in_step(updater, batch, share, blocks)
     except NotFiniteError:
         failed += 1  # the others wait for this process all the same
     for parameter in updater.parameters:
@@ -113,6 +126,30 @@ def _share_added_up(updater: PolicyUpdater, batch: Sequence[Candidate]) -> Tenso
     parts = torch.split(flat, [gradient.numel() for gradient in gradients])
     for gradient, part in zip(gradients, parts, strict=True):
         gradient.copy_(part.view_as(gradient))
+    return figures
+
+
+def _in_step(updater: PolicyUpdater, batch: Sequence[Candidate], share: Sequence[int], blocks: Blocks) -> Tensor:
+    """Do ``add_up`` in as many passes as the process makes that has most.
+
+    Raises:
+        NotFiniteError: a loss is not finite; all passes were made.
+    """
+    passes = updater.passes(batch, share)
+    most = torch.tensor([len(passes)])
+    dist.all_reduce(most, dist.ReduceOp.MAX)
+    figures = torch.zeros((len(batch), FIGURES), dtype=torch.float64)
+    failure: NotFiniteError | None = None
+    for together in passes:
+        try:
+            with blocks.one_pass():
+                figures += updater.add_up_pass(batch, together)
+        except NotFiniteError as error:
+            failure = error
+    for _ in range(int(most) - len(passes)):
+        blocks.pass_with_gradient()
+    if failure is not None:
+        raise failure
     return figures
 
 

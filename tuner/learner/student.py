@@ -32,6 +32,7 @@ from tuner.learner.critics import Critics
 from tuner.learner.demonstrations import Renderer
 from tuner.learner.policy_loss import PolicyLoss
 from tuner.learner.policy_update import PolicyUpdater
+from tuner.learner.split_base import Blocks
 from tuner.learner.value_heads import ValueHeads
 
 THOUGHT_MASKS_KEPT = 4096
@@ -93,6 +94,14 @@ class Student:
         if config.bonus_weights == "released":
             return ScmWeights.released(model, self._text.quiet_ids(), nulls)
         return ScmWeights(model, window=config.scm_window, nulls=nulls)
+
+    def split_over_processes(self, device: str) -> Blocks:
+        """Split the base model over all processes of this learner, and bring what stays whole to the device.
+
+        Raises:
+            LearnerError: this base model cannot be split.
+        """
+        return Blocks(self._peft, device)
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """Return the text of tokens as the runtime reads it."""
@@ -159,14 +168,14 @@ class Student:
         self.weights.forget()
 
 
-def load_student(config: LearnerConfig, device: str = "cpu") -> Student:
-    """Load the base checkpoint and put fresh learnable tensors on it.
+def load_student(config: LearnerConfig, device: str = "cpu", *, split_later: bool = False) -> Student:
+    """Load the base checkpoint and put fresh learnable tensors on it; one to be split stays on the CPU until then.
 
     Raises:
         PolicyError, UsageError: the checkpoint cannot be used.
         LearnerError: its tokenizer has no token that ``scm_null`` names, or λ is set for a grammar without spans.
     """
-    loaded = load_model(Path(config.model), config.quantization, device)
+    loaded = load_model(Path(config.model), config.quantization, device, stays_on_cpu=split_later)
     return Student(config, loaded, agent_defaults(Path(config.model)))
 
 

@@ -47,6 +47,19 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """What one runtime sent from one device; ``lag`` is how many versions behind ``latest`` its last episode was."""
+
+    runtime_id: str
+    device: str
+    episodes: int
+    void: int
+    lag: int | None
+    stored_at_unix_sec: float
+    """Of its last episode."""
+
+
+@dataclass(frozen=True, slots=True)
 class Curve:
     """A line in a chart: ``kind`` names it and its look, ``path`` is SVG's ``d``."""
 
@@ -85,6 +98,31 @@ def by_version(episodes: Sequence[EpisodeFacts]) -> list[Group]:
     """Return success by the adapter version that took the last step, the newest first."""
     versions = sorted({e.version for e in episodes if e.version is not None}, reverse=True)[:MAX_GROUPS]
     return [_group(f"{version}", (e for e in episodes if e.version == version)) for version in versions]
+
+
+def by_device(episodes: Sequence[EpisodeFacts], latest: int) -> list[Device]:
+    """Return who sent the episodes, the newest first, from which device, and who is heard of last."""
+    found: dict[tuple[str, str], list[EpisodeFacts]] = {}
+    for episode in episodes:
+        found.setdefault((episode.runtime_id, episode.device), []).append(episode)
+    return [
+        Device(
+            runtime_id,
+            device,
+            len(own),
+            sum(episode.verdict == "void" for episode in own),
+            next((max(0, latest - episode.version) for episode in own if episode.version is not None), None),
+            own[0].stored_at_unix_sec,
+        )
+        for (runtime_id, device), own in list(found.items())[:MAX_GROUPS]
+    ]
+
+
+def per_hour(episodes: Sequence[EpisodeFacts]) -> float | None:
+    """Return how many episodes came in an hour, from the first to the last of these; None where that says nothing."""
+    times = [episode.stored_at_unix_sec for episode in episodes]
+    span_sec = max(times, default=0.0) - min(times, default=0.0)
+    return 3600 * (len(times) - 1) / span_sec if span_sec > 0 else None
 
 
 def chart_of(rows: Sequence[dict[str, float]], names: Sequence[str], top: float | None = None) -> Chart | None:

@@ -17,7 +17,7 @@ from coso.v1 import trajectory_pb2
 
 from tuner.canary.standing import VersionDecision
 from tuner.errors import LedgerError
-from tuner.ingest.ledger import LEDGER_NAME, LedgerCounts
+from tuner.ingest.ledger import LEDGER_NAME, LedgerCounts, counted
 from tuner.ingest.version_trials import read_decisions
 from tuner.ingest.wholeness import DAMAGED, readable_text, whole_message
 
@@ -57,6 +57,7 @@ class EpisodeFacts:
     runtime_id: str
     steps: int
     version: int | None
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +84,9 @@ class LedgerReader:
             self._connection = None
 
     def counts(self) -> LedgerCounts:
-        """Count what there is, from the index over purpose, verdict and use."""
+        """Count what there is."""
         with self._sql() as sql:
-            rows = sql.execute(
-                "SELECT purpose, verdict, COUNT(*), COUNT(consumed_by_version) FROM trajectories "
-                "GROUP BY purpose, verdict"
-            ).fetchall()
-        explore, void = trajectory_pb2.PURPOSE_EXPLORE, trajectory_pb2.VERDICT_VOID
-        return LedgerCounts(
-            stored=sum(count for _, _, count, _ in rows),
-            void=sum(count for _, verdict, count, _ in rows if verdict == void),
-            waiting=sum(
-                count - used for purpose, verdict, count, used in rows if purpose == explore and verdict != void
-            ),
-            consumed=sum(used for _, _, _, used in rows),
-            damaged=sum(count for purpose, _, count, _ in rows if purpose == DAMAGED),
-        )
+            return counted(sql)
 
     def runtimes(self) -> list[Runtime]:
         """Return who registered, the latest first."""
@@ -199,5 +187,6 @@ def _read_facts(sql: sqlite3.Connection, sequence: int) -> tuple[EpisodeFacts, i
         runtime_id=message.runtime_id[:MAX_GOAL_CHARACTERS],
         steps=len(message.steps),
         version=message.steps[-1].adapter_version if message.steps else None,
+        device=message.device_serial[:MAX_GOAL_CHARACTERS],
     )
     return facts, len(blob or b"")

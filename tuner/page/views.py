@@ -47,6 +47,7 @@ class Views:
         episodes = self._reader.latest()
         metrics = learning.latest_metrics(self._state)
         manifests = learning.latest_manifests(self._state)
+        latest = manifests[0] if manifests else policy_pb2.AdapterManifest()
         return self.render(
             "overview.html.jinja",
             standing=standing,
@@ -60,7 +61,9 @@ class Views:
             decisions=self._reader.decisions(),
             runtimes=self._reader.runtimes(),
             versions=[(manifest, _made_of(manifest)) for manifest in manifests],
-            latest=manifests[0] if manifests else policy_pb2.AdapterManifest(),
+            latest=latest,
+            devices=figures.by_device(episodes, latest.version),
+            per_hour=figures.per_hour(episodes),
             session=session,
             on_trial=on_trial,
             can_sign_in=can_sign_in,

@@ -20,7 +20,7 @@ ADAPTER_ENCODING_SAFETENSORS: AdapterEncoding
 ADAPTER_ENCODING_DELTA_ZSTD: AdapterEncoding
 
 class AdapterManifest(_message.Message):
-    __slots__ = ("version", "parent_version", "replaces_any", "base_model_digest", "encoding", "payload_bytes", "payload_sha256", "lora", "published_at", "optimizer_steps", "trajectories_consumed", "adapter_sha256", "adapter_bytes", "signing_key_id", "expires_at", "signature", "rolled_back_to")
+    __slots__ = ("version", "parent_version", "replaces_any", "base_model_digest", "encoding", "payload_bytes", "payload_sha256", "lora", "published_at", "optimizer_steps", "trajectories_consumed", "adapter_sha256", "adapter_bytes", "signing_key_id", "expires_at", "signature", "rolled_back_to", "tokenizer_digest")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PARENT_VERSION_FIELD_NUMBER: _ClassVar[int]
     REPLACES_ANY_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +38,7 @@ class AdapterManifest(_message.Message):
     EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     ROLLED_BACK_TO_FIELD_NUMBER: _ClassVar[int]
+    TOKENIZER_DIGEST_FIELD_NUMBER: _ClassVar[int]
     version: int
     parent_version: int
     replaces_any: bool
@@ -55,7 +56,8 @@ class AdapterManifest(_message.Message):
     expires_at: _timestamp_pb2.Timestamp
     signature: bytes
     rolled_back_to: int
-    def __init__(self, version: _Optional[int] = ..., parent_version: _Optional[int] = ..., replaces_any: _Optional[bool] = ..., base_model_digest: _Optional[str] = ..., encoding: _Optional[_Union[AdapterEncoding, str]] = ..., payload_bytes: _Optional[int] = ..., payload_sha256: _Optional[str] = ..., lora: _Optional[_Union[LoraConfig, _Mapping]] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., optimizer_steps: _Optional[int] = ..., trajectories_consumed: _Optional[int] = ..., adapter_sha256: _Optional[str] = ..., adapter_bytes: _Optional[int] = ..., signing_key_id: _Optional[str] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., signature: _Optional[bytes] = ..., rolled_back_to: _Optional[int] = ...) -> None: ...
+    tokenizer_digest: str
+    def __init__(self, version: _Optional[int] = ..., parent_version: _Optional[int] = ..., replaces_any: _Optional[bool] = ..., base_model_digest: _Optional[str] = ..., encoding: _Optional[_Union[AdapterEncoding, str]] = ..., payload_bytes: _Optional[int] = ..., payload_sha256: _Optional[str] = ..., lora: _Optional[_Union[LoraConfig, _Mapping]] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., optimizer_steps: _Optional[int] = ..., trajectories_consumed: _Optional[int] = ..., adapter_sha256: _Optional[str] = ..., adapter_bytes: _Optional[int] = ..., signing_key_id: _Optional[str] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., signature: _Optional[bytes] = ..., rolled_back_to: _Optional[int] = ..., tokenizer_digest: _Optional[str] = ...) -> None: ...
 
 class LoraConfig(_message.Message):
     __slots__ = ("r", "lora_alpha", "target_modules")

@@ -81,6 +81,7 @@ def _set_targets(manifest: Manifest, *targets: str) -> None:
 BROKEN_MANIFESTS: dict[str, tuple[Callable[[Manifest], object], str]] = {
     "another base model": (lambda m: setattr(m, "base_model_digest", "0" * 64), "with the same checkpoint"),
     "no base model": (lambda m: m.ClearField("base_model_digest"), "with the same checkpoint"),
+    "another tokenizer": (lambda m: setattr(m, "tokenizer_digest", "0" * 64), "with the same checkpoint"),
     "another parent": (lambda m: setattr(m, "parent_version", 7), "made from 7"),
     "version 0": (lambda m: setattr(m, "version", 0), "old versions are not taken"),
     "too long": (lambda m: setattr(m, "payload_bytes", m.payload_bytes - 1), "fetch again"),

@@ -7,11 +7,11 @@ import hashlib
 import random
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import grpc
 import pytest
-from coso.v1 import policy_pb2, tuner_pb2
+from coso.v1 import policy_pb2, tuner_pb2, tuner_pb2_grpc
 
 from agent_runtime.uplink.client import TunerLink
 from tests.wire_world import DEADLINE_SEC, ServedTuner, message, until
@@ -157,6 +157,76 @@ def test_a_stream_that_ends_in_the_middle_is_opened_again(
     follow(tuner.address)
     assert until(lambda: bool(taken.versions))
     assert (taken.versions, asked) == ([(1, SMALL)], [0, 0])
+
+
+LONG = random.Random(7).randbytes(3 * CHUNK_BYTES)
+
+
+class BreaksOff(TunerService):
+    """A front whose first stream breaks off after two chunks; ``sent`` is what every stream sent."""
+
+    sent: ClassVar[list[list[int]]]
+    knows_how = True
+
+    async def FollowAdapters(self, request: Any, context: Any) -> AsyncIterator[Part]:  # noqa: N802
+        offsets: list[int] = []
+        self.sent.append(offsets)
+        if not self.knows_how:
+            request.ClearField("partial_payload_sha256")
+            request.ClearField("partial_bytes")
+        async for part in super().FollowAdapters(request, context):
+            yield part
+            offsets += [part.chunk.offset_bytes] if part.WhichOneof("part") == "chunk" else []
+            if len(self.sent) == 1 and len(offsets) == 2:
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "the cable is out")
+
+
+@pytest.mark.parametrize("knows_how", [True, False], ids=["this release", "the release before"])
+def test_a_payload_that_breaks_off_is_gone_on_with(serve: Serve, follow: Follow, taken: Taken, knows_how: bool) -> None:
+    class Breaking(BreaksOff):
+        sent: ClassVar[list[list[int]]] = []
+
+    Breaking.knows_how = knows_how
+    tuner = serve(service=Breaking)
+    tuner.publish(1, LONG)
+    follow(tuner.address)
+    assert until(lambda: bool(taken.versions))
+    assert taken.versions == [(1, LONG)]
+    assert Breaking.sent[1] == ([2 * CHUNK_BYTES] if knows_how else [0, CHUNK_BYTES, 2 * CHUNK_BYTES])
+
+
+def test_what_came_of_another_payload_is_not_gone_on_with(serve: Serve, follow: Follow, taken: Taken) -> None:
+    asked: list[int] = []
+    tuner = serve(
+        service=lambda *given: first_stream([announced(b"old payload"), chunk(0, b"old")], asked, hangs_up=True)(*given)
+    )
+    tuner.publish(1, SMALL)
+    follow(tuner.address)
+    assert until(lambda: bool(taken.versions))
+    assert taken.versions == [(1, SMALL)]
+
+
+def test_a_damaged_beginning_is_not_gone_on_with_for_ever(serve: Serve, follow: Follow, taken: Taken) -> None:
+    asked: list[int] = []
+    tuner = serve(service=lambda *given: first_stream([announced(), chunk(0, b"dam")], asked, hangs_up=True)(*given))
+    tuner.publish(1, SMALL)
+    follow(tuner.address)
+    assert until(lambda: bool(taken.versions))
+    assert (taken.versions, asked) == ([(1, SMALL)], [0, 0, 0])
+
+
+@pytest.mark.parametrize("partial_bytes", [len(SMALL), len(SMALL) + 1, (1 << 64) - 1])
+def test_a_partial_payload_that_cannot_be_is_sent_from_its_beginning(serve: Serve, partial_bytes: int) -> None:
+    tuner = serve()
+    tuner.publish(1, SMALL)
+    request = tuner_pb2.FollowAdaptersRequest(
+        partial_payload_sha256=hashlib.sha256(SMALL).hexdigest(), partial_bytes=partial_bytes
+    )
+    with grpc.insecure_channel(tuner.address) as channel:
+        call = tuner_pb2_grpc.TunerServiceStub(channel).FollowAdapters(request, timeout=DEADLINE_SEC)
+        next(call)
+        assert next(call).chunk == policy_pb2.AdapterChunk(offset_bytes=0, data=SMALL)
+        call.cancel()
 
 
 def test_a_new_manifest_in_the_middle_starts_anew(serve: Serve, follow: Follow, taken: Taken) -> None:

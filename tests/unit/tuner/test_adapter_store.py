@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import resource
 import shutil
 import time
@@ -48,6 +49,29 @@ def test_there_is_nothing_before_the_first_publish(store: AdapterStore, folder: 
     with pytest.raises(StoreError, match=r"Got version 1, expected one of \[\]"):
         store.get(1)
     assert not folder.exists()
+
+
+def test_no_manifest_is_there_before_its_payload_is_durable(
+    store: AdapterStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[str, str]] = []
+    replace, fsync = os.replace, os.fsync
+
+    def replacing(source: str, target: Path) -> None:
+        replace(source, target)
+        done.append(("named", target.name))
+
+    def syncing(descriptor: int) -> None:
+        fsync(descriptor)
+        done.append(("synced", Path(os.readlink(f"/proc/self/fd/{descriptor}")).name))
+
+    monkeypatch.setattr(os, "replace", replacing)
+    monkeypatch.setattr(os, "fsync", syncing)
+    publish(store, 1)
+    payload, manifest_ = (done.index(("named", name)) for name in (PAYLOAD_NAME, MANIFEST_NAME))
+    digest = done.index(("named", MANIFEST_SHA256_NAME))
+    assert ("synced", "00000001") in done[max(payload, digest) : manifest_]
+    assert ("synced", "00000001") in done[manifest_:]
 
 
 def test_a_version_comes_back_as_it_was_published(store: AdapterStore, folder: Path) -> None:

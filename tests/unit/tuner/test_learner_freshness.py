@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from coso.v1 import policy_pb2
 
 from agent_runtime.actions.vocabulary import Tap
 from agent_runtime.trajectory import (
@@ -25,6 +26,7 @@ from agent_runtime.trajectory import (
 from agent_runtime.uplink.codec import trajectory_to_message
 from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
 from tuner.ingest.ledger import Ledger, StoredTrajectory
+from tuner.learner.commit import Commits
 from tuner.learner.experience import NOT_TRAINABLE, Experience
 from tuner.learner.freshness import Freshness
 from tuner.learner.loop import Learner
@@ -162,6 +164,19 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def world(checkpoint: Path) -> World:
     return World(checkpoint)
+
+
+def test_rollbacks_are_known_from_the_store_alone(tmp_path: Path, checkpoint: Path) -> None:
+    config = learner_config(tmp_path, checkpoint)
+    ledger = Ledger(tmp_path)
+    commits = Commits(config, ledger, Mailbox(io.StringIO(), io.StringIO()))
+    assert commits.rollbacks() == []
+    for version, to in ((1, 0), (2, 0), (3, 1), (4, 0), (5, 2), (6, 4)):
+        manifest = policy_pb2.AdapterManifest(version=version, parent_version=version - 1, rolled_back_to=to)
+        commits.store.publish(manifest, b"tensors")
+    path = tmp_path / "adapters" / "00000005" / "manifest.pb"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert commits.rollbacks() == [(3, 1), (6, 4)]  # the fifth is set aside
 
 
 def test_a_late_upload_is_consumed_unused_marked_and_counted_restarts_included(

@@ -34,6 +34,8 @@ from tuner.supervisor import in_processes, learner_command
 ROOT = Path(__file__).parents[3]
 MIXED = (REWARDED, UNREWARDED, UNREWARDED, REWARDED)
 UPDATES = 2
+UNEVEN = {"batch_size": 3, "micro_batch_size": 1}
+"""Settings: of two processes one has two passes in a batch and the other one."""
 TOLERANCE = 1e-3
 """Largest difference of a LoRA tensor from one process's, as a share of its norm, after ``UPDATES`` updates."""
 
@@ -100,31 +102,53 @@ def adapters(config: LearnerConfig) -> list[dict[str, Tensor]]:
     return [load(store.get(version)[1]) for version in range(1, UPDATES + 1)]
 
 
-@pytest.mark.timeout(600)  # three starts of two processes
-def test_two_processes_learn_what_one_does_and_resume_exactly(tmp_path: Path, checkpoint: Path, world: World) -> None:
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path, world: World) -> LearnerConfig:
+    """What one process learned."""
     torch.set_num_threads(1)
-    alone, whole, killed = (learner_config(tmp_path / name, checkpoint) for name in ("alone", "whole", "killed"))
-    ledger = Ledger(alone.state)
+    config = learner_config(tmp_path_factory.mktemp("alone"), checkpoint, **UNEVEN)
+    ledger = Ledger(config.state)
     ledger.open()
-    learner = Learner(alone, load_student(alone), ledger, Mailbox(io.StringIO(), io.StringIO()))
+    learner = Learner(config, load_student(config), ledger, Mailbox(io.StringIO(), io.StringIO()))
     learner.resume()
     for update in range(1, UPDATES + 1):
         world.store(ledger, 4 * update, MIXED)
-        learner.update(ledger.waiting(alone.trajectories_per_update))
+        learner.update(ledger.waiting(config.trajectories_per_update))
     ledger.close()
+    return config
 
-    store_episodes(whole.state, world, 1)
-    with two_processes(whole) as process:
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path, world: World) -> LearnerConfig:
+    """What two processes learned that nobody killed."""
+    config = learner_config(tmp_path_factory.mktemp("whole"), checkpoint, **UNEVEN)
+    store_episodes(config.state, world, 1)
+    with two_processes(config) as process:
         for update in range(1, UPDATES + 1):
             until(process, "published", version=update)
             until(process, "state", state="waiting")
             if update < UPDATES:
-                store_episodes(whole.state, world, update + 1)
+                store_episodes(config.state, world, update + 1)
                 tell(process, "trajectory_stored")
         tell(process, "stop")
         until(process, "state", state="stopped")
         assert process.wait() == 0
+    return config
 
+
+@pytest.mark.timeout(600)  # two processes start
+def test_two_processes_learn_what_one_does(alone: LearnerConfig, whole: LearnerConfig) -> None:
+    for one, two in zip(adapters(alone), adapters(whole), strict=True):
+        for name, tensor in one.items():
+            assert (two[name] - tensor).norm() <= TOLERANCE * tensor.norm(), name
+
+
+@pytest.mark.timeout(600)  # two starts of two processes
+@pytest.mark.parametrize("shard_base", [False, True], ids=["whole base", "base split by FSDP2"])
+def test_two_killed_processes_end_with_the_same_bits(
+    tmp_path: Path, checkpoint: Path, world: World, whole: LearnerConfig, shard_base: bool
+) -> None:
+    killed = learner_config(tmp_path / "killed", checkpoint, shard_base=shard_base, **UNEVEN)
     store_episodes(killed.state, world, 1)
     with two_processes(killed) as process:
         until(process, "published", version=1)
@@ -136,9 +160,6 @@ def test_two_processes_learn_what_one_does_and_resume_exactly(tmp_path: Path, ch
         until(process, "published", version=UPDATES)
         until(process, "state", state="waiting")
 
-    for one, two in zip(adapters(alone), adapters(whole), strict=True):
-        for name, tensor in one.items():
-            assert (two[name] - tensor).norm() <= TOLERANCE * tensor.norm(), name
     for one, two in zip(adapters(whole), adapters(killed), strict=True):
         assert all(torch.equal(two[name], tensor) for name, tensor in one.items())
     ends = [CheckpointFolder(config.state / "learner").latest() for config in (whole, killed)]

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from tuner.page.figures import HEIGHT_PX, WIDTH_PX, Rate, by_task, by_version, chart_of, smoothed, wilson
+from tuner.page.figures import (
+    HEIGHT_PX,
+    WIDTH_PX,
+    Device,
+    Rate,
+    by_device,
+    by_task,
+    by_version,
+    chart_of,
+    per_hour,
+    smoothed,
+    wilson,
+)
 from tuner.page.reader import EpisodeFacts
 
 
@@ -47,6 +59,31 @@ def test_groups_count_purposes_apart_and_leave_void_ones_out() -> None:
         ("2", Rate(0, 0), Rate(1, 1)),
         ("1", Rate(1, 2), Rate(0, 0)),
     ]
+
+
+def of_device(runtime: str, device: str, verdict: str, version: int | None, at_sec: float) -> EpisodeFacts:
+    return EpisodeFacts(1, at_sec, "explore", verdict, "id", "task", "goal", runtime, 1, version, device)
+
+
+def test_devices_come_by_whom_was_heard_of_last_with_their_lag() -> None:
+    episodes = [
+        of_device("lab", "b", "void", None, 90.0),
+        of_device("lab", "a", "success", 7, 80.0),
+        of_device("lab", "b", "failure", 4, 70.0),
+        of_device("desk", "a", "void", None, 60.0),
+        of_device("lab", "a", "success", 3, 50.0),
+    ]
+    assert by_device(episodes, latest=6) == [
+        Device("lab", "b", 2, 1, 2, 90.0),
+        Device("lab", "a", 2, 0, 0, 80.0),  # a version this state folder does not have is no lag
+        Device("desk", "a", 1, 1, None, 60.0),
+    ]
+    assert per_hour(episodes) == pytest.approx(3600 * 4 / 40)
+
+
+def test_one_episode_says_nothing_of_an_hour() -> None:
+    assert per_hour([]) is None
+    assert per_hour([of_device("lab", "a", "success", 1, 5.0)]) is None
 
 
 def test_a_chart_needs_two_points_of_a_curve() -> None:
