@@ -109,7 +109,7 @@ class LearnerConfig(BaseModel):
     )
     scm_null: NullToken = Field("mask", description="What stands in for a token taken away; mask is the model's own.")
     scm_gap_share: float = Field(
-        0.5, ge=0, le=1, description="Share of the action model's training rows that lose a tenth of their tokens."
+        0.0, ge=0, le=1, description="Share of the action model's training rows that lose a tenth of their tokens."
     )
     scm_epochs: int = Field(2, ge=1, description="Passes over the replayed utterances for each update.")
     report_to: ReportTo = Field("none", description="Where figures go besides TensorBoard files; needs that package.")

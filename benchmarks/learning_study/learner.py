@@ -35,6 +35,8 @@ from tuner.learner.policy_loss import PolicyLoss
 from tuner.learner.samples import StepSample
 
 FIRST_RATE = 2e-3
+GAP_SHARE = 0.5
+"""Of the action model's training rows, as in all runs on record; the tuner's own default is 0 since."""
 
 
 class Replay(Experience):
@@ -103,7 +105,7 @@ class Learner:
         self._replay = Replay(self.config)
         self._rehearsal = rehearsal_of(vocabulary, spec.seed)
         null_id = vocabulary.pad_id if spec.arm.null == "pad" else None
-        self._trainer = ActionModelTrainer(action_model, self._rehearsal, self.config.max_grad_norm, null_id)
+        self._trainer = ActionModelTrainer(action_model, self._rehearsal, self.config.max_grad_norm, null_id, GAP_SHARE)
         self.scm = scm_weights(action_model, self.config, vocabulary)
         self.parser = ParserWeights(GRAMMAR, vocabulary.decode, valid_only=spec.arm.weights == "valid")
         over_actions = self.config.entropy_over == "actions"
@@ -214,7 +216,7 @@ def first_action_model(vocabulary: Vocabulary, answers: Sequence[Utterance], see
     torch.manual_seed(seed)
     model = ActionModel(len(vocabulary))
     model.place_numbers(numbers_in(vocabulary.as_mapping()))
-    trainer = ActionModelTrainer(model, rehearsal_of(vocabulary, seed), 1.0)
+    trainer = ActionModelTrainer(model, rehearsal_of(vocabulary, seed), 1.0, gap_share=GAP_SHARE)
     trainer.pretrain(recipe.rehearsal_steps, f"{seed}/pretraining")
     trainer.update(answers, 1, recipe.first_steps, FIRST_RATE, f"{seed}/first")
     return model

@@ -19,11 +19,10 @@ from tuner.learner.finite import PARAMETER_LIMIT, clip_gradients, require_bounde
 
 BATCH_ROWS = 32
 REAL_ROWS = 16
-NULL_ROW_SHARE = 0.5
-NULL_TOKEN_SHARE = 0.1
-"""In half of the rows a tenth of the tokens is taken away while training, so that "without token i" is something
-the model has seen: P(a | y without i) is then its forecast, not the answer to an input it was never shown. What can be
-told from the rest of the answer, a status from its key, then weighs little; ``scm_gap_share`` 0 trains without gaps."""
+GAP_TOKEN_SHARE = 0.1
+"""Of a row with gaps a tenth of the tokens is taken away while training, so that "without token i" is something the
+model has seen: P(a | y without i) is then its forecast, not the answer to an input it was never shown. What can be told
+from the rest of the answer, a status from its key, then weighs little; so no row has gaps unless asked for."""
 PRETRAINING_RATE = 3e-3
 NEGLIGIBLE_ENTROPY_NATS = 1e-3
 """Where the policy is this sure, B·H cannot matter, and the weight is not computed."""
@@ -57,7 +56,7 @@ class ActionModelTrainer:
         rehearsal: Rehearsal,
         max_grad_norm: float,
         gap_id: int | None = None,
-        gap_share: float = NULL_ROW_SHARE,
+        gap_share: float = 0.0,
     ) -> None:
         self.optimizer = torch.optim.AdamW(model.parameters(), lr=PRETRAINING_RATE, weight_decay=0.0)
         self._model = model
@@ -135,7 +134,7 @@ class ActionModelTrainer:
 
     def _with_gaps(self, ids: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
         row = torch.rand((len(ids), 1), generator=generator) < self._gap_share
-        token = torch.rand(ids.shape, generator=generator) < NULL_TOKEN_SHARE
+        token = torch.rand(ids.shape, generator=generator) < GAP_TOKEN_SHARE
         return ids.masked_fill(row & token & mask, self._gap_id)
 
     def _set_rate(self, rate: float) -> None:

@@ -175,7 +175,8 @@ def test_gaps_are_filled_with_the_null_asked_for() -> None:
     torch.manual_seed(0)
     model = ActionModel(VOCABULARY, ActionModelSize(1, 16, 2, 32))
     before = model.embed.weight.detach().clone()
-    trainer = ActionModelTrainer(model, Rehearsal(JSON, _encode, _decode, 0), max_grad_norm=1.0, gap_id=1)
+    rehearsal = Rehearsal(JSON, _encode, _decode, 0)
+    trainer = ActionModelTrainer(model, rehearsal, max_grad_norm=1.0, gap_id=1, gap_share=0.5)
     trainer.update(REAL, epochs=1, least_steps=3, rate=1e-2, seed="a")
     moved = (model.embed.weight - before).abs().sum(1) > 0
     assert (bool(moved[1]), bool(moved[model.null_id])) == (True, False)  # no letter here has the id 1
