@@ -52,7 +52,7 @@ HURRIED_MS: Final = {
     "grpc.keepalive_time_ms": 1_500,
     "grpc.keepalive_timeout_ms": 1_000,
     "grpc.max_reconnect_backoff_ms": 500,
-    "grpc.http2.min_recv_ping_interval_without_data_ms": 200,
+    "grpc.http2.min_ping_interval_without_data_ms": 200,
 }
 GRACE_SEC: Final = 1.0
 LATER_DAYS: Final = 30

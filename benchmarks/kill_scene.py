@@ -149,7 +149,7 @@ class Scene:
             if (now_done := sum(self.kills.values()) + self._next_number + self._version) != done:
                 done, since_sec = now_done, time.monotonic()
             if time.monotonic() - since_sec > STUCK_SEC:
-                raise RuntimeError(f"nothing came about for {STUCK_SEC:g} s; {self._logs()}")
+                raise RuntimeError(f"nothing came about for {STUCK_SEC:g} s; {self._standing()}; {self._logs()}")
             self._start_the_dead()
             self._hear()
             self._kill_whoever_is_due()
@@ -283,6 +283,14 @@ class Scene:
         if self._waiting < MOST_WAITING and not self._is_calm and self._parts["runtime"].pid:
             with suppress(BrokenPipeError):
                 os.write(self._to_runtime, b"m" * self._rng.randint(1, 4))
+
+    def _standing(self) -> str:
+        spooled = len(list((self.home / "spool").glob("*.trajectory")))
+        newest = max(AdapterStore(self.state / "adapters").versions(), default=0)
+        return (
+            f"{spooled} in the spool, {self._waiting} waiting, the runtime has version {self._version} of {newest}, "
+            f"{self._parts}"
+        )
 
     def _logs(self) -> str:
         logs = [path.read_text(errors="replace")[-1500:] for path in sorted(self.home.glob("*.log"))]

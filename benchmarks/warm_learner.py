@@ -12,6 +12,7 @@ import select
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -87,7 +88,7 @@ class WarmLearner:
                     os.close(descriptor)
             sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
             sys.argv = ["learner", "--config", self.config.model_dump_json()]
-            put(learner_process, "load_student", lambda config, device: self.student)
+            put(learner_process, "load_student", lambda config, device, split_later: self.student)
             if planted is not None:
                 planted()
             points.around(Mailbox, "_tell")
@@ -96,6 +97,9 @@ class WarmLearner:
             code = learner_process.main()
             log.with_name("points").write_text(str(points.passed))
         finally:
+            if sys.exc_info()[0] is not None:
+                traceback.print_exc()
+                sys.stderr.flush()
             os._exit(code)
 
 
