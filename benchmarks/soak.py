@@ -138,6 +138,8 @@ class Found:
 
     episodes: int
     lost: int
+    left: int
+    """Still in a spool when the soak gave up waiting: not lost, but late."""
     rotted: int
     faults: dict[str, int]
     lives: list[Life]
@@ -202,7 +204,10 @@ class Soak:
                 self._faults[kind] = times
             promised = set.union(steady.promised(), *(runtime.promised() for runtime in self._past))
         ids = self._ledger_ids()
-        return Found(len(ids), len(promised - ids - self._rotted), len(self._rotted), self._faults, lives)
+        missing = promised - ids - self._rotted
+        left = {told for spool in spools for path in spool.glob("*.trajectory") if (told := _id_in(path)) is not None}
+        lost = len(missing - left)
+        return Found(len(ids), lost, len(missing & left), len(self._rotted), self._faults, lives)
 
     def _front(self) -> tuple[RunningFront, ExitStack]:
         ending = ExitStack()
@@ -256,12 +261,15 @@ class Soak:
         """Change a bit of an episode that waits."""
         for path in sorted(spool.glob("*.trajectory"), reverse=True)[:1]:
             try:
+                told = _id_in(path)
+                if told is None:  # it has rotted already
+                    continue
+                self._rotted.add(told)
                 content = bytearray(path.read_bytes())
-                self._rotted.add(trajectory_pb2.Trajectory.FromString(bytes(content[32:])).trajectory_id)
                 content[self._rng.randrange(len(content))] ^= 1
                 with path.open("r+b") as file:
                     file.write(content)
-            except (OSError, DecodeError):  # it was sent meanwhile, or has rotted already
+            except OSError:  # it was sent meanwhile
                 continue
 
     def _drain(self, spools: Sequence[Path]) -> None:
@@ -274,6 +282,14 @@ class Soak:
         ledger.open()
         with closing(ledger), ledger.sql() as sql:
             return {row[0] for row in sql.execute("SELECT id FROM trajectories")}
+
+
+def _id_in(path: Path) -> str | None:
+    """Return the id of an episode in a spool; None where the file has rotted, raises OSError where it was sent."""
+    try:
+        return trajectory_pb2.Trajectory.FromString(path.read_bytes()[32:]).trajectory_id
+    except DecodeError:
+        return None
 
 
 def _target(front: RunningFront) -> tuple[str, int]:
@@ -311,6 +327,7 @@ def main() -> int:
     slope, more = found.worst_slope_mb, found.most_descriptors
     measures = [
         Measure("episodes handed over and lost", found.lost, 0.0, "lower", found.episodes, "in the ledger"),
+        Measure("… and still in a spool", found.left, 0.0, "lower", found.left, f"after {DRAIN_SEC:g} s"),
         Measure("episodes / those asked for", found.episodes / options.episodes, 1.0, "higher", found.episodes, ""),
         Measure("memory: worst growth for every 10,000", slope / SLOPE_BAR_MB, 1.0, "lower", slope, "MB"),
         Measure("descriptors: worst growth", more / DESCRIPTORS_BAR, 1.0, "lower", more, ""),
