@@ -46,7 +46,7 @@ class Follower:
         self._admits = admits
         self._wants_whole = False
         self._unfinished: _Arriving | None = None
-        """What a stream that broke off left."""
+        """What a stream that broke off left, until a manifest comes again."""
         self._call: grpc.Call | None = None
 
     def cancel(self) -> None:
@@ -114,10 +114,10 @@ class Follower:
                     self._deliver(arriving)
                     arriving = _Arriving(policy_pb2.AdapterManifest(), is_admitted=False)
         except TunerError:
-            arriving = _Arriving(policy_pb2.AdapterManifest(), is_admitted=False)
+            arriving, left = _Arriving(policy_pb2.AdapterManifest(), is_admitted=False), None
             raise
         finally:
-            self._unfinished = arriving if len(arriving.payload) else None
+            self._unfinished = arriving if len(arriving.payload) else left
             call.cancel()  # type: ignore[no-untyped-call]
 
     def _deliver(self, arrived: "_Arriving") -> None:

@@ -101,10 +101,14 @@ def by_version(episodes: Sequence[EpisodeFacts]) -> list[Group]:
 
 
 def by_device(episodes: Sequence[EpisodeFacts], latest: int) -> list[Device]:
-    """Return who sent the episodes, the newest first, from which device, and who is heard of last."""
+    """Return what came from each device, who was heard of last first; ``episodes`` are the newest first.
+
+    Those that say no runtime are left out: emptied, damaged, or too large to open.
+    """
     found: dict[tuple[str, str], list[EpisodeFacts]] = {}
     for episode in episodes:
-        found.setdefault((episode.runtime_id, episode.device), []).append(episode)
+        if episode.runtime_id:
+            found.setdefault((episode.runtime_id, episode.device), []).append(episode)
     return [
         Device(
             runtime_id,

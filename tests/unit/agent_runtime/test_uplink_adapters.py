@@ -163,20 +163,26 @@ LONG = random.Random(7).randbytes(3 * CHUNK_BYTES)
 
 
 class BreaksOff(TunerService):
-    """A front whose first stream breaks off after two chunks; ``sent`` is what every stream sent."""
+    """A front whose first stream breaks off after two chunks, and the next ``refused`` before anything was sent.
+
+    ``sent`` is what every stream sent.
+    """
 
     sent: ClassVar[list[list[int]]]
     knows_how = True
+    refused = 0
 
     async def FollowAdapters(self, request: Any, context: Any) -> AsyncIterator[Part]:  # noqa: N802
         offsets: list[int] = []
         self.sent.append(offsets)
+        if 1 < len(self.sent) <= 1 + self.refused:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the cable is still out")
         if not self.knows_how:
             request.ClearField("partial_payload_sha256")
             request.ClearField("partial_bytes")
         async for part in super().FollowAdapters(request, context):
-            yield part
             offsets += [part.chunk.offset_bytes] if part.WhichOneof("part") == "chunk" else []
+            yield part
             if len(self.sent) == 1 and len(offsets) == 2:
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "the cable is out")
 
@@ -193,6 +199,19 @@ def test_a_payload_that_breaks_off_is_gone_on_with(serve: Serve, follow: Follow,
     assert until(lambda: bool(taken.versions))
     assert taken.versions == [(1, LONG)]
     assert Breaking.sent[1] == ([2 * CHUNK_BYTES] if knows_how else [0, CHUNK_BYTES, 2 * CHUNK_BYTES])
+
+
+def test_a_payload_is_gone_on_with_after_tries_that_brought_nothing(serve: Serve, follow: Follow, taken: Taken) -> None:
+    class Breaking(BreaksOff):
+        sent: ClassVar[list[list[int]]] = []
+        refused = 2
+
+    tuner = serve(service=Breaking)
+    tuner.publish(1, LONG)
+    follow(tuner.address)
+    assert until(lambda: bool(taken.versions))
+    assert taken.versions == [(1, LONG)]
+    assert Breaking.sent[1:] == [[], [], [2 * CHUNK_BYTES]]
 
 
 def test_what_came_of_another_payload_is_not_gone_on_with(serve: Serve, follow: Follow, taken: Taken) -> None:

@@ -81,6 +81,10 @@ def test_devices_come_by_whom_was_heard_of_last_with_their_lag() -> None:
     assert per_hour(episodes) == pytest.approx(3600 * 4 / 40)
 
 
+def test_an_episode_that_cannot_be_read_is_nobodys_device() -> None:
+    assert by_device([of_device("", "", "success", None, 90.0)], latest=6) == []
+
+
 def test_one_episode_says_nothing_of_an_hour() -> None:
     assert per_hour([]) is None
     assert per_hour([of_device("lab", "a", "success", 1, 5.0)]) is None
