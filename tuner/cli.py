@@ -85,6 +85,12 @@ def serve(
             help="An outcome against its task's success rate, its group's (GRPO), critics' values, or tokens' (BAD)."
         ),
     ] = DEFAULT.advantage,
+    group_step_weight: Annotated[
+        float,
+        typer.Option(
+            help="Weight (omega) of a step's return among its group's visits to one screen (GiGPO); group only."
+        ),
+    ] = DEFAULT.group_step_weight,
     instruction_share: Annotated[
         float, typer.Option(help="Top share of the episodes kept (DigiRL); critic with awr only.")
     ] = DEFAULT.instruction_share,
@@ -188,6 +194,7 @@ def serve(
             action_grammar=identity.action_grammar,
             objective=objective,
             advantage=advantage,
+            group_step_weight=group_step_weight,
             instruction_share=instruction_share,
             clip_range=clip_range,
             thought_scaling=thought_scaling,

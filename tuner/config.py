@@ -35,6 +35,13 @@ class LearnerConfig(BaseModel):
         description="What an outcome is held against: its task's success rate, its group's outcomes, a critic, or a "
         "critic of tokens (bad).",
     )
+    group_step_weight: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="ω of GiGPO: what a step's return counts against those of its group's other visits to the same "
+        "screen, beside the episode's (group only). 0: GRPO.",
+    )
     instruction_share: float = Field(
         0.1, gt=0, le=1, description="Top share of the episodes that DigiRL's filter keeps (critic with awr only)."
     )
@@ -160,6 +167,11 @@ class LearnerConfig(BaseModel):
             )
         if self.objective == "bc" and self.advantage != "baseline":
             raise ValueError("objective bc weighs every kept step 1 and takes no advantage: leave advantage out")
+        if self.group_step_weight and self.advantage != "group":
+            raise ValueError(
+                f"group_step_weight compares steps within a group, got advantage {self.advantage}: set it to group, or "
+                "leave group_step_weight out"
+            )
         if self.advantage == "bad" and self.objective != "ppo":
             raise ValueError("advantage bad gives tokens signed advantages, which only objective ppo takes: set both")
         if self.soft_values and ((self.objective, self.advantage) != ("ppo", "critic") or self.entropy == "none"):

@@ -5,6 +5,7 @@ never counts. Values come from the caller: of steps (``learner.critics``), of to
 """
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -115,3 +116,44 @@ def group_advantages(rewards: Sequence[float], groups: Sequence[Hashable]) -> li
     for reward, group in zip(rewards, groups, strict=True):
         members.setdefault(group, []).append(reward)
     return [group_advantage(reward, members[group]) for reward, group in zip(rewards, groups, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Visited:
+    """An episode as its group sees it: its reward, and the state that each of its steps was taken in.
+
+    States are compared by equality alone. None is one that is not known: it meets no other, itself included.
+    """
+
+    reward: float
+    states: Sequence[Hashable | None]
+
+
+def gigpo_advantages(group: Sequence[Visited], member: int, discount: float, step_weight: float) -> tuple[float, ...]:
+    """Return the advantage of every step of ``group[member]`` within its group (GiGPO, arXiv 2505.10978).
+
+        A_h = A_E + ω A_S(h)
+        A_E = (r − mean) / std                  ``group_advantage`` of the episode's reward among the group's
+        A_S(h) = (R_h − mean) / std             the same of its return among those of all visits to its state,
+        R_h = γ^(H−h) r                         by any step of any episode of the group; h = 1 … H
+
+    The reward comes with the last step; ω is ``step_weight``. A state that was visited once, or from which all
+    returns were equal, says nothing: A_S = 0. So does one that is not known.
+    """
+    own = group[member]
+    visits: dict[Hashable, list[float]] = {state: [] for state in own.states}
+    for episode in group:
+        for state, value in zip(episode.states, _returns(episode, discount), strict=True):
+            if state in visits:
+                visits[state].append(value)
+    whole = group_advantage(own.reward, [episode.reward for episode in group])
+    return tuple(
+        whole if state is None else whole + step_weight * group_advantage(value, visits[state])
+        for state, value in zip(own.states, _returns(own, discount), strict=True)
+    )
+
+
+def _returns(episode: Visited, discount: float) -> list[float]:
+    """Return γ^(H−h) r of every step."""
+    steps = len(episode.states)
+    return [discount ** (steps - h) * episode.reward for h in range(1, steps + 1)]

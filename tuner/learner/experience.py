@@ -13,7 +13,7 @@ Nothing the policy says of the step enters the draw: favouring what it finds unl
 Under "ppo" only the episodes new in this update are looked at, for the clipped ratio trusts no other; steps
 of any outcome carry the policy term with their signed advantage, all equally likely but for 1/2^uses, and those of
 advantage 0 are the ones that ride along. Advantages are per-step A_h of ``advantage`` or, under "group", one for
-the whole episode, against the latest ``GROUP_SIZE`` of the same task and parameters in the replay. Under "critic"
+the whole episode, or with ``group_step_weight`` one for each step, as ``groups`` says. Under "critic"
 weights are those of ``judged``, which ``judging`` makes of the critics' values: steps of weight 1 carry the policy
 term, whatever their episode's outcome, under "awr"; GAE's A_h under "ppo". Under "bad" each token has an
 advantage of its own, ``credited``, and ``judged`` is their mean in a step.
@@ -34,19 +34,17 @@ from dataclasses import dataclass, replace
 
 from tuner.config import AdvantageKind, Objective
 from tuner.coso.advantage import SuccessBaseline, awr_weights, step_advantages
-from tuner.coso.credit import group_advantage
 from tuner.coso.labels import Utterance
 from tuner.ingest.ledger import StoredTrajectory
 from tuner.learner.agent_share import factors, under_quota
 from tuner.learner.freshness import Freshness
-from tuner.learner.samples import NO_BOUND, Group, StepSample, trainable_steps
+from tuner.learner.groups import Groups
+from tuner.learner.samples import NO_BOUND, StepSample, trainable_steps
 from tuner.learner.shaping import Shape, unshaped
 
 FRESH_FACTOR = 2.0
 FAILURES_KEPT = 32
 """Failed trajectories kept for their entropy; older ones show screens the policy has moved on from."""
-GROUP_SIZE = 16
-"""Episodes a group-relative advantage compares with; an older policy's outcomes are no measure of today's."""
 NOT_TRAINABLE = "not_trainable"
 """Why nothing was used of a trajectory that is void, unreadable or not finite."""
 
@@ -79,6 +77,7 @@ class Experience:
         advantage: AdvantageKind = "baseline",
         vocabulary_size: int = NO_BOUND,
         shape: Shape = unshaped,
+        group_step_weight: float = 0.0,
     ) -> None:
         self.baseline = SuccessBaseline()
         self.freshness = Freshness()
@@ -97,6 +96,7 @@ class Experience:
         self._advantage = advantage
         self._vocabulary_size = vocabulary_size
         self._shape = shape
+        self._group_step_weight = group_step_weight
         self._steps: dict[int, list[StepSample]] = {}  # by sequence, in order of arrival
         self._fresh: set[int] = set()
 
@@ -196,17 +196,17 @@ class Experience:
         """Return the steps that carry the policy term, and those that ride along for their entropy."""
         told = self.episodes()
         if self._objective == "ppo":
-            outcomes = self._outcomes() if self._advantage == "group" else {}
+            groups = self._groups()
             signed = [
                 Candidate(step, weight, 1.0, token_weights=self.credited.get(step.key, ()))
                 for steps in told
-                for step, weight in self._with_weights(steps, outcomes)
+                for step, weight in self._with_weights(steps, groups)
             ]
             return [step for step in signed if step.weight != 0], [step for step in signed if step.weight == 0]
         if self._advantage == "critic":
             return self._kept(told)
-        outcomes = self._outcomes() if self._advantage == "group" else {}
-        weighed = [pair for steps in told for pair in self._with_weights(steps, outcomes)]
+        groups = self._groups()
+        weighed = [pair for steps in told for pair in self._with_weights(steps, groups)]
         recent = {steps[0].key[0] for steps in _failures(told)}
         riding = [(step, weight) for step, weight in weighed if weight <= 0 and step.key[0] in recent]
         return self._prioritized([(step, weight) for step, weight in weighed if weight > 0]), self._prioritized(riding)
@@ -217,10 +217,8 @@ class Experience:
         riding = [(step, 0.0) for steps in _failures(trajectories) for step in steps if not self.judged.get(step.key)]
         return self._prioritized(kept), self._prioritized(riding)
 
-    def _with_weights(
-        self, steps: Sequence[StepSample], outcomes: Mapping[Group, Mapping[int, float]]
-    ) -> list[tuple[StepSample, float]]:
-        weights = self._weights(steps[0], outcomes)
+    def _with_weights(self, steps: Sequence[StepSample], groups: Groups) -> list[tuple[StepSample, float]]:
+        weights = self._weights(steps[0], groups)
         return [(step, weights[step.key[1]]) for step in steps]
 
     def _prioritized(self, weighed: Sequence[tuple[StepSample, float]]) -> list[Candidate]:
@@ -233,16 +231,14 @@ class Experience:
             for (step, weight), factor, favoured in zip(weighed, fresh, favour, strict=True)
         ]
 
-    def _weights(self, step: StepSample, outcomes: Mapping[Group, Mapping[int, float]]) -> tuple[float, ...]:
+    def _weights(self, step: StepSample, groups: Groups) -> tuple[float, ...]:
         """Return the weight of every step of the episode that ``step`` is of."""
         if self._objective == "bc":
             return (float(step.succeeded),) * step.steps
         if self._advantage in ("critic", "bad"):
             return tuple(self.judged.get((step.key[0], place), 0.0) for place in range(step.steps))
         if self._advantage == "group":
-            others = [reward for sequence, reward in outcomes[step.group].items() if sequence != step.key[0]]
-            members = [*others[-(GROUP_SIZE - 1) :], step.reward]
-            advantages = (group_advantage(step.reward, members),) * step.steps
+            advantages = groups.advantages(step)
         else:
             baseline = self.baseline.value(step.task_name)
             advantages = step_advantages(step.reward, step.steps, baseline, self._discount)
@@ -260,13 +256,10 @@ class Experience:
                 self.dropped[reason] += 1
         return kept
 
-    def _outcomes(self) -> dict[Group, dict[int, float]]:
-        """Return sequence → reward of the episodes of each group, in order of arrival."""
-        found: dict[Group, dict[int, float]] = {}
-        for sequence, steps in self._steps.items():
-            if steps:
-                found.setdefault(steps[0].group, {})[sequence] = steps[0].reward
-        return found
+    def _groups(self) -> Groups:
+        """Return the replay by groups, nobody where no advantage is against one."""
+        compared = self._steps.values() if self._advantage == "group" else ()
+        return Groups(compared, self._discount, self._group_step_weight)
 
     def _trim(self) -> None:
         for sequence in list(self._steps)[: max(0, len(self._steps) - self._capacity)]:

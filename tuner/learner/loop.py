@@ -72,6 +72,7 @@ class Learner:
             config.advantage,
             student.vocabulary_size,
             self._rewards.shape,
+            config.group_step_weight,
         )
         self._watch = EntropyWatch(config.entropy_collapse_share, config.entropy_blowup_factor)
         self._forgeries = LogProbCheck(student, self._commits.store, config.mismatch_limit)

@@ -7,7 +7,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuner.coso.credit import bad_advantages, bad_targets, gae, group_advantage, group_advantages
+from tuner.coso.credit import (
+    Visited,
+    bad_advantages,
+    bad_targets,
+    gae,
+    gigpo_advantages,
+    group_advantage,
+    group_advantages,
+)
 
 torch.set_num_threads(1)
 F64 = torch.float64
@@ -173,3 +181,46 @@ def test_nobody_is_no_group() -> None:
         group_advantage(1.0, [])
     with pytest.raises(ValueError, match="as many"):
         group_advantages([1.0], [])
+
+
+# ---- GiGPO
+
+
+def test_gigpo_by_hand() -> None:
+    # γ = 0.5, ω = 0.5; a success that goes a, b and a failure that goes a, a, c
+    # A_E: mean 1/2, deviation 1/2: 1 and −1
+    # returns: 0.5·1 = 0.5, 1 and 0, 0, 0.  At a: 0.5, 0, 0: mean 1/6, variance (1/9 + 1/36 + 1/36)/3 = 1/18
+    # A_S there: (1/3)·√18 = √2 and (−1/6)·√18 = −√2/2 twice; b and c were visited once: 0
+    group = [Visited(1.0, ("a", "b")), Visited(0.0, ("a", "a", "c"))]
+    assert gigpo_advantages(group, 0, 0.5, 0.5) == pytest.approx((1 + math.sqrt(2) / 2, 1.0))
+    assert gigpo_advantages(group, 1, 0.5, 0.5) == pytest.approx((-1 - math.sqrt(2) / 4, -1 - math.sqrt(2) / 4, -1.0))
+
+
+def test_gigpo_tells_a_detour_from_the_short_way_where_all_succeed() -> None:
+    # γ = 0.5, ω = 1; all rewards 1, so A_E = 0.  From a: 1 in one step, and 0.5 by way of b: ± 1
+    group = [Visited(1.0, ("a",)), Visited(1.0, ("a", "b"))]
+    assert gigpo_advantages(group, 0, 0.5, 1.0) == pytest.approx((1.0,))
+    assert gigpo_advantages(group, 1, 0.5, 1.0) == pytest.approx((-1.0, 0.0))
+
+
+def test_states_that_are_not_known_meet_nobody() -> None:
+    group = [Visited(1.0, (None, "b")), Visited(0.0, (None, None))]
+    assert gigpo_advantages(group, 0, 0.5, 3.0) == (1.0, 1.0)
+    assert gigpo_advantages(group, 1, 0.5, 3.0) == (-1.0, -1.0)
+
+
+visited = st.builds(Visited, shares, st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=6))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(visited, min_size=1, max_size=5), st.floats(0.1, 1), st.floats(0.0, 3.0))
+def test_gigpo_is_two_levels_of_groups_added(group: list[Visited], discount: float, step_weight: float) -> None:
+    places = [(i, h) for i, episode in enumerate(group) for h in range(len(episode.states))]
+    returns = [group[i].reward * discount ** (len(group[i].states) - 1 - h) for i, h in places]
+    # a state that is not known is one of its own
+    states = [group[i].states[h] or (i, h) for i, h in places]
+    macro = group_advantages([episode.reward for episode in group], ["one"] * len(group))
+    micro = group_advantages(returns, states)
+    expected = [macro[i] + step_weight * of_step for (i, _), of_step in zip(places, micro, strict=True)]
+    found = [value for i in range(len(group)) for value in gigpo_advantages(group, i, discount, step_weight)]
+    assert found == pytest.approx(expected, abs=1e-5)

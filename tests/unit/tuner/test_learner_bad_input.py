@@ -59,6 +59,7 @@ ADVANTAGES = [
     {"advantage": "group"},
     {"advantage": "critic"},
     {"objective": "ppo", "advantage": "group"},
+    {"objective": "ppo", "advantage": "group", "group_step_weight": 1.0},
     {"objective": "ppo", "advantage": "critic"},
     {"objective": "ppo", "advantage": "bad"},
     {"reward_model_weight": 0.5, "readability_weight": 0.5},
@@ -85,9 +86,16 @@ def test_batches_that_tell_nothing_apart(
     assert metrics["update"] == 1
 
 
-@pytest.mark.parametrize("settings", [{"advantage": "group"}, {"objective": "ppo", "advantage": "group"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"advantage": "group"},
+        {"objective": "ppo", "advantage": "group"},
+        {"objective": "ppo", "advantage": "group", "group_step_weight": 1.0},
+    ],
+)
 def test_constant_rewards_of_a_group_say_nothing(
-    tmp_path: Path, checkpoint: Path, world: World, settings: dict[str, str]
+    tmp_path: Path, checkpoint: Path, world: World, settings: dict[str, Any]
 ) -> None:
     episodes = [replace(world.trajectory(n, UNREWARDED, Verdict.FAILURE), reward=0.5) for n in range(4)]
     learner, metrics = updated(tmp_path / "s", checkpoint, episodes, **settings)

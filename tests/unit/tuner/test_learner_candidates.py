@@ -20,13 +20,15 @@ from agent_runtime.uplink.codec import trajectory_to_message
 from tuner.config import AdvantageKind, Objective
 from tuner.coso.advantage import SUCCESS_FLOOR
 from tuner.ingest.ledger import StoredTrajectory
-from tuner.learner.experience import GROUP_SIZE, Experience, Sampler
+from tuner.learner.experience import Experience, Sampler
+from tuner.learner.freshness import Freshness
+from tuner.learner.groups import GROUP_SIZE
 from tuner.learner.samples import trainable_steps
 
 
-def _step(index: int, token: int) -> Step:
-    decision = Decision("text", (1, token, index), (-0.5, -0.25, -0.125), 0, NO_ADAPTER_DIGEST)
-    return Step(index, "Goal: go", Screenshot(b"png", 4, 4, 4, 4), decision, Tap(0.5, 0.5), Timings())
+def _step(index: int, token: int, screen: str = "") -> Step:
+    decision = Decision("text", (1, token, index), (-0.5, -0.25, -0.125), index, NO_ADAPTER_DIGEST)
+    return Step(index, "Goal: go", Screenshot(b"png" + screen.encode(), 4, 4, 4, 4), decision, Tap(0.5, 0.5), Timings())
 
 
 def _stored(
@@ -37,12 +39,15 @@ def _stored(
     task: str = "task",
     token: int = 2,
     reward: float | None = None,
+    screens: str = "",
+    goal: str = "go",
 ) -> StoredTrajectory:
+    """Return an episode; ``screens`` names what each of its steps saw by a letter, none: all the same."""
     trajectory = Trajectory(
         trajectory_id=str(sequence),
         runtime_id="r",
         task_name=task,
-        goal="go",
+        goal=goal,
         task_params=params or {},
         purpose=Purpose.EXPLORE,
         seed=0,
@@ -50,7 +55,7 @@ def _stored(
         verdict=Verdict.SUCCESS if succeeded else Verdict.FAILURE,
         void_reason="",
         reward=float(succeeded) if reward is None else reward,
-        steps=tuple(_step(index, token) for index in range(steps)),
+        steps=tuple(_step(index, token, screens[index : index + 1]) for index in range(len(screens) or steps)),
         started_at_unix_sec=0.0,
         device_serial="emulator-5554",
         temperature=1.0,
@@ -123,6 +128,47 @@ def test_a_group_reaches_back_into_the_replay_as_far_as_its_size() -> None:
     assert _weights(experience)[0] == pytest.approx([math.sqrt(GROUP_SIZE - 1)])
 
 
+def _by_step(experience: Experience) -> dict[tuple[int, int], float]:
+    carrying, riding = experience.candidates()
+    return {candidate.sample.key: candidate.weight for candidate in carrying + riding}
+
+
+def _with_step_groups(objective: Objective = "ppo", step_weight: float = 0.5) -> Experience:
+    return Experience(100, 0.5, objective=objective, advantage="group", group_step_weight=step_weight)
+
+
+def test_steps_of_a_group_that_saw_the_same_screen_are_compared_too() -> None:
+    experience = _with_step_groups()
+    experience.take([_stored(1, True, screens="ab"), _stored(2, False, screens="aac")])
+    # the arithmetic is that of test_coso_credit.test_gigpo_by_hand
+    micro = math.sqrt(2) / 2
+    expected = {(1, 0): 1 + micro, (1, 1): 1.0, (2, 0): -1 - micro / 2, (2, 1): -1 - micro / 2, (2, 2): -1.0}
+    assert _by_step(experience) == pytest.approx(expected)
+
+
+def test_the_same_screen_under_another_goal_or_other_parameters_is_another_state() -> None:
+    experience = _with_step_groups()
+    elsewhere = _stored(3, False, screens="a", params={"name": "one"})
+    experience.take([_stored(1, True, screens="a"), _stored(2, False, screens="a", goal="stay"), elsewhere])
+    assert _by_step(experience) == {(1, 0): 1.0, (2, 0): -1.0, (3, 0): 0.0}
+
+
+def test_steps_that_were_dropped_for_their_age_are_compared_with_no_more() -> None:
+    experience = _with_step_groups()
+    experience.train_from(Freshness(max_lag=1, version=2))  # step h of an episode here was acted by version h
+    experience.take([_stored(1, True, screens="aba"), _stored(2, False, screens="cba")])
+    # of each the first step is gone; A_E = ±1.  At b: 0.5 and 0, at a: 1 and 0; ± 1 each, times 0.5
+    assert _by_step(experience) == pytest.approx({(1, 1): 1.5, (1, 2): 1.5, (2, 1): -1.5, (2, 2): -1.5})
+
+
+def test_awr_holds_what_step_groups_say_in_its_own_bounds() -> None:
+    experience = _with_step_groups("awr", step_weight=3.0)
+    experience.take([_stored(1, True, screens="a"), _stored(2, True, screens="ab"), _stored(3, False, screens="c")])
+    # A_E = 1/√2 for the successes.  From a: 1 and 0.5: ± 3.  At most 1, at least the floor; the failure's is 0
+    expected = {(1, 0): 1.0, (2, 0): SUCCESS_FLOOR, (2, 1): 1 / math.sqrt(2), (3, 0): 0.0}
+    assert _by_step(experience) == pytest.approx(expected)
+
+
 def test_awr_with_groups_has_weights_in_its_own_bounds() -> None:
     experience = Experience(100, 0.5, negative_ceiling=0.25, objective="awr", advantage="group")
     experience.take([_stored(1), _stored(2, False), _stored(3, False), _stored(4, params={"another": "one"})])
@@ -145,13 +191,15 @@ def test_utterances_are_unseen_until_an_older_episode_holds_them() -> None:
     assert [utterance.token_ids[1] for utterance in experience.unseen_utterances(9)] == [7]
 
 
-def test_recalling_gives_the_same_candidates_as_never_having_stopped() -> None:
-    undisturbed, resumed = (_experience("ppo", "group") for _ in range(2))
-    undisturbed.take([_stored(1), _stored(2, False)])
-    resumed.recall([_stored(1), _stored(2, False)])
+@pytest.mark.parametrize("step_weight", [0.0, 1.0])
+@pytest.mark.parametrize("objective", ["ppo", "awr"])
+def test_recalling_gives_the_same_candidates_as_never_having_stopped(objective: Objective, step_weight: float) -> None:
+    undisturbed, resumed = (_with_step_groups(objective, step_weight) for _ in range(2))
+    undisturbed.take([_stored(1, screens="ab"), _stored(2, False, screens="bcb")])
+    resumed.recall([_stored(1, screens="ab"), _stored(2, False, screens="bcb")])
     resumed.baseline.load(undisturbed.baseline.state())
     for experience in (undisturbed, resumed):
-        experience.take([_stored(3), _stored(4, False)])
+        experience.take([_stored(3, screens="b"), _stored(4, False, screens="a")])
     assert resumed.candidates() == undisturbed.candidates()
 
 

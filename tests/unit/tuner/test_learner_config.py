@@ -64,6 +64,13 @@ def test_entropy_and_weight_source_give_one_answer(settings: dict[str, Any], wei
         ({"soft_values": True, "advantage": "critic"}, "soft_values"),
         ({"objective": "bc", "advantage": "group"}, "takes no advantage"),
         ({"objective": "bc", "advantage": "critic"}, "takes no advantage"),
+        ({"group_step_weight": 1.0}, "got advantage baseline: set it to group"),
+        ({"group_step_weight": 1.0, "advantage": "critic"}, "got advantage critic: set it to group"),
+        ({"group_step_weight": 1.0, "objective": "ppo", "advantage": "bad"}, "got advantage bad"),
+        ({"group_step_weight": 1.0, "objective": "bc"}, "got advantage baseline"),
+        ({"group_step_weight": -1.0, "advantage": "group"}, "group_step_weight"),
+        ({"group_step_weight": float("nan"), "advantage": "group"}, "group_step_weight"),
+        ({"group_step_weight": float("inf"), "advantage": "group"}, "group_step_weight"),
         ({"advantage": "critic", "negative_ceiling": 0.5}, "negative_ceiling"),
         ({"instruction_share": 0.0}, "instruction_share"),
         ({"objective": "a2c"}, "objective"),
@@ -110,8 +117,10 @@ def _served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *flags: str) -> tup
 
 def test_flags_reach_the_learner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flags = "--objective ppo --advantage group --clip-range 0.2 --thought-scaling 0.5 --entropy uniform --scm-null pad"
-    config, _ = _served(tmp_path, monkeypatch, *flags.split(), "--scm-window", "4", "--weight-source", "released")
+    more = "--scm-window 4 --weight-source released --group-step-weight 0.75"
+    config, _ = _served(tmp_path, monkeypatch, *flags.split(), *more.split())
     assert config is not None
+    assert config.group_step_weight == 0.75
     assert (config.objective, config.advantage, config.clip_range, config.thought_scaling) == ("ppo", "group", 0.2, 0.5)
     assert (config.entropy, config.scm_null, config.scm_window, config.weight_source) == (
         "uniform",
@@ -131,3 +140,9 @@ def test_a_contradiction_is_said_in_one_sentence(tmp_path: Path, monkeypatch: py
     config, said = _served(tmp_path, monkeypatch, "--entropy", "none", "--weight-source", "uniform")
     assert config is None
     assert "entropy none and weight_source uniform contradict each other" in said
+
+
+def test_a_step_weight_without_groups_is_said_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, said = _served(tmp_path, monkeypatch, "--group-step-weight", "1")
+    assert config is None
+    assert "group_step_weight compares steps within a group, got advantage baseline: set it to group" in said
