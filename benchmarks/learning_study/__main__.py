@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.learning_study.alphas import chosen_alphas
+from benchmarks.learning_study.alphas import chosen_alphas, chosen_steps
 from benchmarks.learning_study.arms import RunSpec
 from benchmarks.learning_study.pictures import draw_curves, write_heat_map
-from benchmarks.learning_study.plans import STAGES, specs_of
+from benchmarks.learning_study.plans import STAGES, Stage, specs_of
 from benchmarks.learning_study.study import BASES, play_all, records
 from benchmarks.learning_study.tables import Results, markdown
 
@@ -32,21 +32,38 @@ def main(arguments: list[str] | None = None) -> int:
         write_heat_map(options.folder / BASES, specs_of("pilot")[0], page)
         print(page)
         return 0
-    alphas = None
-    if options.stage in ("headline", "ppo", "ablations"):
-        try:
-            alphas = chosen_alphas(records(specs_of("pilot"), options.folder / "pilot"))
-        except ValueError as error:
-            print(error, file=sys.stderr)
-            return 2
-        print(f"alpha by the pilot: {alphas}", flush=True)
-    specs = [spec for spec in specs_of(options.stage, alphas) if spec.file_name.startswith(options.only)]
+    try:
+        chosen = _chosen(options.stage, options.folder)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    specs = [spec for spec in chosen if spec.file_name.startswith(options.only)]
     folder = options.folder / options.stage
     wanted = sorted({spec.seed for spec in specs})[: options.seeds]
     specs = [spec for spec in specs if spec.seed in wanted]
     play_all(specs, folder, options.folder / BASES, options.jobs)
     _show(specs, folder)
     return 0
+
+
+def _chosen(stage: Stage, folder: Path) -> list[RunSpec]:
+    """Return the runs of a stage, with what its pilots chose."""
+    match stage:
+        case "headline":
+            alphas = chosen_alphas(records(specs_of("pilot"), folder / "pilot"))
+            print(f"alpha by the pilot: {alphas}", flush=True)
+            return specs_of(stage, alphas)
+        case "ppo-pilot" | "ppo":
+            steps = chosen_steps(records(specs_of("ppo-steps"), folder / "ppo-steps"))
+            print(f"step size and clip by the pilot: {steps}", flush=True)
+            pilot = specs_of("ppo-pilot", steps=steps)
+            if stage == "ppo-pilot":
+                return pilot
+            alphas = chosen_alphas(records(pilot, folder / "ppo-pilot"), pilot)
+            print(f"alpha by the pilot: {alphas}", flush=True)
+            return specs_of(stage, alphas, steps)
+        case _:
+            return specs_of(stage)
 
 
 def _show(specs: list[RunSpec], folder: Path) -> None:

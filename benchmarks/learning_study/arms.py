@@ -50,6 +50,7 @@ class Scale:
     optimizer_steps: int = 6
     batch_size: int = 48
     learning_rate: float = 3e-4
+    clip_range: float = 0.1
     curve_every: int = 2
     curve_episodes: int = 40
     final_episodes: int = 60
@@ -96,8 +97,11 @@ class RunSpec:
 
     @property
     def name(self) -> str:
-        """The arm, and the kind of base it is on where that is not the usual one."""
-        return self.arm.name + "-names" * self.recipe.names_choice
+        """The arm, and where step size, clip or the kind of base are not the usual ones, those."""
+        usual = Scale()
+        extras = [f"lr{self.scale.learning_rate:g}"] * (self.scale.learning_rate != usual.learning_rate)
+        extras += [f"clip{self.scale.clip_range:g}"] * (self.scale.clip_range != usual.clip_range)
+        return "-".join([self.arm.name, *extras, *["names"] * self.recipe.names_choice])
 
     @property
     def file_name(self) -> str:
@@ -127,6 +131,7 @@ def learner_config(spec: RunSpec) -> LearnerConfig:
         scm_window=arm.window,
         scm_null=arm.null,
         learning_rate=scale.learning_rate,
+        clip_range=scale.clip_range,
         batch_size=scale.batch_size,
         optimizer_steps_per_update=scale.optimizer_steps,
         trajectories_per_update=scale.episodes_per_update,

@@ -2,20 +2,26 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, get_args
 
 from benchmarks.learning_study.arms import Arm, Recipe, RunSpec, Scale, Weights
 from tuner.config import Objective
 
-Stage = Literal["pilot", "headline", "ppo", "ablations", "full", "smoke"]
-STAGES: tuple[Stage, ...] = ("pilot", "headline", "ppo", "ablations", "full", "smoke")
+Stage = Literal["pilot", "headline", "ppo-steps", "ppo-pilot", "ppo", "ablations", "full", "smoke"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
 ENTROPIES: tuple[Weights, ...] = ("uniform", "scm", "parser", "actions")
 OBJECTIVES: tuple[Objective, ...] = ("awr", "ppo")
 ALPHAS = (0.01, 0.03, 0.1)
 """The same small grid for every arm, tried on the pilot's seeds alone."""
+ABLATED: Mapping[Weights, float] = {"uniform": 0.01, "scm": 0.03, "parser": 0.03, "actions": 0.1}
+"""α of the ablations: what the pilot chose, but for scm, whose 0.1 broke the format in the headline run."""
+PPO_RATES = (3e-5, 1e-4, 3e-4)
+PPO_CLIPS = (0.1, 0.2)
+PPO_ALPHAS = (0.01, 0.03)
 PILOT_SEEDS = (100, 101, 102, 103)
+PPO_PILOT_SEEDS = (110, 111, 112)
 HEADLINE_SEEDS = tuple(range(12))
-ABLATION_SEEDS = tuple(range(4))
+ABLATION_SEEDS = tuple(range(20, 26))
 FULL_SEEDS = tuple(range(32))
 STANDARD = Scale()
 STANDARD_RECIPE = Recipe()
@@ -26,23 +32,35 @@ TINY = replace(
 )
 TINY_RECIPE = Recipe(vocabulary_demonstrations=800, stem_steps=20, seed_steps=4, rehearsal_steps=4, first_steps=4)
 Alphas = Mapping[Weights, float]
+Steps = tuple[float, float]
+"""PPO's step size and clip range."""
 
 
-def specs_of(stage: Stage, alphas: Alphas | None = None) -> list[RunSpec]:
+def specs_of(stage: Stage, alphas: Alphas | None = None, steps: Steps = (3e-4, 0.1)) -> list[RunSpec]:
     """Return the runs of a stage, those of a seed one after another.
 
-    ``alphas`` are those that the pilot chose (``alphas``), which every stage needs but pilot, full and smoke.
+    ``alphas`` are those that a pilot chose (``alphas``), which headline and ppo need, ``steps`` those of PPO, which
+    ppo-pilot and ppo need.
     """
+    standard, pilot = (replace(scale, learning_rate=steps[0], clip_range=steps[1]) for scale in (STANDARD, PILOT))
     match stage:
         case "pilot":
             return _crossed(_grid(("awr",), ALPHAS), PILOT_SEEDS, PILOT)
         case "headline":
             return _crossed([*chosen_arms("awr", alphas or {}), Arm("bc", "none")], HEADLINE_SEEDS, STANDARD)
+        case "ppo-steps":
+            tried = [replace(PILOT, learning_rate=rate, clip_range=clip) for rate in PPO_RATES for clip in PPO_CLIPS]
+            return [
+                RunSpec(Arm("ppo", "none"), seed, scale, STANDARD_RECIPE) for seed in PPO_PILOT_SEEDS for scale in tried
+            ]
+        case "ppo-pilot":
+            arms = [Arm("ppo", weights, alpha) for weights in ENTROPIES for alpha in PPO_ALPHAS]
+            return _crossed(arms, PPO_PILOT_SEEDS, pilot)
         case "ppo":
-            return _crossed(chosen_arms("ppo", alphas or {}), HEADLINE_SEEDS, STANDARD)
+            return _crossed(chosen_arms("ppo", alphas or {}), HEADLINE_SEEDS, standard)
         case "ablations":
-            arms = chosen_arms("awr", alphas or {})
-            named = _crossed(arms, ABLATION_SEEDS, STANDARD, Recipe(names_choice=True))
+            arms = chosen_arms("awr", ABLATED)
+            named = _crossed(arms[:3], ABLATION_SEEDS, STANDARD, Recipe(names_choice=True))
             return _crossed(ablation_arms(arms), ABLATION_SEEDS, STANDARD) + named
         case "full":
             arms = [*_grid(OBJECTIVES, (0.001, *ALPHAS, 0.3)), Arm("bc", "none")]
@@ -57,10 +75,12 @@ def chosen_arms(objective: Objective, alphas: Alphas) -> list[Arm]:
 
 
 def ablation_arms(arms: Iterable[Arm]) -> list[Arm]:
-    """Return variants of the arm with weights of the action model: one setting changed at a time."""
-    base = next(arm for arm in arms if arm.weights == "scm")
+    """Return every arm, and variants of the one with weights of the action model: one setting changed at a time."""
+    every = list(arms)
+    base = next(arm for arm in every if arm.weights == "scm")
     return [
-        base,
+        *every,
+        *(replace(base, alpha=alpha) for alpha in ALPHAS if alpha != base.alpha),
         replace(base, window=4),
         replace(base, null="neighbour"),
         replace(base, null="pad"),
