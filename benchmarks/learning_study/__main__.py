@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.learning_study.alphas import chosen_alphas, chosen_steps
+from benchmarks.learning_study.alphas import chosen_alphas, chosen_steps, deep_alphas
 from benchmarks.learning_study.arms import RunSpec
 from benchmarks.learning_study.pictures import draw_curves, write_heat_map
 from benchmarks.learning_study.plans import STAGES, Stage, specs_of
@@ -51,6 +51,10 @@ def _chosen(stage: Stage, folder: Path) -> list[RunSpec]:
     match stage:
         case "headline":
             alphas = chosen_alphas(records(specs_of("pilot"), folder / "pilot"))
+            print(f"alpha by the pilot: {alphas}", flush=True)
+            return specs_of(stage, alphas)
+        case "deep":
+            alphas = deep_alphas(records(specs_of("deep-pilot"), folder / "deep-pilot"))
             print(f"alpha by the pilot: {alphas}", flush=True)
             return specs_of(stage, alphas)
         case "ppo-pilot" | "ppo":

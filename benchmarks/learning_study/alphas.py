@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from benchmarks.learning_study.arms import RunSpec, Weights
-from benchmarks.learning_study.plans import ENTROPIES, Steps, specs_of
+from benchmarks.learning_study.plans import DEEP_ALPHAS, ENTROPIES, Steps, specs_of
 
 Records = Mapping[RunSpec, Mapping[str, Any]]
 Key = TypeVar("Key", bound=Hashable)
@@ -19,11 +19,20 @@ def chosen_alphas(records: Records, pilot: Iterable[RunSpec] | None = None) -> d
         ValueError: a run of the pilot is missing.
     """
     specs = list(specs_of("pilot") if pilot is None else pilot)
-    means = _mean_areas(records, specs, lambda spec: (spec.arm.weights, spec.arm.alpha))
-    return {
-        weights: max((mean, -alpha, alpha) for (kind, alpha), mean in means.items() if kind == weights)[2]
-        for weights in ENTROPIES
-    }
+    means = _means(records, specs, lambda spec: (spec.arm.weights, spec.arm.alpha), area)
+    return {weights: _best(means, weights) for weights in ENTROPIES}
+
+
+def deep_alphas(records: Records) -> dict[Weights, float]:
+    """Return for each kind of weights of the stage deep the α of the largest mean final success over its pilot's seeds.
+
+    Of two that are equal the smaller one.
+
+    Raises:
+        ValueError: a run of the pilot is missing.
+    """
+    means = _means(records, specs_of("deep-pilot"), lambda spec: (spec.arm.weights, spec.arm.alpha), final)
+    return {weights: _best(means, weights) for weights in DEEP_ALPHAS}
 
 
 def chosen_steps(records: Records) -> Steps:
@@ -33,21 +42,35 @@ def chosen_steps(records: Records) -> Steps:
         ValueError: a run of the stage ppo-steps is missing.
     """
     specs = specs_of("ppo-steps")
-    means = _mean_areas(records, specs, lambda spec: (spec.scale.learning_rate, spec.scale.clip_range))
+    means = _means(records, specs, lambda spec: (spec.scale.learning_rate, spec.scale.clip_range), area)
     return max(means, key=lambda steps: (means[steps], -steps[0], -steps[1]))
 
 
-def _mean_areas(records: Records, pilot: list[RunSpec], key_of: Callable[[RunSpec], Key]) -> dict[Key, float]:
+def _best(means: Mapping[tuple[Weights, float], float], weights: Weights) -> float:
+    return max((mean, -alpha, alpha) for (kind, alpha), mean in means.items() if kind == weights)[2]
+
+
+def _means(
+    records: Records,
+    pilot: list[RunSpec],
+    key_of: Callable[[RunSpec], Key],
+    measure: Callable[[Mapping[str, Any]], float],
+) -> dict[Key, float]:
     missing = [spec.file_name for spec in pilot if spec not in records]
     if missing:
         raise ValueError(
             f"Got a pilot without {len(missing)} of its runs ({missing[0]} first), expected all: what follows is "
-            "chosen by them, so play the stage pilot first (ppo-steps, then ppo-pilot for PPO)."
+            "chosen by them, so play the stage pilot first (deep-pilot for deep; ppo-steps, then ppo-pilot for ppo)."
         )
-    areas: dict[Key, list[float]] = {}
+    values: dict[Key, list[float]] = {}
     for spec in pilot:
-        areas.setdefault(key_of(spec), []).append(area(records[spec]))
-    return {key: round(sum(found) / len(found), 9) for key, found in areas.items()}
+        values.setdefault(key_of(spec), []).append(measure(records[spec]))
+    return {key: round(sum(found) / len(found), 9) for key, found in values.items()}
+
+
+def final(record: Mapping[str, Any]) -> float:
+    """Return a run's greedy success on unseen instances after its last update."""
+    return float(record["final"]["instances"]["success"])
 
 
 def area(record: Mapping[str, Any]) -> float:

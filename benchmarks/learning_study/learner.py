@@ -110,7 +110,6 @@ class Learner:
         alternatives = ParsedAlternatives(GRAMMAR, vocabulary.decode) if over_actions else None
         self._weights = CausalWeights(self.scm, self.parser, self.config.bonus_weights, alternatives)
         self._thoughts = lru_cache(16384)(lambda ids: thought_mask(ids, vocabulary.decode, "json"))
-        self._loss = PolicyLoss(self.config, self._thoughts)
         self._optimizer = torch.optim.AdamW(policy.parameters(), lr=self.config.learning_rate, weight_decay=0.0)
         self._update = 0
 
@@ -121,6 +120,7 @@ class Learner:
         self._replay.take_episodes(episodes)
         accuracy = loss = 0.0
         self._weights.forget()
+        self._loss = PolicyLoss(self.config.model_copy(update={"entropy_alpha": self._alpha()}), self._thoughts)
         if self.config.bonus_weights in ("scm", "released"):
             unseen = self._labelled(self._replay.unseen_utterances(64))
             accuracy = self._trainer.calibration(unseen).get("scm_accuracy", 0.0)
@@ -146,6 +146,12 @@ class Learner:
         shares = self.policy(batch_of([decision.sight for decision in decisions]), ids).softmax(-1)
         spans = [row[seen] for row, seen in zip(shares, mask, strict=True)]
         return self.parser.weights(utterances, list(map(_everywhere, utterances)), spans)
+
+    def _alpha(self) -> float:
+        """Return α of the update that is on."""
+        scale = self._spec.scale
+        left = 1 - (self._update - 1) / scale.updates if scale.alpha_falls else 1.0
+        return left * self.config.entropy_alpha
 
     def _update_action_model(self, seed: str) -> float:
         latest = self._replay.latest_steps(self._spec.scale.scm_utterances)

@@ -7,7 +7,9 @@ from typing import Literal, get_args
 from benchmarks.learning_study.arms import Arm, Recipe, RunSpec, Scale, Weights
 from tuner.config import Objective
 
-Stage = Literal["pilot", "headline", "ppo-steps", "ppo-pilot", "ppo", "ablations", "full", "smoke"]
+Stage = Literal[
+    "pilot", "headline", "deep-pilot", "deep", "ppo-steps", "ppo-pilot", "ppo", "ablations", "full", "smoke"
+]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 ENTROPIES: tuple[Weights, ...] = ("uniform", "scm", "parser", "actions")
 OBJECTIVES: tuple[Objective, ...] = ("awr", "ppo")
@@ -31,6 +33,12 @@ TINY = replace(
     STANDARD, updates=2, episodes_per_update=12, optimizer_steps=2, curve_every=1, curve_episodes=6, final_episodes=6
 )
 TINY_RECIPE = Recipe(vocabulary_demonstrations=800, stem_steps=20, seed_steps=4, rehearsal_steps=4, first_steps=4)
+DEEP = replace(STANDARD, failure_share=0.5, alpha_falls=True)
+DEEP_RECIPE = replace(STANDARD_RECIPE, buries="deep", bases=1, seed_steps=160)
+DEEP_ALPHAS: Mapping[Weights, tuple[float, ...]] = {"uniform": (0.01, 0.03), "scm": (0.03, 0.1), "actions": (0.1, 0.3)}
+"""What is left of 0.01 to 1 once each arm's ruin was seen on seeds 300 and 301."""
+DEEP_PILOT_SEEDS = (310, 311, 312, 313)
+DEEP_SEEDS = tuple(range(40, 56))
 Alphas = Mapping[Weights, float]
 Steps = tuple[float, float]
 """PPO's step size and clip range."""
@@ -48,6 +56,13 @@ def specs_of(stage: Stage, alphas: Alphas | None = None, steps: Steps = (3e-4, 0
             return _crossed(_grid(("awr",), ALPHAS), PILOT_SEEDS, PILOT)
         case "headline":
             return _crossed([*chosen_arms("awr", alphas or {}), Arm("bc", "none")], HEADLINE_SEEDS, STANDARD)
+        case "deep-pilot":
+            arms = [Arm("awr", weights, alpha) for weights, tried in DEEP_ALPHAS.items() for alpha in tried]
+            scale = replace(DEEP, final_splits=("instances",))
+            return _crossed([Arm("awr", "none"), *arms], DEEP_PILOT_SEEDS, scale, DEEP_RECIPE)
+        case "deep":
+            arms = [Arm("awr", weights, alpha) for weights, alpha in (alphas or {}).items()]
+            return _crossed([Arm("awr", "none"), *arms], DEEP_SEEDS, DEEP, DEEP_RECIPE)
         case "ppo-steps":
             tried = [replace(PILOT, learning_rate=rate, clip_range=clip) for rate in PPO_RATES for clip in PPO_CLIPS]
             return [
