@@ -120,7 +120,9 @@ class Learner:
         self._replay.take_episodes(episodes)
         accuracy = loss = 0.0
         self._weights.forget()
-        self._loss = PolicyLoss(self.config.model_copy(update={"entropy_alpha": self._alpha()}), self._thoughts)
+        self._loss = PolicyLoss(
+            self.config.model_copy(update={"entropy_alpha": self.alpha(self._update)}), self._thoughts
+        )
         if self.config.bonus_weights in ("scm", "released"):
             unseen = self._labelled(self._replay.unseen_utterances(64))
             accuracy = self._trainer.calibration(unseen).get("scm_accuracy", 0.0)
@@ -138,6 +140,12 @@ class Learner:
         means = torch.stack(entropies).mean(0).tolist() if entropies else [0.0, 0.0]
         return UpdateFigures(means[0], means[1], sum(clipped) / max(1, len(clipped)), loss, accuracy, len(entropies))
 
+    def alpha(self, update: int) -> float:
+        """Return α of an update, the first of which is 1."""
+        scale = self._spec.scale
+        left = 1 - (update - 1) / scale.updates if scale.alpha_falls else 1.0
+        return left * self.config.entropy_alpha
+
     @torch.no_grad()
     def parser_weights(self, decisions: Sequence[Decision]) -> list[Tensor]:
         """Return the exact weight [T] of every token under the policy as it is now."""
@@ -146,12 +154,6 @@ class Learner:
         shares = self.policy(batch_of([decision.sight for decision in decisions]), ids).softmax(-1)
         spans = [row[seen] for row, seen in zip(shares, mask, strict=True)]
         return self.parser.weights(utterances, list(map(_everywhere, utterances)), spans)
-
-    def _alpha(self) -> float:
-        """Return α of the update that is on."""
-        scale = self._spec.scale
-        left = 1 - (self._update - 1) / scale.updates if scale.alpha_falls else 1.0
-        return left * self.config.entropy_alpha
 
     def _update_action_model(self, seed: str) -> float:
         latest = self._replay.latest_steps(self._spec.scale.scm_utterances)
