@@ -19,9 +19,12 @@ ABLATED: Mapping[Weights, float] = {"uniform": 0.01, "scm": 0.03, "parser": 0.03
 """α of the ablations: what the pilot chose, but for scm, whose 0.1 broke the format in the headline run."""
 PPO_RATES = (3e-5, 1e-4, 3e-4)
 PPO_CLIPS = (0.1, 0.2)
-PPO_ALPHAS = (0.01, 0.03)
+PPO_ALPHAS: Mapping[Weights, tuple[float, ...]] = dict.fromkeys(ENTROPIES, (0.003, 0.01, 0.03)) | {
+    "uniform": (0.001, 0.003, 0.01, 0.03)
+}
 PILOT_SEEDS = (100, 101, 102, 103)
 PPO_PILOT_SEEDS = (110, 111, 112)
+PPO_SEEDS = tuple(range(16))
 HEADLINE_SEEDS = tuple(range(12))
 ABLATION_SEEDS = tuple(range(20, 26))
 FULL_SEEDS = tuple(range(32))
@@ -69,10 +72,10 @@ def specs_of(stage: Stage, alphas: Alphas | None = None, steps: Steps = (3e-4, 0
                 RunSpec(Arm("ppo", "none"), seed, scale, STANDARD_RECIPE) for seed in PPO_PILOT_SEEDS for scale in tried
             ]
         case "ppo-pilot":
-            arms = [Arm("ppo", weights, alpha) for weights in ENTROPIES for alpha in PPO_ALPHAS]
+            arms = [Arm("ppo", weights, alpha) for weights in ENTROPIES for alpha in PPO_ALPHAS[weights]]
             return _crossed(arms, PPO_PILOT_SEEDS, pilot)
         case "ppo":
-            return _crossed(chosen_arms("ppo", alphas or {}), HEADLINE_SEEDS, standard)
+            return _crossed(chosen_arms("ppo", alphas or {}), PPO_SEEDS, standard)
         case "ablations":
             arms = chosen_arms("awr", ABLATED)
             named = _crossed(arms[:3], ABLATION_SEEDS, STANDARD, Recipe(names_choice=True))
