@@ -1,4 +1,7 @@
-"""`python -m benchmarks.learning_study STAGE`: plays what is missing of a stage, then tables and curves."""
+"""`python -m benchmarks.learning_study STAGE`: plays what is missing of a stage, then tables and curves.
+
+The ablations share their reference arms with the stage ppo, so their records lie in its folder.
+"""
 
 import argparse
 import json
@@ -38,11 +41,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     specs = [spec for spec in chosen if spec.file_name.startswith(options.only)]
-    folder = options.folder / options.stage
+    folder = options.folder / ("ppo" if options.stage == "ablations" else options.stage)
     wanted = sorted({spec.seed for spec in specs})[: options.seeds]
     specs = [spec for spec in specs if spec.seed in wanted]
     play_all(specs, folder, options.folder / BASES, options.jobs)
-    _show(specs, folder)
+    reference = next((spec.name for spec in specs if spec.arm.weights == "scm"), "")
+    results = Results(records(specs, folder), reference if options.stage == "ablations" else "")
+    _show(results, options.folder / options.stage)
     return 0
 
 
@@ -57,7 +62,7 @@ def _chosen(stage: Stage, folder: Path) -> list[RunSpec]:
             alphas = deep_alphas(records(specs_of("deep-pilot"), folder / "deep-pilot"))
             print(f"alpha by the pilot: {alphas}", flush=True)
             return specs_of(stage, alphas)
-        case "ppo-pilot" | "ppo":
+        case "ppo-pilot" | "ppo" | "ablations":
             steps = chosen_steps(records(specs_of("ppo-steps"), folder / "ppo-steps"))
             print(f"step size and clip by the pilot: {steps}", flush=True)
             pilot = specs_of("ppo-pilot", steps=steps)
@@ -70,8 +75,8 @@ def _chosen(stage: Stage, folder: Path) -> list[RunSpec]:
             return specs_of(stage)
 
 
-def _show(specs: list[RunSpec], folder: Path) -> None:
-    results = Results(records(specs, folder))
+def _show(results: Results, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
     table = markdown(results)
     (folder / "tables.md").write_text(table + "\n")
     (folder / "summary.json").write_text(json.dumps(results.as_dict(), indent=1))

@@ -15,8 +15,6 @@ ENTROPIES: tuple[Weights, ...] = ("uniform", "scm", "parser", "actions")
 OBJECTIVES: tuple[Objective, ...] = ("awr", "ppo")
 ALPHAS = (0.01, 0.03, 0.1)
 """The same small grid for every arm, tried on the pilot's seeds alone."""
-ABLATED: Mapping[Weights, float] = {"uniform": 0.01, "scm": 0.03, "parser": 0.03, "actions": 0.1}
-"""α of the ablations: what the pilot chose, but for scm, whose 0.1 broke the format in the headline run."""
 PPO_RATES = (3e-5, 1e-4, 3e-4)
 PPO_CLIPS = (0.1, 0.2)
 PPO_ALPHAS: Mapping[Weights, tuple[float, ...]] = dict.fromkeys(ENTROPIES, (0.003, 0.01, 0.03)) | {
@@ -26,7 +24,7 @@ PILOT_SEEDS = (100, 101, 102, 103)
 PPO_PILOT_SEEDS = (110, 111, 112)
 PPO_SEEDS = tuple(range(16))
 HEADLINE_SEEDS = tuple(range(12))
-ABLATION_SEEDS = tuple(range(20, 26))
+ABLATION_SEEDS = tuple(range(6))
 FULL_SEEDS = tuple(range(32))
 STANDARD = Scale()
 STANDARD_RECIPE = Recipe()
@@ -50,8 +48,8 @@ Steps = tuple[float, float]
 def specs_of(stage: Stage, alphas: Alphas | None = None, steps: Steps = (3e-4, 0.1)) -> list[RunSpec]:
     """Return the runs of a stage, those of a seed one after another.
 
-    ``alphas`` are those that a pilot chose (``alphas``), which headline and ppo need, ``steps`` those of PPO, which
-    ppo-pilot and ppo need.
+    ``alphas`` are those that a pilot chose (``alphas``), which headline, deep, ppo and ablations need, ``steps``
+    those of PPO, which ppo-pilot, ppo and ablations need.
     """
     standard, pilot = (replace(scale, learning_rate=steps[0], clip_range=steps[1]) for scale in (STANDARD, PILOT))
     match stage:
@@ -77,9 +75,9 @@ def specs_of(stage: Stage, alphas: Alphas | None = None, steps: Steps = (3e-4, 0
         case "ppo":
             return _crossed(chosen_arms("ppo", alphas or {}), PPO_SEEDS, standard)
         case "ablations":
-            arms = chosen_arms("awr", ABLATED)
-            named = _crossed(arms[:3], ABLATION_SEEDS, STANDARD, Recipe(names_choice=True))
-            return _crossed(ablation_arms(arms), ABLATION_SEEDS, STANDARD) + named
+            arms = chosen_arms("ppo", alphas or {})
+            named = _crossed(arms, ABLATION_SEEDS, standard, Recipe(names_choice=True))
+            return _crossed(ablation_arms(arms), ABLATION_SEEDS, standard) + named
         case "full":
             arms = [*_grid(OBJECTIVES, (0.001, *ALPHAS, 0.3)), Arm("bc", "none")]
             return _crossed(arms, FULL_SEEDS, LARGE)
@@ -98,7 +96,7 @@ def ablation_arms(arms: Iterable[Arm]) -> list[Arm]:
     base = next(arm for arm in every if arm.weights == "scm")
     return [
         *every,
-        *(replace(base, alpha=alpha) for alpha in ALPHAS if alpha != base.alpha),
+        *(replace(base, alpha=alpha) for alpha in PPO_ALPHAS[base.weights] if alpha != base.alpha),
         replace(base, window=4),
         replace(base, null="neighbour"),
         replace(base, null="pad"),
