@@ -22,7 +22,6 @@ PPO_ALPHAS: Mapping[Weights, tuple[float, ...]] = dict.fromkeys(ENTROPIES, (0.00
 }
 PILOT_SEEDS = (100, 101, 102, 103)
 PPO_PILOT_SEEDS = (110, 111, 112)
-PPO_SEEDS = tuple(range(16))
 HEADLINE_SEEDS = tuple(range(12))
 ABLATION_SEEDS = tuple(range(6))
 FULL_SEEDS = tuple(range(32))
@@ -73,7 +72,12 @@ def specs_of(stage: Stage, alphas: Alphas | None = None, steps: Steps = (3e-4, 0
             arms = [Arm("ppo", weights, alpha) for weights in ENTROPIES for alpha in PPO_ALPHAS[weights]]
             return _crossed(arms, PPO_PILOT_SEEDS, pilot)
         case "ppo":
-            return _crossed(chosen_arms("ppo", alphas or {}), PPO_SEEDS, standard)
+            arms = chosen_arms("ppo", alphas or {})
+            last = [arm for arm in arms if arm.weights == "parser"]
+            return [
+                *_crossed([arm for arm in arms if arm not in last], HEADLINE_SEEDS, standard),
+                *_crossed(last, HEADLINE_SEEDS, standard),
+            ]
         case "ablations":
             arms = chosen_arms("ppo", alphas or {})
             named = _crossed(arms, ABLATION_SEEDS, standard, Recipe(names_choice=True))
