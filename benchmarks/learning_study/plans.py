@@ -23,7 +23,6 @@ PPO_ALPHAS: Mapping[Weights, tuple[float, ...]] = dict.fromkeys(ENTROPIES, (0.00
 PILOT_SEEDS = (100, 101, 102, 103)
 PPO_PILOT_SEEDS = (110, 111, 112)
 HEADLINE_SEEDS = tuple(range(12))
-ABLATION_SEEDS = tuple(range(6))
 FULL_SEEDS = tuple(range(32))
 STANDARD = Scale()
 STANDARD_RECIPE = Recipe()
@@ -79,9 +78,9 @@ def specs_of(stage: Stage, alphas: Alphas | None = None, steps: Steps = (3e-4, 0
                 *_crossed(last, HEADLINE_SEEDS, standard),
             ]
         case "ablations":
-            arms = chosen_arms("ppo", alphas or {})
-            named = _crossed(arms, ABLATION_SEEDS, standard, Recipe(names_choice=True))
-            return _crossed(ablation_arms(arms), ABLATION_SEEDS, standard) + named
+            arms = chosen_arms("ppo", alphas or {})[1:]
+            named = _crossed(arms, PPO_PILOT_SEEDS, pilot, Recipe(names_choice=True))
+            return _crossed(ablation_arms(arms), PPO_PILOT_SEEDS, pilot) + named
         case "full":
             arms = [*_grid(OBJECTIVES, (0.001, *ALPHAS, 0.3)), Arm("bc", "none")]
             return _crossed(arms, FULL_SEEDS, LARGE)
@@ -102,10 +101,10 @@ def ablation_arms(arms: Iterable[Arm]) -> list[Arm]:
         *every,
         *(replace(base, alpha=alpha) for alpha in PPO_ALPHAS[base.weights] if alpha != base.alpha),
         replace(base, window=4),
-        replace(base, null="neighbour"),
-        replace(base, null="pad"),
         replace(base, labels="type"),
         replace(base, weights="released"),
+        replace(base, null="neighbour"),
+        replace(base, null="pad"),
     ]
 
 
