@@ -1,4 +1,7 @@
-"""`python -m benchmarks.learning_study STAGE`: plays what is missing of a stage, then tables and curves."""
+"""`python -m benchmarks.learning_study STAGE`: plays what is missing of a stage, then tables and curves.
+
+The ablations share their reference arms with the stage ppo-pilot, so their records lie in its folder.
+"""
 
 import argparse
 import json
@@ -7,10 +10,10 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.learning_study.alphas import chosen_alphas
+from benchmarks.learning_study.alphas import chosen_alphas, chosen_steps, deep_alphas
 from benchmarks.learning_study.arms import RunSpec
 from benchmarks.learning_study.pictures import draw_curves, write_heat_map
-from benchmarks.learning_study.plans import STAGES, specs_of
+from benchmarks.learning_study.plans import STAGES, Stage, specs_of
 from benchmarks.learning_study.study import BASES, play_all, records
 from benchmarks.learning_study.tables import Results, markdown
 
@@ -32,25 +35,48 @@ def main(arguments: list[str] | None = None) -> int:
         write_heat_map(options.folder / BASES, specs_of("pilot")[0], page)
         print(page)
         return 0
-    alphas = None
-    if options.stage in ("headline", "ppo", "ablations"):
-        try:
-            alphas = chosen_alphas(records(specs_of("pilot"), options.folder / "pilot"))
-        except ValueError as error:
-            print(error, file=sys.stderr)
-            return 2
-        print(f"alpha by the pilot: {alphas}", flush=True)
-    specs = [spec for spec in specs_of(options.stage, alphas) if spec.file_name.startswith(options.only)]
-    folder = options.folder / options.stage
+    try:
+        chosen = _chosen(options.stage, options.folder)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    specs = [spec for spec in chosen if spec.file_name.startswith(options.only)]
+    folder = options.folder / ("ppo-pilot" if options.stage == "ablations" else options.stage)
     wanted = sorted({spec.seed for spec in specs})[: options.seeds]
     specs = [spec for spec in specs if spec.seed in wanted]
     play_all(specs, folder, options.folder / BASES, options.jobs)
-    _show(specs, folder)
+    reference = next((spec.name for spec in specs if spec.arm.weights == "scm"), "")
+    results = Results(records(specs, folder), reference if options.stage == "ablations" else "")
+    _show(results, options.folder / options.stage)
     return 0
 
 
-def _show(specs: list[RunSpec], folder: Path) -> None:
-    results = Results(records(specs, folder))
+def _chosen(stage: Stage, folder: Path) -> list[RunSpec]:
+    """Return the runs of a stage, with what its pilots chose."""
+    match stage:
+        case "headline":
+            alphas = chosen_alphas(records(specs_of("pilot"), folder / "pilot"))
+            print(f"alpha by the pilot: {alphas}", flush=True)
+            return specs_of(stage, alphas)
+        case "deep":
+            alphas = deep_alphas(records(specs_of("deep-pilot"), folder / "deep-pilot"))
+            print(f"alpha by the pilot: {alphas}", flush=True)
+            return specs_of(stage, alphas)
+        case "ppo-pilot" | "ppo" | "ablations":
+            steps = chosen_steps(records(specs_of("ppo-steps"), folder / "ppo-steps"))
+            print(f"step size and clip by the pilot: {steps}", flush=True)
+            pilot = specs_of("ppo-pilot", steps=steps)
+            if stage == "ppo-pilot":
+                return pilot
+            alphas = chosen_alphas(records(pilot, folder / "ppo-pilot"), pilot)
+            print(f"alpha by the pilot: {alphas}", flush=True)
+            return specs_of(stage, alphas, steps)
+        case _:
+            return specs_of(stage)
+
+
+def _show(results: Results, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
     table = markdown(results)
     (folder / "tables.md").write_text(table + "\n")
     (folder / "summary.json").write_text(json.dumps(results.as_dict(), indent=1))

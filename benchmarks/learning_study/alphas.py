@@ -1,34 +1,76 @@
-"""Chooses α of each arm from the pilot's records, by the rule and nothing else. Plays nothing."""
+"""Chooses α of each arm, and PPO's step size and clip, from pilots' records, by the rule alone. Plays nothing."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any, TypeVar
 
 from benchmarks.learning_study.arms import RunSpec, Weights
-from benchmarks.learning_study.plans import ENTROPIES, specs_of
+from benchmarks.learning_study.plans import DEEP_ALPHAS, ENTROPIES, Steps, specs_of
+
+Records = Mapping[RunSpec, Mapping[str, Any]]
+Key = TypeVar("Key", bound=Hashable)
 
 
-def chosen_alphas(records: Mapping[RunSpec, Mapping[str, Any]]) -> dict[Weights, float]:
+def chosen_alphas(records: Records, pilot: Iterable[RunSpec] | None = None) -> dict[Weights, float]:
     """Return for each kind of weights the α of the largest mean area under the curve over the pilot's seeds.
+
+    Of two that are equal the smaller one. ``pilot`` is the runs it takes, those of the stage pilot unless told.
+
+    Raises:
+        ValueError: a run of the pilot is missing.
+    """
+    specs = list(specs_of("pilot") if pilot is None else pilot)
+    means = _means(records, specs, lambda spec: (spec.arm.weights, spec.arm.alpha), area)
+    return {weights: _best(means, weights) for weights in ENTROPIES}
+
+
+def deep_alphas(records: Records) -> dict[Weights, float]:
+    """Return for each kind of weights of the stage deep the α of the largest mean final success over its pilot's seeds.
 
     Of two that are equal the smaller one.
 
     Raises:
         ValueError: a run of the pilot is missing.
     """
-    missing = [spec.file_name for spec in specs_of("pilot") if spec not in records]
+    means = _means(records, specs_of("deep-pilot"), lambda spec: (spec.arm.weights, spec.arm.alpha), final)
+    return {weights: _best(means, weights) for weights in DEEP_ALPHAS}
+
+
+def chosen_steps(records: Records) -> Steps:
+    """Return PPO's step size and clip of the largest mean area, of equal ones the smaller step, then the smaller clip.
+
+    Raises:
+        ValueError: a run of the stage ppo-steps is missing.
+    """
+    specs = specs_of("ppo-steps")
+    means = _means(records, specs, lambda spec: (spec.scale.learning_rate, spec.scale.clip_range), area)
+    return max(means, key=lambda steps: (means[steps], -steps[0], -steps[1]))
+
+
+def _best(means: Mapping[tuple[Weights, float], float], weights: Weights) -> float:
+    return max((mean, -alpha, alpha) for (kind, alpha), mean in means.items() if kind == weights)[2]
+
+
+def _means(
+    records: Records,
+    pilot: list[RunSpec],
+    key_of: Callable[[RunSpec], Key],
+    measure: Callable[[Mapping[str, Any]], float],
+) -> dict[Key, float]:
+    missing = [spec.file_name for spec in pilot if spec not in records]
     if missing:
         raise ValueError(
-            f"Got a pilot without {len(missing)} of its runs ({missing[0]} first), expected all: alpha is chosen by "
-            "them, so play the stage pilot first."
+            f"Got a pilot without {len(missing)} of its runs ({missing[0]} first), expected all: what follows is "
+            "chosen by them, so play the stage pilot first (deep-pilot for deep; ppo-steps, then ppo-pilot for ppo)."
         )
-    areas: dict[tuple[Weights, float], list[float]] = {}
-    for spec, record in records.items():
-        areas.setdefault((spec.arm.weights, spec.arm.alpha), []).append(area(record))
-    means = {arm: round(sum(found) / len(found), 9) for arm, found in areas.items()}
-    return {
-        weights: max((mean, -alpha, alpha) for (kind, alpha), mean in means.items() if kind == weights)[2]
-        for weights in ENTROPIES
-    }
+    values: dict[Key, list[float]] = {}
+    for spec in pilot:
+        values.setdefault(key_of(spec), []).append(measure(records[spec]))
+    return {key: round(sum(found) / len(found), 9) for key, found in values.items()}
+
+
+def final(record: Mapping[str, Any]) -> float:
+    """Return a run's greedy success on unseen instances after its last update."""
+    return float(record["final"]["instances"]["success"])
 
 
 def area(record: Mapping[str, Any]) -> float:

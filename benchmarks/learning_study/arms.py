@@ -1,14 +1,13 @@
 """What is compared: arms, their settings, and one run's specification. Runs nothing."""
 
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from benchmarks.learning_study.goals import SPLITS, SplitName
 from tuner.config import LearnerConfig, NullToken, Objective, WeightSource
 
-BASES = 3
 Weights = Literal["none", "uniform", "scm", "parser", "valid", "actions", "released"]
 Labels = Literal["fields", "type"]
 
@@ -50,12 +49,15 @@ class Scale:
     optimizer_steps: int = 6
     batch_size: int = 48
     learning_rate: float = 3e-4
+    clip_range: float = 0.1
     curve_every: int = 2
     curve_episodes: int = 40
     final_episodes: int = 60
     final_splits: tuple[SplitName, ...] = SPLITS
     replay_episodes: int = 320
     failure_share: float = 0.25
+    alpha_falls: bool = False
+    """Whether α falls from its value at the first update in equal steps to 0 after the last."""
     scm_utterances: int = 128
     scm_least_steps: int = 8
 
@@ -67,16 +69,19 @@ class Recipe:
     vocabulary_demonstrations: int = 3000
     stem_steps: int = 900
     stem_rate: float = 4e-3
-    seed_steps: int = 80
-    seed_rate: float = 1e-3
+    seed_steps: int = field(default=80, repr=False)
+    seed_rate: float = field(default=1e-3, repr=False)
     rehearsal_steps: int = 200
     first_steps: int = 150
     names_choice: bool = False
     """Whether the thought says what is about to be done."""
+    buries: Literal["all", "deep"] = field(default="all", repr=False)
+    """How the bases' habits bury the right steps (``demonstrator``); the stem is the same."""
+    bases: int = field(default=3, repr=False)
 
     @property
     def kind(self) -> str:
-        """A name for its files, another one for every other recipe."""
+        """A name for its stem's files, another one for every other stem."""
         return f"{'names' if self.names_choice else 'plain'}-{zlib.crc32(repr(self).encode()):08x}"
 
 
@@ -92,12 +97,15 @@ class RunSpec:
     @property
     def base(self) -> int:
         """Which base it starts from: the seeds take turns."""
-        return self.seed % BASES
+        return self.seed % self.recipe.bases
 
     @property
     def name(self) -> str:
-        """The arm, and the kind of base it is on where that is not the usual one."""
-        return self.arm.name + "-names" * self.recipe.names_choice
+        """The arm, and where step size, clip or the kind of base are not the usual ones, those."""
+        usual = Scale()
+        extras = [f"lr{self.scale.learning_rate:g}"] * (self.scale.learning_rate != usual.learning_rate)
+        extras += [f"clip{self.scale.clip_range:g}"] * (self.scale.clip_range != usual.clip_range)
+        return "-".join([self.arm.name, *extras, *["names"] * self.recipe.names_choice])
 
     @property
     def file_name(self) -> str:
@@ -127,6 +135,7 @@ def learner_config(spec: RunSpec) -> LearnerConfig:
         scm_window=arm.window,
         scm_null=arm.null,
         learning_rate=scale.learning_rate,
+        clip_range=scale.clip_range,
         batch_size=scale.batch_size,
         optimizer_steps_per_update=scale.optimizer_steps,
         trajectories_per_update=scale.episodes_per_update,

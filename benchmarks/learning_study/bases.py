@@ -11,7 +11,7 @@ from agent_runtime.actions import Malformed
 from benchmarks.learning_study.answers import GRAMMAR
 from benchmarks.learning_study.arms import Recipe
 from benchmarks.learning_study.demonstrations import Demonstration
-from benchmarks.learning_study.demonstrator import SEED_HABITS, Habits
+from benchmarks.learning_study.demonstrator import BURIALS, Habits
 from benchmarks.learning_study.learner import first_action_model
 from benchmarks.learning_study.policy import Policy
 from benchmarks.learning_study.pretraining import build_vocabulary, train
@@ -52,9 +52,8 @@ def make_base(folder: Path, number: int, recipe: Recipe) -> None:
     if path.exists():
         return
     base = _load(folder / f"{recipe.kind}.safetensors", _vocabulary(folder, recipe))
-    train(
-        base.policy, FIRST_BASE_SEED + number, recipe.seed_steps, recipe.seed_rate, SEED_HABITS, recipe, base.vocabulary
-    )
+    habits, seed = BURIALS[recipe.buries], FIRST_BASE_SEED + number
+    train(base.policy, seed, recipe.seed_steps, recipe.seed_rate, habits, recipe, base.vocabulary)
     _save(_tensors(base.policy, base.action_model), path)
 
 
@@ -84,7 +83,8 @@ def _labelled(shown: Demonstration, vocabulary: Vocabulary) -> Utterance:
 
 
 def _path(folder: Path, number: int, recipe: Recipe) -> Path:
-    return folder / f"{recipe.kind}-base{number}.safetensors"
+    burial = "" if recipe.buries == "all" else f"-{recipe.buries}"
+    return folder / f"{recipe.kind}-base{number}{burial}.safetensors"
 
 
 def _vocabulary(folder: Path, recipe: Recipe) -> Vocabulary:

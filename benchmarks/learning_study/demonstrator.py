@@ -7,7 +7,7 @@ given probability at one kind of decision: strong ones leave the right step so r
 import random
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent_runtime.actions import Action, Tap
 from benchmarks.learning_study.screens import Scene
@@ -34,6 +34,8 @@ class Habits:
     back_for_enter: float = 0.6
     neighbour_icon: float = 0.6
     hit_for_stick: float = 0.5
+    one_token: bool = False
+    """Whether a wrong step is thought of in the words of the right one and, where that is a touch, is a touch too."""
 
 
 SEED_HABITS = Habits(
@@ -49,12 +51,26 @@ SEED_HABITS = Habits(
     hit_for_stick=0.7,
 )
 """Those of each seed's own demonstrations, stronger than the stem's: the right step is known, and rarely taken."""
+DEEP_HABITS = replace(
+    SEED_HABITS,
+    wrong_page=0.85,
+    neighbour_switch=0.985,
+    back_for_save=0.985,
+    neighbour_note=0.94,
+    keep_for_yes=0.93,
+    back_for_enter=0.88,
+    one_token=True,
+)
+"""One trained template is found soon, the search; the other three about once in 200 episodes."""
+BURIALS: Mapping[str, Habits] = {"all": SEED_HABITS, "deep": DEEP_HABITS}
 
 
 def choose(scene: Scene, name: str, params: Params, habits: Habits, rng: random.Random) -> Choice:
     """Return the demonstrator's next step: the right one, or a habit's."""
     right = _game_choice(scene, name) if name.startswith("cards/") else right_choice(scene.view, name, params)
     share, wrong = _habit(scene, name, params, right, habits)
+    if wrong is not None and habits.one_token:
+        wrong = replace(wrong, reason=right.reason)
     return wrong if wrong is not None and rng.random() < share else right
 
 
@@ -69,7 +85,7 @@ def _habit(scene: Scene, name: str, params: Params, right: Choice, habits: Habit
         case "clock/alarm", "Clock" if right.name == params["time"]:
             return habits.neighbour_alarm, _neighbour(scene, right.name, "switch")
         case "notes/write", "New note" if right.name == "Save":
-            return habits.back_for_save, BACK
+            return habits.back_for_save, _tap_field(scene) if habits.one_token else BACK
         case "notes/delete", "Notes" if right.name == params["word"]:
             return habits.neighbour_note, _neighbour(scene, right.name, "row")
         case "notes/delete", "Delete it?":
@@ -93,6 +109,10 @@ def _neighbour(scene: Scene, label: str, role: str) -> Choice | None:
     if len(listed) < 2:
         return None
     return _tap_node(scene, listed[place + 1 if place + 1 < len(listed) else place - 1])
+
+
+def _tap_field(scene: Scene) -> Choice:
+    return _tap_node(scene, next(node for node in scene.nodes if node.role == "field"))
 
 
 def _tap(scene: Scene, label: str) -> Choice:

@@ -112,7 +112,6 @@ class Learner:
         alternatives = ParsedAlternatives(GRAMMAR, vocabulary.decode) if over_actions else None
         self._weights = CausalWeights(self.scm, self.parser, self.config.bonus_weights, alternatives)
         self._thoughts = lru_cache(16384)(lambda ids: thought_mask(ids, vocabulary.decode, "json"))
-        self._loss = PolicyLoss(self.config, self._thoughts)
         self._optimizer = torch.optim.AdamW(policy.parameters(), lr=self.config.learning_rate, weight_decay=0.0)
         self._update = 0
 
@@ -123,6 +122,9 @@ class Learner:
         self._replay.take_episodes(episodes)
         accuracy = loss = 0.0
         self._weights.forget()
+        self._loss = PolicyLoss(
+            self.config.model_copy(update={"entropy_alpha": self.alpha(self._update)}), self._thoughts
+        )
         if self.config.bonus_weights in ("scm", "released"):
             unseen = self._labelled(self._replay.unseen_utterances(64))
             accuracy = self._trainer.calibration(unseen).get("scm_accuracy", 0.0)
@@ -139,6 +141,12 @@ class Learner:
             clipped.append(outside)
         means = torch.stack(entropies).mean(0).tolist() if entropies else [0.0, 0.0]
         return UpdateFigures(means[0], means[1], sum(clipped) / max(1, len(clipped)), loss, accuracy, len(entropies))
+
+    def alpha(self, update: int) -> float:
+        """Return α of an update, the first of which is 1."""
+        scale = self._spec.scale
+        left = 1 - (update - 1) / scale.updates if scale.alpha_falls else 1.0
+        return left * self.config.entropy_alpha
 
     @torch.no_grad()
     def parser_weights(self, decisions: Sequence[Decision]) -> list[Tensor]:

@@ -2,20 +2,27 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, get_args
 
 from benchmarks.learning_study.arms import Arm, Recipe, RunSpec, Scale, Weights
 from tuner.config import Objective
 
-Stage = Literal["pilot", "headline", "ppo", "ablations", "full", "smoke"]
-STAGES: tuple[Stage, ...] = ("pilot", "headline", "ppo", "ablations", "full", "smoke")
+Stage = Literal[
+    "pilot", "headline", "deep-pilot", "deep", "ppo-steps", "ppo-pilot", "ppo", "ablations", "full", "smoke"
+]
+STAGES: tuple[Stage, ...] = get_args(Stage)
 ENTROPIES: tuple[Weights, ...] = ("uniform", "scm", "parser", "actions")
 OBJECTIVES: tuple[Objective, ...] = ("awr", "ppo")
 ALPHAS = (0.01, 0.03, 0.1)
 """The same small grid for every arm, tried on the pilot's seeds alone."""
+PPO_RATES = (3e-5, 1e-4, 3e-4)
+PPO_CLIPS = (0.1, 0.2)
+PPO_ALPHAS: Mapping[Weights, tuple[float, ...]] = dict.fromkeys(ENTROPIES, (0.003, 0.01, 0.03)) | {
+    "uniform": (0.001, 0.003, 0.01, 0.03)
+}
 PILOT_SEEDS = (100, 101, 102, 103)
+PPO_PILOT_SEEDS = (110, 111, 112)
 HEADLINE_SEEDS = tuple(range(12))
-ABLATION_SEEDS = tuple(range(4))
 FULL_SEEDS = tuple(range(32))
 STANDARD = Scale()
 STANDARD_RECIPE = Recipe()
@@ -25,25 +32,55 @@ TINY = replace(
     STANDARD, updates=2, episodes_per_update=12, optimizer_steps=2, curve_every=1, curve_episodes=6, final_episodes=6
 )
 TINY_RECIPE = Recipe(vocabulary_demonstrations=800, stem_steps=20, seed_steps=4, rehearsal_steps=4, first_steps=4)
+DEEP = replace(STANDARD, failure_share=0.5, alpha_falls=True)
+DEEP_RECIPE = replace(STANDARD_RECIPE, buries="deep", bases=1, seed_steps=160)
+DEEP_ALPHAS: Mapping[Weights, tuple[float, ...]] = {"uniform": (0.01, 0.03), "scm": (0.03, 0.1), "actions": (0.1, 0.3)}
+"""What is left of 0.01 to 1 once each arm's ruin was seen on seeds 300 and 301."""
+DEEP_PILOT_SEEDS = (310, 311, 312, 313)
+DEEP_SEEDS = tuple(range(40, 56))
 Alphas = Mapping[Weights, float]
+Steps = tuple[float, float]
+"""PPO's step size and clip range."""
 
 
-def specs_of(stage: Stage, alphas: Alphas | None = None) -> list[RunSpec]:
+def specs_of(stage: Stage, alphas: Alphas | None = None, steps: Steps = (3e-4, 0.1)) -> list[RunSpec]:
     """Return the runs of a stage, those of a seed one after another.
 
-    ``alphas`` are those that the pilot chose (``alphas``), which every stage needs but pilot, full and smoke.
+    ``alphas`` are those that a pilot chose (``alphas``), which headline, deep, ppo and ablations need, ``steps``
+    those of PPO, which ppo-pilot, ppo and ablations need.
     """
+    standard, pilot = (replace(scale, learning_rate=steps[0], clip_range=steps[1]) for scale in (STANDARD, PILOT))
     match stage:
         case "pilot":
             return _crossed(_grid(("awr",), ALPHAS), PILOT_SEEDS, PILOT)
         case "headline":
             return _crossed([*chosen_arms("awr", alphas or {}), Arm("bc", "none")], HEADLINE_SEEDS, STANDARD)
+        case "deep-pilot":
+            arms = [Arm("awr", weights, alpha) for weights, tried in DEEP_ALPHAS.items() for alpha in tried]
+            scale = replace(DEEP, final_splits=("instances",))
+            return _crossed([Arm("awr", "none"), *arms], DEEP_PILOT_SEEDS, scale, DEEP_RECIPE)
+        case "deep":
+            arms = [Arm("awr", weights, alpha) for weights, alpha in (alphas or {}).items()]
+            return _crossed([Arm("awr", "none"), *arms], DEEP_SEEDS, DEEP, DEEP_RECIPE)
+        case "ppo-steps":
+            tried = [replace(PILOT, learning_rate=rate, clip_range=clip) for rate in PPO_RATES for clip in PPO_CLIPS]
+            return [
+                RunSpec(Arm("ppo", "none"), seed, scale, STANDARD_RECIPE) for seed in PPO_PILOT_SEEDS for scale in tried
+            ]
+        case "ppo-pilot":
+            arms = [Arm("ppo", weights, alpha) for weights in ENTROPIES for alpha in PPO_ALPHAS[weights]]
+            return _crossed(arms, PPO_PILOT_SEEDS, pilot)
         case "ppo":
-            return _crossed(chosen_arms("ppo", alphas or {}), HEADLINE_SEEDS, STANDARD)
+            arms = chosen_arms("ppo", alphas or {})
+            last = [arm for arm in arms if arm.weights == "parser"]
+            return [
+                *_crossed([arm for arm in arms if arm not in last], HEADLINE_SEEDS, standard),
+                *_crossed(last, HEADLINE_SEEDS, standard),
+            ]
         case "ablations":
-            arms = chosen_arms("awr", alphas or {})
-            named = _crossed(arms, ABLATION_SEEDS, STANDARD, Recipe(names_choice=True))
-            return _crossed(ablation_arms(arms), ABLATION_SEEDS, STANDARD) + named
+            arms = chosen_arms("ppo", alphas or {})[1:]
+            named = _crossed(arms, PPO_PILOT_SEEDS, pilot, Recipe(names_choice=True))
+            return _crossed(ablation_arms(arms), PPO_PILOT_SEEDS, pilot) + named
         case "full":
             arms = [*_grid(OBJECTIVES, (0.001, *ALPHAS, 0.3)), Arm("bc", "none")]
             return _crossed(arms, FULL_SEEDS, LARGE)
@@ -57,15 +94,17 @@ def chosen_arms(objective: Objective, alphas: Alphas) -> list[Arm]:
 
 
 def ablation_arms(arms: Iterable[Arm]) -> list[Arm]:
-    """Return variants of the arm with weights of the action model: one setting changed at a time."""
-    base = next(arm for arm in arms if arm.weights == "scm")
+    """Return every arm, and variants of the one with weights of the action model: one setting changed at a time."""
+    every = list(arms)
+    base = next(arm for arm in every if arm.weights == "scm")
     return [
-        base,
+        *every,
+        *(replace(base, alpha=alpha) for alpha in PPO_ALPHAS[base.weights] if alpha != base.alpha),
         replace(base, window=4),
-        replace(base, null="neighbour"),
-        replace(base, null="pad"),
         replace(base, labels="type"),
         replace(base, weights="released"),
+        replace(base, null="neighbour"),
+        replace(base, null="pad"),
     ]
 
 

@@ -58,6 +58,7 @@ def _update_record(learner: Learner, episodes: Sequence[Episode]) -> Record:
     figures = learner.update(episodes)
     return {
         "success": _success(episodes),
+        "by_template": _by_template(episodes),
         "malformed": _malformed(episodes),
         "decisions": sum(len(episode.decisions) for episode in episodes),
         "critical_entropy": figures.critical_entropy,
@@ -81,12 +82,15 @@ def _final(fleet: Fleet, base: Base, spec: RunSpec, dice: torch.Generator) -> Re
     found: Record = {}
     for split, starts in tests.items():
         episodes, played = played[: len(starts)], played[len(starts) :]
-        by_template: dict[str, list[bool]] = {}
-        for episode in episodes:
-            by_template.setdefault(episode.start.task.name, []).append(episode.succeeded)
-        shares = {name: sum(won) / len(won) for name, won in by_template.items()}
-        found[split] = {"success": _success(episodes), "by_template": shares}
+        found[split] = {"success": _success(episodes), "by_template": _by_template(episodes)}
     return found
+
+
+def _by_template(episodes: Sequence[Episode]) -> dict[str, float]:
+    won: dict[str, list[bool]] = {}
+    for episode in episodes:
+        won.setdefault(episode.start.task.name, []).append(episode.succeeded)
+    return {name: sum(each) / len(each) for name, each in won.items()}
 
 
 def _weight_shares(learner: Learner, base: Base, episodes: Sequence[Episode]) -> Record:

@@ -76,6 +76,11 @@ def ratio_of_means(ours: Scores, theirs: Scores) -> float:
     return float(ours.mean() / theirs.mean()) if theirs.mean() else float("nan")
 
 
+def difference_of_means(ours: Scores, theirs: Scores) -> float:
+    """Return mean(ours) − mean(theirs)."""
+    return float(ours.mean() - theirs.mean())
+
+
 def steps_to(curve: Sequence[tuple[float, float]], threshold: float, beyond: float) -> float:
     """Return where a curve of (steps, success) first reaches the threshold at two measurements in a row.
 

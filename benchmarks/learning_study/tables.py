@@ -14,6 +14,7 @@ from benchmarks.learning_study.statistics import (
     Scores,
     bootstrapped,
     bootstrapped_pairs,
+    difference_of_means,
     interquartile_mean,
     probability_of_improvement,
     ratio_of_means,
@@ -45,7 +46,10 @@ class ArmRow:
 
 @dataclass(frozen=True)
 class Comparison:
-    """An arm against a baseline of the same objective on one split; ``steps_ratio`` below 1 is faster."""
+    """An arm against a baseline of the same objective on one split; ``steps_ratio`` below 1 is faster.
+
+    ``difference`` is the mean difference of success by pairs of a seed, with an interval that keeps the pairs.
+    """
 
     arm: str
     baseline: str
@@ -53,12 +57,15 @@ class Comparison:
     improvement: Estimate
     improvement_by_template: Estimate
     steps_ratio: Estimate
+    difference: Estimate
 
 
 class Results:
     """The records of one stage, by arm, every arm on the same seeds in the same order."""
 
-    def __init__(self, records: Mapping[RunSpec, Record]) -> None:
+    def __init__(self, records: Mapping[RunSpec, Record], reference: str = "") -> None:
+        """``reference`` is an arm that others are compared with besides the baselines."""
+        self._reference = reference
         self.by_arm: dict[str, list[Record]] = {}
         arms = {self.name_of(spec) for spec in records}
         seeds = [{s.seed for s in records if self.name_of(s) == arm} for arm in arms]
@@ -129,6 +136,7 @@ class Results:
             bootstrapped(probability_of_improvement, means),
             bootstrapped(probability_of_improvement, [ours, theirs]),
             bootstrapped_pairs(ratio_of_means, [self.steps(arm, threshold), self.steps(baseline, threshold)]),
+            bootstrapped_pairs(difference_of_means, means),
         )
 
     @cached_property
@@ -137,7 +145,8 @@ class Results:
         found = []
         for arm in self.by_arm:
             objective = arm.partition("-")[0]
-            baselines = [name for name in self.by_arm if _is_baseline(name, objective) and name != arm]
+            others = [name for name in self.by_arm if name != arm]
+            baselines = [name for name in others if _is_baseline(name, objective) or name == self._reference]
             if objective == "bc" or "-none" in arm:
                 continue
             found += [self.compare(arm, baseline, split) for baseline in baselines for split in self.splits(arm)]
@@ -169,10 +178,12 @@ def markdown(results: Results) -> str:
             f"| {100 * row.malformed_while_learning:.1f} % | {100 * row.malformed_in_the_end:.1f} % "
             f"| {row.critical_entropy:.3f} | {row.other_entropy:.3f} | {row.cpu_seconds:.0f} |"
         )
-    lines += ["", "| arm against baseline, split | P(improvement) of seeds | of seeds and templates | steps ratio |"]
-    lines += ["|---|---|---|---|"]
+    titles = "P(improvement) of seeds", "of seeds and templates", "steps ratio", "difference by pairs"
+    lines += ["", f"| arm against baseline, split | {' | '.join(titles)} |"]
+    lines += ["|---|---|---|---|---|"]
     for found in results.comparisons:
-        shown = " | ".join(_interval(e) for e in (found.improvement, found.improvement_by_template, found.steps_ratio))
+        estimates = (found.improvement, found.improvement_by_template, found.steps_ratio, found.difference)
+        shown = " | ".join(map(_interval, estimates))
         lines.append(f"| {found.arm} > {found.baseline}, {found.split} | {shown} |")
     return "\n".join(lines)
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from agent_runtime.actions import Finish
+from agent_runtime.actions import Finish, Tap
 from benchmarks.learning_study.__main__ import main
-from benchmarks.learning_study.alphas import chosen_alphas
+from benchmarks.learning_study.alphas import chosen_alphas, chosen_steps, deep_alphas
 from benchmarks.learning_study.arms import Arm, Weights
-from benchmarks.learning_study.bases import make_base, make_stem
-from benchmarks.learning_study.demonstrator import Habits, choose
+from benchmarks.learning_study.bases import load_base, make_base, make_stem
+from benchmarks.learning_study.demonstrator import DEEP_HABITS, Habits, choose
 from benchmarks.learning_study.goals import SPLITS, TaskStream, templates_of
+from benchmarks.learning_study.learner import Learner
 from benchmarks.learning_study.phones import VARIANTS, StudyPhone, starts
 from benchmarks.learning_study.plans import specs_of
 from benchmarks.learning_study.runs import Record, play
@@ -88,6 +89,58 @@ def test_alpha_is_that_of_the_largest_mean_area_and_a_stage_that_needs_it_asks_f
     assert chosen_alphas(played) == {"uniform": 0.01, "scm": 0.1, "parser": 0.01, "actions": 0.01}
     assert main(["headline", "--folder", str(tmp_path)]) == 2
     assert "play the stage pilot first" in capsys.readouterr().err
+
+
+def test_ppo_takes_step_and_clip_of_the_largest_mean_area_and_the_deep_stage_alpha_of_the_largest_final_success() -> (
+    None
+):
+    # areas of (1e-4, 0.2): 0.1, 0.5, 0.6, mean 0.4; of (3e-4, 0.1): 0.4 too: the smaller step wins; all others 0.3
+    heights = {(1e-4, 0.2): [0.1, 0.5, 0.6], (3e-4, 0.1): [0.4] * 3}
+    areas = {}
+    for spec in specs_of("ppo-steps"):
+        height = heights.get((spec.scale.learning_rate, spec.scale.clip_range), [0.3] * 3)[spec.seed - 110]
+        areas[spec] = {"curve": [{"success": height}]}
+    assert chosen_steps(areas) == (1e-4, 0.2)
+    finals = {}
+    for spec in specs_of("deep-pilot"):
+        reached = 0.9 if (spec.arm.weights, spec.arm.alpha) in (("scm", 0.1), ("actions", 0.1)) else 0.5
+        finals[spec] = {"final": {"instances": {"success": reached}}}
+    assert deep_alphas(finals) == {"uniform": 0.01, "scm": 0.1, "actions": 0.1}
+    with pytest.raises(ValueError, match="ppo-steps"):
+        chosen_steps({})
+
+
+def test_alpha_falls_to_nothing_where_it_is_asked_to(folder: Path) -> None:
+    spec = specs_of("smoke")[0]
+    base = load_base(folder / BASES, 0, spec.recipe)
+    alphas = []
+    for falls in (False, True):
+        learner = Learner(
+            replace(spec, scale=replace(spec.scale, alpha_falls=falls)), base.policy, base.action_model, base.vocabulary
+        )
+        alphas.append([learner.alpha(update) for update in (1, 2)])
+    assert alphas == [[0.03, 0.03], [0.03, 0.015]]  # two updates: the whole α, then half of it
+
+
+def test_deep_habits_hide_the_right_step_behind_one_token() -> None:
+    phone, states = StudyPhone("test"), starts()
+    start = TaskStream("train", VARIANTS, "hidden").draw(2)[1]
+    assert start.task.name == "notes/write"
+    start.begin(phone, states)
+    always = replace(DEEP_HABITS, back_for_save=1.0)
+    while True:
+        phone.settle()
+        scene = Scene.of(phone.phone)
+        right, wrong = (
+            choose(scene, start.task.name, start.task.params, h, random.Random(0)) for h in (NO_HABITS, always)
+        )
+        if right.name == "Save":
+            break
+        phone.perform(right.action)
+    assert isinstance(right.action, Tap)
+    assert isinstance(wrong.action, Tap)
+    assert wrong.action != right.action
+    assert wrong.reason == right.reason
 
 
 def test_without_habits_every_task_but_a_lost_hand_is_solved() -> None:

@@ -6,6 +6,7 @@ import pytest
 from benchmarks.learning_study.statistics import (
     bootstrapped,
     bootstrapped_pairs,
+    difference_of_means,
     interquartile_mean,
     probability_of_improvement,
     ratio_of_means,
@@ -30,6 +31,12 @@ def test_the_probability_of_improvement_counts_a_tie_for_half() -> None:
 def test_the_probability_of_improvement_is_a_mean_over_tasks() -> None:
     ours, theirs = np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[0.0, 0.0], [0.0, 1.0]])
     assert probability_of_improvement(ours, theirs) == pytest.approx((1.0 + 0.25) / 2)
+
+
+def test_a_difference_kept_by_pairs_is_not_blurred_by_what_the_pairs_share() -> None:
+    theirs = np.array([[0.1], [0.5], [0.9]])
+    found = bootstrapped_pairs(difference_of_means, [theirs + 0.2, theirs], resamplings=100)
+    assert (found.low, found.value, found.high) == pytest.approx((0.2, 0.2, 0.2))
 
 
 def test_two_runs_drawn_again_span_both_of_them() -> None:
