@@ -71,7 +71,7 @@ def spool_work(folder: Path, phase: str) -> None:
 
 def ledger_work(folder: Path, phase: str) -> None:
     """Store, use, be killed in between, store again what was not acknowledged."""
-    from tuner.files import make_folder
+    from agent_runtime.files import make_folder
     from tuner.ingest.ledger import Ledger
 
     state = folder / "runs" / "tuner"
@@ -133,9 +133,9 @@ def learner_work(folder: Path, phase: str) -> None:
     """Save checkpoints and publish versions, as a commit does, and remove an old one."""
     from coso.v1 import policy_pb2
 
+    from agent_runtime.files import make_folder
     from benchmarks.rotten_stores import payload_of, tensors_of
     from tuner.adapters.store import AdapterStore
-    from tuner.files import make_folder
     from tuner.learner.checkpoint import CheckpointFolder
 
     state = folder / "runs" / "tuner"

@@ -17,13 +17,13 @@ from typing import Final
 
 from coso.v1 import trajectory_pb2
 
+from agent_runtime.files import make_folder
 from agent_runtime.uplink.spool import Spool
 from benchmarks.disk_trace import Recording
 from benchmarks.durable_work import ASIDE, LEARNER, LEDGER, MENDED, SPOOL
 from benchmarks.stored_episodes import episode
 from tuner.adapters.store import AdapterStore
 from tuner.errors import StoreError
-from tuner.files import make_folder
 from tuner.ingest.ledger import DAMAGED_NAME, LEDGER_NAME, Ledger, StoreOutcome
 from tuner.ingest.mending import mend
 

@@ -124,6 +124,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "coso",
         "agent_runtime.actions",
         "agent_runtime.errors",
+        "agent_runtime.files",
         "agent_runtime.trajectory",
         "agent_runtime.uplink.channel",
         "agent_runtime.uplink.codec",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent_runtime.errors import AgentRuntimeError
-from tuner.command_options import DEFAULT, fail, named_checkpoint
+from tuner.command_options import DEFAULT, broken_setting, fail, named_checkpoint
 from tuner.config import (
     AdvantageKind,
     EntropyOver,
@@ -241,7 +241,7 @@ def serve(
     except (TunerServiceError, AgentRuntimeError) as error:
         fail(str(error))
     except ValueError as error:  # pydantic's ValidationError
-        fail(f"Got settings that cannot be: {_first_line(error)}; see tuner serve --help.")
+        fail(f"Got settings that cannot be: {broken_setting(error)}; see tuner serve --help.")
 
 
 @app.command()
@@ -351,14 +351,6 @@ def _announce(host: str, port: int) -> None:
 
 def _bytes(gigabytes: float) -> int:
     return round(1e9 * gigabytes)
-
-
-def _first_line(error: ValueError) -> str:
-    errors = getattr(error, "errors", None)
-    if errors is None:
-        return str(error).splitlines()[0]
-    first = errors()[0]
-    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, "))))
 
 
 if __name__ == "__main__":

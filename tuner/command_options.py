@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
+from pydantic import ValidationError
 
 from tuner.config import LearnerConfig
 
@@ -23,6 +24,15 @@ def fail(sentence: str) -> NoReturn:
     """End with the sentence and the exit code of bad input."""
     typer.echo(f"tuner: {sentence}", err=True)
     raise typer.Exit(BAD_INPUT_EXIT_CODE)
+
+
+def broken_setting(error: ValueError) -> str:
+    """Return the first thing wrong with a ``LearnerConfig``, with the value that was given where it is one field's."""
+    if not isinstance(error, ValidationError):
+        return str(error).splitlines()[0]
+    first = error.errors()[0]
+    said = first["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(map(str, first['loc']))} {first['input']!r}: {said}" if first["loc"] else said
 
 
 def named_checkpoint(model: str, quantization: str, grammar: str) -> tuple[Path, Identity, Grammar]:

@@ -4,11 +4,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from agent_runtime.files import fsync_folder, make_folder
+from agent_runtime.files import fsync_folder
 
 _PARTIAL = ".partial"
-
-__all__ = ["fsync_folder", "make_folder", "write_atomically"]
 
 
 def write_atomically(path: Path, content: bytes, durable_name: bool = True) -> None:

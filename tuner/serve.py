@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent_runtime.actions import Grammar
+from agent_runtime.files import make_folder
 from tuner import __version__
 from tuner.adapters.keys import load_signer
 from tuner.adapters.store import AdapterStore
 from tuner.canary.rule import Rule
 from tuner.errors import ConfigError
-from tuner.files import make_folder
 from tuner.folder_lock import folder_locked
 from tuner.ingest.forgery import Recomputation
 from tuner.ingest.free_space import FreeSpace

@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from agent_runtime.errors import AgentRuntimeError
-from tuner.command_options import DEFAULT, fail, named_checkpoint
+from tuner.command_options import DEFAULT, broken_setting, fail, named_checkpoint
 from tuner.config import LearnerConfig, Quantization
 from tuner.errors import TunerServiceError
 
@@ -65,10 +65,7 @@ def train(
         )
         _run(config, identity, sessions or [], (imitation_steps, filtered_steps, critic_epochs))
     except ValidationError as error:
-        first = error.errors()[0]
-        fail(
-            f"Got settings that cannot be: {'.'.join(map(str, first['loc']))}: {first['msg']}; see tuner train --help."
-        )
+        fail(f"Got settings that cannot be: {broken_setting(error)}; see tuner train --help.")
     except (TunerServiceError, AgentRuntimeError) as error:
         fail(str(error))
     except OSError as error:

@@ -51,7 +51,7 @@ def a_file(folder: Path) -> Sequence[str]:
         (lambda folder: ("--state", "/proc/none"), "expected one that can be written: No such file or directory"),
         (lambda folder: ("--model", str(folder)), "expected 'small-vlm' or a folder with a config.json"),
         (lambda folder: ("--grammar", "xml"), "'xml'"),
-        (lambda folder: ("--lora-r", "0"), "Got settings that cannot be: lora_r: Input should be greater than"),
+        (lambda folder: ("--lora-r", "0"), "Got settings that cannot be: lora_r 0: Input should be greater than"),
         (lambda folder: ("--shard-base",), "expected --learner-processes 2 or more"),
         (
             lambda folder: ("--shard-base", "--learner-processes", "2", "--quantization", "nf4"),

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent_runtime.errors import UsageError
+from agent_runtime.files import fsync_folder
 from tuner.errors import ConfigError
-from tuner.files import fsync_folder
 
 if TYPE_CHECKING:
     from agent_runtime.adapters.signatures import ManifestSigner

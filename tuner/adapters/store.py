@@ -21,8 +21,9 @@ from coso.v1 import policy_pb2
 from google.protobuf.message import DecodeError
 
 from agent_runtime.errors import AdapterError
+from agent_runtime.files import fsync_folder, make_folder
 from tuner.errors import StoreError
-from tuner.files import fsync_folder, make_folder, write_atomically
+from tuner.files import write_atomically
 
 PAYLOAD_NAME = "adapter_model.safetensors"
 MANIFEST_NAME = "manifest.pb"

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from agent_runtime.files import fsync_folder
 from agent_runtime.uplink.tls import CA_FILE, CERTIFICATE_FILE, KEY_FILE
 from tuner.certificates.authority import Pair, Role, holder_of, issue, make_ca
 from tuner.certificates.revocations import read_serials, write_serials
 from tuner.errors import ConfigError
-from tuner.files import fsync_folder, write_atomically
+from tuner.files import write_atomically
 from tuner.folder_lock import folder_locked
 
 FOLDER_NAME = "tls"

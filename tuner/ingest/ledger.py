@@ -20,8 +20,9 @@ from typing import Any
 
 from coso.v1 import trajectory_pb2
 
+from agent_runtime.files import make_folder
 from tuner.errors import LedgerError
-from tuner.files import make_folder, write_atomically
+from tuner.files import write_atomically
 from tuner.ingest.opening import opened
 from tuner.ingest.wholeness import DAMAGED, is_damage, whole_message
 

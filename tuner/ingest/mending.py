@@ -18,8 +18,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from agent_runtime.files import fsync_folder, make_folder
 from tuner.errors import LedgerError
-from tuner.files import fsync_folder, make_folder
 from tuner.ingest.ledger import DAMAGED_NAME, LEDGER_NAME, TO_MEND_NAME
 from tuner.ingest.migrations import SCHEMA_VERSION
 from tuner.ingest.opening import SCHEMA

@@ -6,8 +6,8 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from agent_runtime.files import fsync_folder
 from tuner.errors import LedgerError
-from tuner.files import fsync_folder
 from tuner.ingest.migrations import SCHEMA_VERSION, migrate
 from tuner.ingest.wholeness import readable_text
 

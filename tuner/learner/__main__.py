@@ -1,6 +1,7 @@
 """`python -m tuner.learner --config JSON`: objects built, loop run. The front starts it; see `tuner.supervisor`."""
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -26,6 +27,8 @@ from tuner.learner.student import Student, load_student
 from tuner.learner.value_heads import FEATURES, READABILITY
 from tuner.logs import set_up_logs
 
+_LOG = logging.getLogger("tuner.learner")
+
 
 def main() -> int:
     """Run the learner until its input says stop; return the exit code."""
@@ -45,7 +48,7 @@ def _help(config: LearnerConfig) -> int:
     try:
         help_out(*_student(config))
     except (TunerServiceError, AgentRuntimeError, OSError) as error:
-        print(error, file=sys.stderr)
+        _LOG.error("a process that helps ends: %s", error)
         return 1
     return 0
 

@@ -19,7 +19,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from tuner.files import fsync_folder, make_folder, write_atomically
+from agent_runtime.files import fsync_folder, make_folder
+from tuner.files import write_atomically
 
 CHECKPOINTS_KEPT = 2
 

@@ -10,10 +10,10 @@ from typing import Any
 from safetensors.torch import save
 from torch import Tensor
 
+from agent_runtime.files import make_folder
 from tuner.adapters.store import AdapterStore
 from tuner.config import LearnerConfig
 from tuner.errors import LearnerError, StoreError
-from tuner.files import make_folder
 from tuner.ingest.ledger import Ledger
 from tuner.learner.checkpoint import Checkpoint, CheckpointFolder
 from tuner.learner.finite import NotFiniteError, require_sound

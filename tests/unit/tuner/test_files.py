@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from agent_runtime.files import fsync_folder
 from tuner.errors import ConfigError
-from tuner.files import fsync_folder, remove_partial, write_atomically
+from tuner.files import remove_partial, write_atomically
 from tuner.folder_lock import folder_awaited, folder_locked
 
 
