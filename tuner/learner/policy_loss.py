@@ -1,18 +1,19 @@
 """The loss of a batch of scored steps under the objective asked for. Runs no model and moves no weight.
 
     awr   −mean(c·ρ·w·log π(y|s)),  ρ = min(ceiling, π/π_behaviour) a constant
-    ppo   −mean(min(ρ·A, clip(ρ, 1 ± ε)·A)),  ρ = π/π_behaviour with gradient, A signed
+    ppo   −mean(c·min(ρ·A, clip(ρ, 1 ± ε)·A)),  ρ = π/π_behaviour with gradient, A signed
     bc    −mean(1[kept]·log π(y|s))
 
 and, where the advantage is BAD's, with one ρ_i and one A_i for each token,
 
-    ppo   −mean(Σ_i min(ρ_i·A_i, clip(ρ_i, 1 ± ε)·A_i))
+    ppo   −mean(c·Σ_i min(ρ_i·A_i, clip(ρ_i, 1 ± ε)·A_i))
 
 each with log π = λ Σ log p(thought) + Σ log p(action), minus α times the entropy term. What w, A, kept and c are is
-``experience``'s business (c, the correction of the draw, multiplies awr's entropy term too); log π_behaviour are the
-log-probs stored with the trajectory. POAD takes the mean over the tokens of a batch where the last line has a sum over
-those of an utterance; so it pulls as hard as the line above it does at ρ = 1, whatever else the batch holds. Advantages
-are not standardised over the batch, and there is no value loss here: the critics share no weight with the policy.
+``experience``'s business (c, the correction of the draw and for an agent's share, multiplies the entropy term of awr
+and ppo too; bc has none); log π_behaviour are the log-probs stored with the trajectory. POAD takes the mean over the
+tokens of a batch where the last line has a sum over those of an utterance; so it pulls as hard as the line above does
+at ρ = 1, whatever else the batch holds. Advantages are not standardised over the batch, and there is no value loss:
+the critics share no weight with the policy.
 """
 
 from collections.abc import Callable, Sequence
@@ -72,9 +73,10 @@ class PolicyLoss:
         assert entropies.shape == mask.shape == log_probs.shape
         assert len(rows) == len(log_probs)
         weights = log_probs.new_tensor([row.weight for row in rows])
+        corrections = log_probs.new_tensor([row.correction for row in rows])
         scaled = self._scaled(rows, log_probs)
         if self._objective == "ppo":
-            return self._ppo(rows, log_probs, scaled, weights, entropies, causal, mask)
+            return self._ppo(rows, log_probs, scaled, weights, corrections, entropies, causal, mask)
         sequences = sequence_log_probs(log_probs, mask)
         behaviour = sequences.new_tensor([row.sample.behaviour_log_prob for row in rows])
         importance = truncated_importance(sequences, behaviour, self._ceiling)
@@ -82,8 +84,7 @@ class PolicyLoss:
             policy = bc_loss(scaled, weights > 0, mask)
             loss = with_entropy(policy, entropies, causal, mask, self._alpha)
         else:
-            corrections = log_probs.new_tensor([row.correction for row in rows])
-            bonus = None if causal is None else corrections[:, None] * causal
+            bonus = _corrected(causal, corrections)
             loss = coso_loss(scaled, corrections * importance * weights, entropies, bonus, mask, self._alpha)
         return BatchLoss(loss, importance, torch.zeros_like(importance))
 
@@ -93,6 +94,7 @@ class PolicyLoss:
         log_probs: Tensor,
         scaled: Tensor,
         advantages: Tensor,
+        corrections: Tensor,
         entropies: Tensor,
         causal: Tensor | None,
         mask: Tensor,
@@ -100,11 +102,11 @@ class PolicyLoss:
         then = self._scaled(rows, _behaviour(rows, log_probs))
         now, old = sequence_log_probs(scaled, mask), sequence_log_probs(then, mask)
         if self._by_token:
-            credit = _by_token([row.token_weights for row in rows], log_probs)
+            credit = corrections[:, None] * _by_token([row.token_weights for row in rows], log_probs)
             policy = token_ppo_loss(scaled, then, credit, mask, self._clip_range) * (mask.sum() / len(rows))
         else:
-            policy = ppo_loss(now, old, advantages, self._clip_range)
-        loss = with_entropy(policy, entropies, causal, mask, self._alpha)
+            policy = ppo_loss(now, old, corrections * advantages, self._clip_range)
+        loss = with_entropy(policy, entropies, _corrected(causal, corrections), mask, self._alpha)
         ratio = importance_ratio(now, old).detach()
         clipped = ((ratio - 1).abs() > self._clip_range).to(ratio)
         return BatchLoss(loss, ratio, clipped)
@@ -117,6 +119,10 @@ class PolicyLoss:
             token_ids = row.sample.utterance.token_ids
             thought[place, : len(token_ids)] = torch.tensor(self._thought_mask_of(token_ids), dtype=torch.bool)
         return thought_scaled(log_probs, thought.to(log_probs.device), self._scaling)
+
+
+def _corrected(causal: Tensor | None, corrections: Tensor) -> Tensor | None:
+    return None if causal is None else corrections[:, None] * causal
 
 
 def _behaviour(rows: Sequence[Candidate], like: Tensor) -> Tensor:

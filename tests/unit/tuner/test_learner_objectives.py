@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
-from tuner.config import LearnerConfig
+from tuner.config import AdvantageKind, LearnerConfig
 from tuner.coso.labels import Utterance
 from tuner.coso.spans import THOUGHT_SPANS
 from tuner.errors import LearnerError
@@ -246,6 +246,23 @@ def test_the_correction_of_the_draw_multiplies_both_terms_of_awr() -> None:
     assert found.loss.policy.item() == pytest.approx(-(3 * math.exp(0.5) * 0.5 * -1.75 + 5.0) / 2)
     # entropy (3·(1·0.5 + 0.5·0.5) + 0.2·0.5) / 2
     assert found.loss.causal_entropy.item() == pytest.approx((3 * 0.75 + 0.1) / 2)
+
+
+@pytest.mark.parametrize("advantage", ["baseline", "bad"])
+def test_what_an_agent_has_too_much_of_counts_for_less_under_ppo(advantage: AdvantageKind) -> None:
+    rows = [replace(row, token_weights=(0.5, -0.25, 1.0)[: len(row.sample.utterance.token_ids)]) for row in ROWS]
+    halved = replace(rows[0], correction=0.5)
+    same = replace(rows[0], weight=0.5 * rows[0].weight, token_weights=tuple(0.5 * a for a in rows[0].token_weights))
+    config = LearnerConfig(
+        state=Path("s"), model=Path("m"), base_model_digest="d", objective="ppo", advantage=advantage
+    )
+    causal, less = torch.ones(2, 3), torch.tensor([[0.5], [1.0]]).expand(2, 3)
+    loss, entropies = PolicyLoss(config, THOUGHT.__getitem__), torch.full((2, 3), 0.5)
+    found = loss.of([halved, rows[1]], LOG_PROBS, entropies, causal, MASK).loss
+    expected = loss.of([same, rows[1]], LOG_PROBS, entropies, less, MASK).loss
+    whole = loss.of(rows, LOG_PROBS, entropies, causal, MASK).loss
+    assert found.total.item() == pytest.approx(expected.total.item())
+    assert found.policy.item() != pytest.approx(whole.policy.item())
 
 
 def test_cloning_takes_no_ratio_and_only_what_was_kept() -> None:
