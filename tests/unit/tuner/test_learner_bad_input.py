@@ -89,14 +89,15 @@ def test_batches_that_tell_nothing_apart(
 @pytest.mark.parametrize(
     "settings",
     [
+        {},
         {"advantage": "group"},
+        {"objective": "ppo"},
         {"objective": "ppo", "advantage": "group"},
         {"objective": "ppo", "advantage": "group", "group_step_weight": 1.0},
     ],
+    ids=str,
 )
-def test_constant_rewards_of_a_group_say_nothing(
-    tmp_path: Path, checkpoint: Path, world: World, settings: dict[str, Any]
-) -> None:
+def test_constant_rewards_say_nothing(tmp_path: Path, checkpoint: Path, world: World, settings: dict[str, Any]) -> None:
     episodes = [replace(world.trajectory(n, UNREWARDED, Verdict.FAILURE), reward=0.5) for n in range(4)]
     learner, metrics = updated(tmp_path / "s", checkpoint, episodes, **settings)
     assert learner.progress.version == 0
@@ -114,6 +115,18 @@ def test_a_policy_that_never_parses(tmp_path: Path, checkpoint: Path, world: Wor
     assert metrics["entropy_malformed"] > 0
 
 
+@pytest.mark.parametrize("objective", ["awr", "ppo", "bc"])
+def test_a_grammar_in_which_nothing_ever_parses(tmp_path: Path, checkpoint: Path, world: World, objective: str) -> None:
+    world._base[BABBLE] = world.token_log_probs(world.loaded.model, BABBLE)
+    episodes = [world.trajectory(n, BABBLE, Verdict.FAILURE) for n in range(4)]
+    learner, metrics = updated(tmp_path / "s", checkpoint, episodes, objective=objective)
+    assert learner.progress.version == 0
+    assert metrics["optimizer_steps"] == 0
+    assert metrics["batch_success_rate"] == 0
+    assert metrics["scm_unseen"] == 1  # one text, and so one class in every field, which the action model is told of
+    assert metrics["scm_accuracy"] in (0, 1)
+
+
 def test_an_utterance_as_long_as_the_ledger_takes_has_finite_weights() -> None:
     torch.manual_seed(0)
     model = ActionModel(50).eval()
@@ -125,9 +138,15 @@ def test_an_utterance_as_long_as_the_ledger_takes_has_finite_weights() -> None:
     assert (weights[~needed] == 0).all()
 
 
-@pytest.mark.parametrize("form", [{}, {"objective": "ppo"}, {"objective": "ppo", "advantage": "bad"}], ids=str)
+DIGIRL = {"advantage": "critic", "instruction_share": 1.0}
+RL4VLM = {"objective": "ppo", "advantage": "critic", "thought_scaling": 0.2}
+
+
+@pytest.mark.parametrize(
+    "form", [{}, {"objective": "ppo"}, {"objective": "ppo", "advantage": "bad"}, DIGIRL, RL4VLM], ids=str
+)
 def test_without_alpha_an_update_is_one_without_the_entropy_term_to_the_last_bit(
-    tmp_path: Path, checkpoint: Path, world: World, form: dict[str, str]
+    tmp_path: Path, checkpoint: Path, world: World, form: dict[str, Any]
 ) -> None:
     episodes = [world.trajectory(n, text) for n, text in enumerate((REWARDED, UNREWARDED, REWARDED, UNREWARDED))]
     found = []

@@ -1,9 +1,11 @@
 """Keeping the action model current: rehearsal, gaps, calibration, and the sources of weights behind one face."""
 
 import json
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -95,6 +97,30 @@ def test_pretraining_needs_no_real_utterance() -> None:
     trainer = _trainer()[1]
     assert trainer.pretrain(12, "a") < 30
     assert trainer.pretrain(0, "a") == 0.0
+
+
+@pytest.mark.parametrize("length", [1, 4096])
+def test_an_utterance_of_any_length_the_ledger_takes_trains_beside_others(
+    monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    monkeypatch.setattr("tuner.learner.causal.BATCH_ROWS", 3)
+    model, trainer = _trainer()
+    odd = Utterance(tuple(place % VOCABULARY for place in range(length)), REAL[0].labels)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    assert math.isfinite(trainer.update([odd, REAL[1]], epochs=1, least_steps=1, rate=1e-3, seed="s"))
+    assert all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters())
+    assert not all(torch.equal(*pair) for pair in zip(before, model.parameters(), strict=True))
+    assert math.isfinite(trainer.calibration([odd])["scm_ece"])
+
+
+def test_one_class_of_action_alone_is_learned_without_a_number_that_is_none() -> None:
+    model, trainer = _trainer()
+    malformed = [replace(utterance, labels=action_labels(Malformed("no JSON"))) for utterance in REAL]
+    assert math.isfinite(trainer.update(malformed, epochs=1, least_steps=2, rate=1e-3, seed="s"))
+    assert all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters())
+    told = trainer.calibration(malformed)
+    assert all(math.isfinite(value) for value in told.values())
+    assert told["scm_balanced_accuracy"] == told["scm_accuracy"]
 
 
 def test_a_model_that_exploded_is_refused() -> None:

@@ -98,10 +98,11 @@ def test_ppo_pushes_the_failure_down_and_reports_what_was_clipped(
     assert 0 < metrics["clipped"] <= 1  # steps of 5e-3 leave 1 ± 0.1 after the first
 
 
+@pytest.mark.parametrize("form", [{"thought_scaling": 0.5}, {"group_step_weight": 0.5}], ids=str)
 def test_ppo_started_again_ends_up_bit_for_bit_where_an_undisturbed_one_does(
-    tmp_path: Path, checkpoint: Path, world: World
+    tmp_path: Path, checkpoint: Path, world: World, form: dict[str, Any]
 ) -> None:
-    settings: dict[str, Any] = {"objective": "ppo", "advantage": "group", "thought_scaling": 0.5}
+    settings: dict[str, Any] = {"objective": "ppo", "advantage": "group", **form}
     undisturbed = Running(learner_config(tmp_path / "a", checkpoint, **settings), world)
     for number in range(2):
         undisturbed.update(number)
