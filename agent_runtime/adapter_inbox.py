@@ -24,6 +24,10 @@ class Slot(Protocol[Staged]):
     digest: str
     """Hex sha256 of the whole adapter in place."""
 
+    @property
+    def before_digest(self) -> str:
+        """Hex sha256 of the one that was in place before, while its tensors are still held; empty otherwise."""
+
     def admit(self, manifest: policy_pb2.AdapterManifest) -> None:
         """Check the manifest before its payload is fetched; raises ``AdapterError``."""
 
@@ -53,6 +57,10 @@ class AdapterInbox:
     def digest(self) -> str:
         """Return the digest of the adapter in place, against which the tuner may send a delta."""
         return self._slot.digest
+
+    def before_digest(self) -> str:
+        """Return the digest of the adapter that was in place before, where it is still held."""
+        return self._slot.before_digest
 
     def admits(self, manifest: policy_pb2.AdapterManifest) -> bool:
         """Return whether a version's payload is worth fetching; one that is not is logged and counted."""

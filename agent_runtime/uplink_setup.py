@@ -77,6 +77,7 @@ class Uplink:
             ENCODINGS,
             self._tls,
             self._inbox.admits,
+            self._inbox.before_digest,
         )
 
     def submit(self, trajectory: Trajectory, gives_up: Callable[[], bool]) -> None:

@@ -34,7 +34,7 @@ from benchmarks.adapter_world import (
 )
 
 Make = Callable[[World, random.Random], Sent]
-_TRICKS: Final = (
+TRICKS: Final = (
     "../../../etc/passwd",
     "/etc/passwd",
     "..\\..\\x",
@@ -172,17 +172,20 @@ def bomb(delta: bytes, rng: random.Random) -> bytes:
     return zstandard.ZstdCompressor().compress(bytes(rng.randrange(1 << 21, 1 << 23)))
 
 
-def _no_size(delta: bytes, rng: random.Random) -> bytes:
+def no_size(delta: bytes, rng: random.Random) -> bytes:
+    """Return the frame without its content's size."""
     content = zstandard.ZstdDecompressor().decompress(delta)
     return zstandard.ZstdCompressor(write_content_size=False).compress(content)
 
 
-def _more(delta: bytes, rng: random.Random) -> bytes:
+def more(delta: bytes, rng: random.Random) -> bytes:
+    """Return the frame and something after it."""
     skippable = b"\x50\x2a\x4d\x18\x04\x00\x00\x00" + rng.randbytes(4)
     return rng.choice((delta + delta, delta + rng.randbytes(rng.randrange(1, 40)), delta + skippable))
 
 
-def _other_content(delta: bytes, rng: random.Random) -> bytes:
+def other_content(delta: bytes, rng: random.Random) -> bytes:
+    """Return a good frame of less or of changed content."""
     content = zstandard.ZstdDecompressor().decompress(delta)
     return zstandard.ZstdCompressor().compress(
         content[: rng.randrange(len(content))] if rng.random() < 0.5 else flip(content, rng)
@@ -202,12 +205,12 @@ FAULTS: Final[dict[str, Attack]] = {
     "another base model": Attack(
         _manifest(
             lambda m, r: setattr(
-                m, "base_model_digest", r.choice((r.randbytes(32).hex(), "", BASE.upper(), BASE[:-1], *_TRICKS))
+                m, "base_model_digest", r.choice((r.randbytes(32).hex(), "", BASE.upper(), BASE[:-1], *TRICKS))
             )
         )
     ),
     "another tokenizer": Attack(
-        _manifest(lambda m, r: setattr(m, "tokenizer_digest", r.choice((r.randbytes(32).hex(), *_TRICKS))))
+        _manifest(lambda m, r: setattr(m, "tokenizer_digest", r.choice((r.randbytes(32).hex(), *TRICKS))))
     ),
     "another parent": Attack(
         _manifest(lambda m, r: _set(m, parent_version=IN_USE + 1 + r.randrange(10**6), replaces_any=False))
@@ -230,9 +233,9 @@ FAULTS: Final[dict[str, Attack]] = {
         )
     ),
     "targets that are paths and patterns": Attack(
-        _manifest(lambda m, r: _targets(m, [r.choice(_TRICKS), *TARGETS[:1]]))
+        _manifest(lambda m, r: _targets(m, [r.choice(TRICKS), *TARGETS[:1]]))
     ),
-    "another encoding": Attack(_manifest(lambda m, r: setattr(m, "encoding", r.choice((0, 3, 9, 1 << 30))))),
+    "another encoding": Attack(_manifest(lambda m, r: setattr(m, "encoding", r.choice((0, 4, 9, 1 << 30))))),
     "another size": Attack(
         _manifest(
             lambda m, r: setattr(
@@ -271,7 +274,7 @@ FAULTS: Final[dict[str, Attack]] = {
     "a tensor too many": Attack(
         _tensors(lambda t, r: t.update({f"lm_head.{r.getrandbits(32)}": np.zeros((2, 2), np.float32)}))
     ),
-    "a name that is a path": Attack(_entries(lambda h, r: _rename(h, r.choice(_TRICKS), r))),
+    "a name that is a path": Attack(_entries(lambda h, r: _rename(h, r.choice(TRICKS), r))),
     "another name": Attack(
         _entries(lambda h, r: _rename(h, f"base_model.model.layers.{r.randrange(2, 99)}.q_proj.lora_A.weight", r))
     ),
@@ -299,11 +302,11 @@ FAULTS: Final[dict[str, Attack]] = {
     ),
     "a delta that is no frame": Attack(of_delta(lambda d, r: r.randbytes(r.randrange(0, 400)))),
     "a delta that bombs": Attack(of_delta(bomb)),
-    "a delta that hides its size": Attack(of_delta(_no_size)),
-    "a delta and something after it": Attack(of_delta(_more)),
+    "a delta that hides its size": Attack(of_delta(no_size)),
+    "a delta and something after it": Attack(of_delta(more)),
     "a changed delta": Attack(of_delta(flip), same_is_fine=True),
     "a delta cut off": Attack(of_delta(lambda d, r: d[: r.randrange(len(d))])),
-    "a delta of other content": Attack(of_delta(_other_content)),
+    "a delta of other content": Attack(of_delta(other_content)),
     "a delta to other tensors": Attack(lambda w, r: w.delta(r, parent=w.child(r))),
     "a delta for any version": Attack(lambda w, r: w.signed(w.delta(r), replaces_any=True)),
 }

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent_runtime.adapters.signatures import ManifestSigner, key_id, signed_bytes
 from benchmarks.adapter_attacks import FAULTS, Attack, Make, bomb, flip, nested, of_delta, of_file
+from benchmarks.adapter_extrapolations import EXTRAPOLATIONS, of_extrapolated
 from benchmarks.adapter_world import Sent, World
 
 _ORDER: Final = 2**252 + 27742317777372353535851937790883648493
@@ -21,10 +22,10 @@ _ORDER: Final = 2**252 + 27742317777372353535851937790883648493
 
 
 def _unsigned(change: Callable[[World, Sent, random.Random], object]) -> Make:
-    """Change a version, whole or delta, after it was signed."""
+    """Change a version, in any of the encodings, after it was signed."""
 
     def make(world: World, rng: random.Random) -> Sent:
-        sent = world.delta(rng) if rng.random() < 0.5 else world.next_version(rng)
+        sent = world.good(rng)
         change(world, sent, rng)
         return sent
 
@@ -110,6 +111,7 @@ SIGNATURES: Final[dict[str, Attack]] = {
     "a field changed after signing": Attack(_unsigned(_changed)),
     "unsigned, and the header bad too": Attack(lambda w, r: Sent(*_bare(of_file(nested)(w, r)))),
     "unsigned, and the delta a bomb": Attack(lambda w, r: Sent(*_bare(of_delta(bomb)(w, r)))),
+    "unsigned, and the extrapolated delta a bomb": Attack(lambda w, r: Sent(*_bare(of_extrapolated(bomb)(w, r)))),
 }
 
 
@@ -152,4 +154,4 @@ TRANSPORT: Final[dict[str, Attack]] = {
     "a chunk beyond the end": Attack(_chunks(lambda c, r: c.__setitem__(2, (c[2][0], c[2][1] + r.randbytes(9))))),
     "a chunk changed on its way": Attack(_chunks(_swap_content)),
 }
-ATTACKS: Final = {**SIGNATURES, **FAULTS, **TRANSPORT}
+ATTACKS: Final = {**SIGNATURES, **FAULTS, **EXTRAPOLATIONS, **TRANSPORT}

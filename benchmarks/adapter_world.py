@@ -20,6 +20,7 @@ from torch import nn
 
 from agent_runtime.adapter_inbox import AdapterInbox
 from agent_runtime.adapters.deltas import encode_delta
+from agent_runtime.adapters.extrapolation import encode_extrapolated
 from agent_runtime.adapters.highest_seen import HighestSeen
 from agent_runtime.adapters.signatures import ManifestSigner, ManifestVerifier
 from agent_runtime.policy.adapter import AdapterSlot
@@ -88,7 +89,9 @@ class World:
             parent, self.tensors = self.tensors, self._first() if not self.tensors else self.child(rng)
             self._recorded.append((self._whole(version), self._delta(version, parent, self.tensors)))
             self.take(self._recorded[-1][0])
+            self._before = parent
         assert self.slot.version == IN_USE
+        self._held = self.slot.held
 
     def fresh_slot(self, name: str) -> AdapterSlot:
         """Return a slot as after a start; the same name has the same memory of versions."""
@@ -103,7 +106,9 @@ class World:
         """Have the runtime follow a stream that says this, as its own threads do, and put in place what was staged."""
         inbox, state = AdapterInbox(slot or self.slot), LinkState("here")
         state.registered = True
-        follower = Follower(state, "r", inbox.receive, inbox.version, inbox.digest, (), inbox.admits)
+        follower = Follower(
+            state, "r", inbox.receive, inbox.version, inbox.digest, (), inbox.admits, inbox.before_digest
+        )
         follower.run(_Line(sent, state))  # type: ignore[arg-type]  # it plays the line and the stub
         inbox.apply_waiting()
 
@@ -130,6 +135,19 @@ class World:
         made = self._delta(IN_USE + 1, parent or self.tensors, self.child(rng))
         assert made is not None, "a step away is always worth a delta"
         return made
+
+    def extrapolated(self, rng: random.Random, before: Tensors | None = None, parent: Tensors | None = None) -> Sent:
+        """Return a signed version as its delta to the tensors in use and those before them, or to others."""
+        payload = as_file(self.child(rng))
+        delta = encode_extrapolated(as_file(before or self._before), as_file(parent or self.tensors), payload)
+        manifest = self._manifest(IN_USE + 1, payload)
+        manifest.encoding = policy_pb2.ADAPTER_ENCODING_EXTRAPOLATED_ZSTD
+        manifest.grandparent_adapter_sha256 = hashlib.sha256(as_file(self._before)).hexdigest()
+        return self.signed(Sent(manifest, delta), resize=True)
+
+    def good(self, rng: random.Random) -> Sent:
+        """Return a signed version that would be taken, in any of the encodings."""
+        return rng.choice((self.delta, self.extrapolated, self.next_version))(rng)
 
     def recorded(self, version: int, rng: random.Random) -> Sent:
         """Return an earlier version as it was sent once."""
@@ -159,6 +177,7 @@ class World:
     def put_back(self) -> None:
         """Undo what a version that was taken changed."""
         self.slot.version, self.slot.digest = IN_USE, hashlib.sha256(as_file(self.tensors)).hexdigest()
+        self.slot.held = self._held
         live = adapter_tensors(self.slot.model)
         for name, tensor in self.tensors.items():
             live[name].copy_(torch.from_numpy(tensor))

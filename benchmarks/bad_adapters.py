@@ -33,7 +33,7 @@ from benchmarks.adapter_forgeries import ATTACKS, SIGNATURES
 from benchmarks.adapter_world import Sent, World
 from benchmarks.measures import Measure, report
 
-PARSERS = ("described_tensors", "decode_delta", "load_safetensors")
+PARSERS = ("described_tensors", "decode_delta", "decode_extrapolated", "load_safetensors")
 SLOWEST_SEC = 1.0
 MOST_GROWTH_BYTES = 256 << 20
 CONTROL_EVERY = 500
@@ -119,8 +119,8 @@ def _is_sound(sent: Sent, slot: AdapterSlot) -> bool:
 
 
 def control(world: World, rng: random.Random, tally: Tally) -> None:
-    """Send a good version, whole or as a delta, which must be taken; then undo it."""
-    sent = world.delta(rng) if rng.random() < 0.5 else world.next_version(rng)
+    """Send a good version, in any of the encodings, which must be taken; then undo it."""
+    sent = world.good(rng)
     world.take(sent)
     if (world.slot.version, world.slot.digest) != (sent.manifest.version, sent.manifest.adapter_sha256):
         tally.good_refused += 1

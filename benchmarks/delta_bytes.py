@@ -5,8 +5,9 @@ gradients are real, the task is not. A push is what changed over 1 or over 20 op
 far training has come, because early on B is near zero, where float32 has many more places than a step needs, so every
 figure names the adapter's age. Every delta must give the adapter back bit for bit.
 
-"entropy" is the least bytes that any code can reach that sees, of each word, the parent's exponent and the difference
-in units of the last place: what separates it from the bar is noise, not the codec.
+A runtime that follows holds the parent and the version before it and gets the extrapolated delta, which is measured
+against the bars; beside it stands what one gets that holds the parent alone. "entropy" is the least bytes that any code
+of the latter can reach that sees, of each word, the parent's exponent and the difference in units of the last place.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import random
 import statistics
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -26,6 +28,7 @@ from safetensors.torch import save
 
 from agent_runtime.actions import Tap, TypeText, grammar_named
 from agent_runtime.adapters.deltas import decode_delta, encode_delta
+from agent_runtime.adapters.extrapolation import decode_extrapolated, encode_extrapolated
 from agent_runtime.policy.checkpoint import load_model
 from agent_runtime.policy.identity import agent_defaults, resolve_checkpoint
 from agent_runtime.policy.lora import adapter_tensors, attach_lora
@@ -42,11 +45,13 @@ AGES: Final = (200, 1000)
 BARS: Final = {1: 2.0, 20: 1.5}
 """By optimizer steps a push: how many times smaller than the whole adapter."""
 REPEATS: Final = 5
+Version = tuple[bytes, dict[str, NDArray[Any]]]
+"""A file, and its tensors by name."""
 WORDS: Final = ("open", "settings", "turn", "wifi", "alarm", "note", "buy", "cart", "search", "back", "home", "button")
 
 
 class Training:
-    """The small VLM with its LoRA tensors and optimizer; ``file`` is the adapter as it is published."""
+    """The small VLM with its LoRA tensors and optimizer."""
 
     def __init__(self) -> None:
         folder = resolve_checkpoint("small-vlm")
@@ -73,14 +78,10 @@ class Training:
             torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
             self._optimizer.step()
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return a copy of the tensors."""
-        return {name: tensor.detach().numpy().copy() for name, tensor in adapter_tensors(self._model).items()}
-
-    def file(self) -> bytes:
-        """Return the adapter as a safetensors file."""
+    def version(self) -> Version:
+        """Return the adapter as it is published, and a copy of its tensors."""
         tensors = {name: tensor.detach().contiguous() for name, tensor in adapter_tensors(self._model).items()}
-        return bytes(save(tensors))
+        return bytes(save(tensors)), {name: tensor.numpy().copy() for name, tensor in tensors.items()}
 
     def _picture(self, size_px: tuple[int, int]) -> bytes:
         noise = Image.frombytes("RGB", (14, 8), self._rng.randbytes(14 * 8 * 3))
@@ -121,44 +122,69 @@ def _ordered(words: NDArray[Any]) -> NDArray[np.int64]:
     return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
 
 
-def push(training: Training, steps: int) -> tuple[float, float, int]:
-    """Take steps and return how many times smaller the delta is, by how much it could be, and its bytes."""
-    parent_file, parent = training.file(), training.arrays()
+def push(training: Training, steps: int, before: Version, parent: Version) -> tuple[float, float, float, int]:
+    """Take steps and measure what a follower gets.
+
+    Returns how many times smaller the extrapolated delta is, how many times the delta to the parent alone, by how much
+    that could be, and the former's bytes.
+    """
     training.steps(steps)
-    file, child = training.file(), training.arrays()
-    delta = encode_delta(parent_file, file)
-    size = len(file) if delta is None else len(delta)
-    assert delta is None or decode_delta(parent, delta) == file, "the delta does not give the adapter back"
-    flat = [np.concatenate([tensors[name].ravel() for name in sorted(tensors)]) for tensors in (parent, child)]
-    return len(file) / size, entropy_ratio(*flat), size
+    file, child = training.version()
+    plain = encode_delta(parent[0], file)
+    assert plain is None or decode_delta(parent[1], plain) == file, "the delta does not give the adapter back"
+    delta = encode_extrapolated(before[0], parent[0], file)
+    assert decode_extrapolated(before[1], parent[1], delta) == file, "the delta does not give the adapter back"
+    flat = [np.concatenate([tensors[name].ravel() for name in sorted(tensors)]) for tensors in (parent[1], child)]
+    return len(file) / len(delta), len(file) / len(plain or file), entropy_ratio(*flat), len(delta)
 
 
 def measure(training: Training) -> list[Measure]:
-    """Measure both kinds of push at every age."""
+    """Measure both kinds of push at every age; before each there is one that is not counted, to have two versions."""
     found, age = [], 0
     for wanted in AGES:
         training.steps(wanted - age)
         age = wanted
         for steps, bar in BARS.items():
-            pushes = [push(training, steps) for _ in range(REPEATS if steps == 1 else 1)]
-            age += steps * len(pushes)
-            ratio, entropy, size = (statistics.median(values) for values in zip(*pushes, strict=True))
+            versions = [training.version()]
+            training.steps(steps)
+            versions.append(training.version())
+            pushes = []
+            for _ in range(REPEATS if steps == 1 else 1):
+                pushes.append(push(training, steps, *versions))
+                versions = [versions[1], training.version()]
+            age += steps * (1 + len(pushes))
+            ratio, plain, entropy, size = (statistics.median(values) for values in zip(*pushes, strict=True))
             name = (
-                f"{steps} step{'s' if steps > 1 else ''} a push after {wanted}: whole / delta (entropy {entropy:.3g})"
+                f"{steps} step{'s' if steps > 1 else ''} a push after {wanted}: whole / delta "
+                f"(to the parent alone {plain:.3g}, its entropy {entropy:.3g})"
             )
             found.append(Measure(name, ratio, bar, "higher", size / 1024, "KiB"))
+            print(found[-1], flush=True)
     return found
 
 
-def cost_ms(training: Training) -> tuple[float, float]:
-    """Return the milliseconds of encoding and of decoding a push of 20 steps."""
-    parent_file, parent = training.file(), training.arrays()
+def cost_ms(training: Training) -> dict[str, tuple[float, float]]:
+    """Return the milliseconds of encoding and of decoding a push of 20 steps, by kind of delta."""
+    before, befores = training.version()
     training.steps(20)
-    file = training.file()
-    delta = encode_delta(parent_file, file) or b""
-    encode_ms = statistics.median(timed_ms(lambda: encode_delta(parent_file, file)) for _ in range(5))
-    decode_ms = statistics.median(timed_ms(lambda: decode_delta(parent, delta)) for _ in range(5)) if delta else 0.0
-    return encode_ms, decode_ms
+    parent, parents = training.version()
+    training.steps(20)
+    file, _ = training.version()
+    plain, delta = encode_delta(parent, file), encode_extrapolated(before, parent, file)
+    return {
+        "extrapolated": (
+            _median_ms(lambda: encode_extrapolated(before, parent, file)),
+            _median_ms(lambda: decode_extrapolated(befores, parents, delta)),
+        ),
+        "to the parent alone": (
+            _median_ms(lambda: encode_delta(parent, file)),
+            _median_ms(lambda: decode_delta(parents, plain)) if plain else 0.0,
+        ),
+    }
+
+
+def _median_ms(act: Callable[[], object]) -> float:
+    return statistics.median(timed_ms(act) for _ in range(5))
 
 
 def main() -> int:
@@ -169,9 +195,11 @@ def main() -> int:
     torch.set_num_threads(1)
     training = Training()
     measures = measure(training)
-    encode_ms, decode_ms = cost_ms(training)
-    whole = len(training.file()) / 1024
-    cost = f"encoded in {encode_ms:.2g} ms, decoded in {decode_ms:.2g} ms"
+    whole = len(training.version()[0]) / 1024
+    cost = "; ".join(
+        f"{kind}: encoded in {encode_ms:.2g} ms, decoded in {decode_ms:.2g} ms"
+        for kind, (encode_ms, decode_ms) in cost_ms(training).items()
+    )
     title = f"Adapter of {whole:.0f} KiB, AdamW {LEARNING_RATE:g}; {cost}"
     return report(title, measures, json_path)
 

@@ -45,7 +45,7 @@ from agent_runtime.actions import (
     reading,
     ui_tars,
 )
-from agent_runtime.adapters import deltas, layout
+from agent_runtime.adapters import deltas, extrapolation, layout, words
 from agent_runtime.devices import dialogs, parsers, windows
 from agent_runtime.devices.screen_checks import secure_windows
 from agent_runtime.errors import AdapterError, BadFrameError, PolicyError, SessionError
@@ -200,11 +200,15 @@ class _DeltaTarget:
         delta = deltas.encode_delta(self.file, save(near))
         assert delta is not None
         self.delta = delta
+        self._before = {name: tensor - np.float32(1e-5) for name, tensor in self._tensors.items()}
+        self.extrapolated = extrapolation.encode_extrapolated(save(self._before), self.file, save(near))
 
     def parse(self, content: bytes) -> object:
-        """Read it as the header of a file, and as a delta."""
+        """Read it as the header of a file, and as a delta of either kind."""
         if content[:1] == b"D":
             return deltas.decode_delta(self._tensors, content[1:])
+        if content[:1] == b"E":
+            return extrapolation.decode_extrapolated(self._before, self._tensors, content[1:])
         layout.described_tensors(content[1:])
         return layout.float32_layout(content[1:])
 
@@ -291,9 +295,9 @@ def targets() -> list[Target]:
         Target(
             "delta header",
             delta.parse,
-            [b"D" + delta.delta, b"F" + delta.file],
+            [b"D" + delta.delta, b"E" + delta.extrapolated, b"F" + delta.file],
             (AdapterError,),
-            (layout, deltas),
+            (layout, deltas, extrapolation, words),
             0.6,
         ),
         Target(

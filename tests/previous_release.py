@@ -26,9 +26,16 @@ SINCE: Final[Mapping[str, Collection[str]]] = {
             "signature",
             "rolled_back_to",
             "tokenizer_digest",
+            "grandparent_adapter_sha256",
         ]
     ),
-    "FollowAdaptersRequest": ("encodings", "have_adapter_sha256", "partial_payload_sha256", "partial_bytes"),
+    "FollowAdaptersRequest": (
+        "encodings",
+        "have_adapter_sha256",
+        "partial_payload_sha256",
+        "partial_bytes",
+        "before_adapter_sha256",
+    ),
     "GetStatusResponse": ("trusted_version", "trial_version", "withdrawn_version", "trajectories_damaged"),
     "RegisterRuntimeRequest": ("wire_version",),
     "RegisterRuntimeResponse": ("wire_version", "software_version"),

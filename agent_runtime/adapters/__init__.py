@@ -2,8 +2,10 @@
 
 from coso.v1 import policy_pb2
 
-ENCODINGS = (policy_pb2.ADAPTER_ENCODING_SAFETENSORS, policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD)
-"""What a runtime of this release takes; a delta only against the version in use."""
+DELTAS = (policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD, policy_pb2.ADAPTER_ENCODING_EXTRAPOLATED_ZSTD)
+"""Against the version in use; the second also against the one that was in use before it."""
+ENCODINGS = (policy_pb2.ADAPTER_ENCODING_SAFETENSORS, *DELTAS)
+"""What a runtime of this release takes."""
 VISION_MODULES = r".*(visual|vision|projector|connector).*"
 """Layers that never get a LoRA, as PEFT's ``exclude_modules``."""
 MAX_PAYLOAD_BYTES = 4 << 30

@@ -18,14 +18,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
-from agent_runtime.adapters import ENCODINGS, MAX_PAYLOAD_BYTES
+from agent_runtime.adapters import DELTAS, ENCODINGS, MAX_PAYLOAD_BYTES
 from agent_runtime.adapters.deltas import decode_delta
+from agent_runtime.adapters.extrapolation import decode_extrapolated
 from agent_runtime.adapters.hashed import sha256_of
 from agent_runtime.adapters.highest_seen import HighestSeen
 from agent_runtime.adapters.layout import MAX_HEADER_BYTES as MAX_HEADER_BYTES
 from agent_runtime.adapters.layout import described_tensors
 from agent_runtime.adapters.signatures import ManifestVerifier
 from agent_runtime.errors import AdapterError
+from agent_runtime.policy.held import HeldVersions
 from agent_runtime.policy.lora import adapter_tensors, attach_lora
 from agent_runtime.policy.turn_lock import TurnLock
 from agent_runtime.trajectory import NO_ADAPTER_DIGEST
@@ -67,9 +69,16 @@ class AdapterSlot:
         """What versions must be for, where it is known here and a manifest says."""
         self.version = 0
         self.digest = NO_ADAPTER_DIGEST
+        self.held = HeldVersions()
+        """As versions came; the model's own tensors are another copy."""
         self._base_model_digest = base_model_digest
         self._lora: tuple[int, float, tuple[str, ...]] | None = None
         self._live: dict[str, Tensor] = {}
+
+    @property
+    def before_digest(self) -> str:
+        """Return the digest of the version before the one in place, while its tensors are held; empty otherwise."""
+        return self.held.before_digest
 
     def admit(self, manifest: policy_pb2.AdapterManifest) -> None:
         """Check what the manifest alone says, before any of its payload is kept; its parent may still be on its way.
@@ -132,6 +141,7 @@ class AdapterSlot:
             names = list(staged.tensors)
             torch._foreach_copy_([self._live[name] for name in names], [staged.tensors[name] for name in names])
             self.version, self.digest = staged.version, staged.digest
+            self.held = self.held.followed_by(staged.digest, staged.tensors)
         self._note_seen()
 
     def _whole(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> tuple[bytes, str]:
@@ -143,8 +153,11 @@ class AdapterSlot:
         digest = sha256_of(payload)
         if digest != manifest.payload_sha256:
             raise AdapterError("Got a payload whose sha256 is not the manifest's: fetch it again.")
-        if manifest.encoding == policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD:
-            payload = decode_delta(self._live_arrays(), payload)
+        if manifest.encoding in DELTAS:
+            if manifest.encoding == policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD:
+                payload = decode_delta(self._live_arrays(), payload)
+            else:
+                payload = decode_extrapolated(self.held.before_arrays(), self._live_arrays(), payload)
             digest = hashlib.sha256(payload).hexdigest()
         if digest != (manifest.adapter_sha256 or manifest.payload_sha256):
             raise AdapterError(
@@ -154,10 +167,16 @@ class AdapterSlot:
         return payload, digest
 
     def _check_order(self, manifest: policy_pb2.AdapterManifest) -> None:
-        is_delta = manifest.encoding == policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD
+        is_delta = manifest.encoding in DELTAS
         if is_delta and (manifest.replaces_any or not self._live):
             raise AdapterError("Got a delta to no version in particular, expected one to that in use: fetch it whole.")
         self._check_parent(manifest.version, None if manifest.replaces_any else manifest.parent_version)
+        told, held = manifest.grandparent_adapter_sha256, self.before_digest
+        if manifest.encoding == policy_pb2.ADAPTER_ENCODING_EXTRAPOLATED_ZSTD and (not held or told != held):
+            raise AdapterError(
+                f"Got a delta that needs the adapter {told[:12]!r} of before, expected {held[:12] or 'none'!r}, which "
+                "is held here: fetch it whole."
+            )
 
     def _live_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the tensors in use, on a CPU without a copy.

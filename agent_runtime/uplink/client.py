@@ -39,12 +39,15 @@ class TunerLink:
         encodings: Sequence[policy_pb2.AdapterEncoding] = (),
         tls: ClientTls | None = None,
         admits: Admits = lambda manifest: True,
+        before_digest: Callable[[], str] = lambda: "",
     ) -> None:
         self._state = LinkState(address)
         self._spool = spool
         self._line = Line(address, tls)
         self._sender = Sender(self._state, identity, runtime_ids, spool)
-        self._follower = Follower(self._state, runtime_ids[0], on_adapter, have_version, have_digest, encodings, admits)
+        self._follower = Follower(
+            self._state, runtime_ids[0], on_adapter, have_version, have_digest, encodings, admits, before_digest
+        )
         self._threads: list[threading.Thread] = []
 
     @property

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import grpc
 from coso.v1 import policy_pb2, tuner_pb2, tuner_pb2_grpc
 
+from agent_runtime.adapters import DELTAS
 from agent_runtime.adapters.hashed import HashingBuffer
 from agent_runtime.errors import TunerError
 from agent_runtime.uplink.channel import CLOSED_CODES, FIRST_RETRY_SEC
@@ -36,6 +37,7 @@ class Follower:
         have_digest: Callable[[], str],
         encodings: Sequence[policy_pb2.AdapterEncoding],
         admits: Admits = lambda manifest: True,
+        before_digest: Callable[[], str] = lambda: "",
     ) -> None:
         self._state = state
         self._runtime_id = runtime_id
@@ -44,6 +46,7 @@ class Follower:
         self._have_digest = have_digest
         self._encodings = encodings
         self._admits = admits
+        self._before_digest = before_digest
         self._wants_whole = False
         self._unfinished: _Arriving | None = None
         """What a stream that broke off left, until a manifest comes again."""
@@ -93,6 +96,7 @@ class Follower:
             have_version=self._have_version(),
             encodings=() if self._wants_whole else self._encodings,
             have_adapter_sha256=self._have_digest(),
+            before_adapter_sha256=self._before_digest(),
             partial_payload_sha256=left.manifest.payload_sha256 if left else "",
             partial_bytes=len(left.payload) if left else 0,
         )
@@ -122,7 +126,7 @@ class Follower:
 
     def _deliver(self, arrived: "_Arriving") -> None:
         manifest = arrived.manifest
-        is_delta = manifest.encoding == policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD
+        is_delta = manifest.encoding in DELTAS
         is_taken = False
         if arrived.is_admitted:
             payload = arrived.payload.whole()

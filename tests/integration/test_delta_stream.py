@@ -18,16 +18,17 @@ from safetensors.numpy import save
 from agent_runtime.adapter_inbox import AdapterInbox
 from agent_runtime.adapters import ENCODINGS
 from agent_runtime.adapters.deltas import decode_delta
+from agent_runtime.adapters.extrapolation import decode_extrapolated
 from agent_runtime.adapters.signatures import ManifestSigner, ManifestVerifier
 from agent_runtime.errors import AdapterError
 from agent_runtime.uplink.client import TunerLink
 from agent_runtime.uplink.spool import Spool
 from tests.wire_world import DEADLINE_SEC, RUNTIME_IDENTITY, TOKENIZER, LoopThread, ServedTuner, until
-from tuner.adapters.store import DELTA_NAME
+from tuner.adapters.delta_files import DELTA_NAME, EXTRAPOLATED_NAME
 from tuner.ingest.service import TunerService
 
 Tensors = dict[str, NDArray[np.float32]]
-WHOLE, DELTA = ENCODINGS
+WHOLE, DELTA, EXTRAPOLATED = ENCODINGS
 SIGNER = ManifestSigner(b"k" * 32)
 
 
@@ -50,8 +51,9 @@ class NumpySlot:
     """A slot with `agent_runtime.policy.adapter.AdapterSlot`'s rules of versions and digests, without a model."""
 
     def __init__(self, verifier: ManifestVerifier | None = None) -> None:
-        self.version, self.digest = 0, ""
+        self.version, self.digest, self.before_digest = 0, "", ""
         self.tensors: Tensors = {}
+        self.before: Tensors = {}
         self.manifests: list[policy_pb2.AdapterManifest] = []
         self.verifier = verifier
         self.refuses = 0
@@ -69,6 +71,9 @@ class NumpySlot:
             raise AdapterError("Got a version of another parent.")
         if manifest.encoding == DELTA:
             payload = decode_delta(self.tensors, payload)
+        if manifest.encoding == EXTRAPOLATED:
+            assert manifest.grandparent_adapter_sha256 == self.before_digest
+            payload = decode_extrapolated(self.before, self.tensors, payload)
         if hashlib.sha256(payload).hexdigest() != manifest.adapter_sha256:
             raise AdapterError("Got another adapter.")
         if self.refuses:
@@ -77,6 +82,7 @@ class NumpySlot:
         return manifest.version, manifest.adapter_sha256, payload
 
     def apply(self, staged: tuple[int, str, bytes]) -> None:
+        self.before, self.before_digest = self.tensors, self.digest
         self.version, self.digest, payload = staged
         self.tensors = dict(next(adapter for adapter, file in zip(ADAPTERS, FILES, strict=True) if file == payload))
 
@@ -91,7 +97,15 @@ class Runtime:
         spool.open()
         inbox = self.inbox
         self.link = TunerLink(
-            address, RUNTIME_IDENTITY, [folder.name], spool, inbox.receive, inbox.version, inbox.digest, encodings
+            address,
+            RUNTIME_IDENTITY,
+            [folder.name],
+            spool,
+            inbox.receive,
+            inbox.version,
+            inbox.digest,
+            encodings,
+            before_digest=inbox.before_digest,
         )
 
     def take(self) -> int:
@@ -140,7 +154,7 @@ def test_a_runtime_that_follows_gets_deltas_and_ends_up_with_the_same_bytes(tune
         assert following.take() == version
         assert save(following.slot.tensors) == FILES[version - 1]
         assert following.slot.digest == hashlib.sha256(FILES[version - 1]).hexdigest()
-    assert [manifest.encoding for manifest in following.slot.manifests] == [WHOLE, DELTA, DELTA]
+    assert [manifest.encoding for manifest in following.slot.manifests] == [WHOLE, DELTA, EXTRAPOLATED]
     assert following.link.counters.deltas_received == 2
     sizes = [manifest.payload_bytes for manifest in following.slot.manifests]
     assert sizes[0] == len(FILES[0])
@@ -328,3 +342,147 @@ def test_what_the_wire_carries_is_the_delta_and_little_more(tuner: ServedTuner) 
     assert parts[0].manifest.adapter_bytes == len(FILES[1])
     assert wire_bytes < parts[0].manifest.payload_bytes + 1000
     assert wire_bytes * 1.8 < len(FILES[1])
+
+
+# --- the delta that needs the version before the parent too
+
+
+def striding(count: int) -> list[Tensors]:
+    """As ``versions``, whose steps are alike, as an optimizer's with momentum are."""
+    generator = np.random.default_rng(3)
+    adapter, step = ADAPTERS[0], {n: generator.normal(0, 1e-5, a.shape) for n, a in ADAPTERS[0].items()}
+    found = [adapter]
+    while len(found) < count:
+        step = {n: 0.9 * a + generator.normal(0, 1e-6, a.shape) for n, a in step.items()}
+        adapter = {n: (a + step[n]).astype(np.float32) for n, a in adapter.items()}
+        found.append(adapter)
+    return found
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Four versions' files."""
+    adapters = striding(4)
+    files = [save(adapter) for adapter in adapters]
+    monkeypatch.setattr(f"{__name__}.ADAPTERS", adapters)
+    monkeypatch.setattr(f"{__name__}.FILES", files)
+    return files
+
+
+def test_one_that_holds_the_version_before_too_gets_less_and_the_same_bytes(
+    tuner: ServedTuner, runtime: Start, steps: list[bytes]
+) -> None:
+    following, plain = runtime(), runtime(encodings=(WHOLE, DELTA))
+    for version, file in enumerate(steps, start=1):
+        tuner.publish(version, file)
+        for one in (following, plain):
+            assert one.take() == version
+            assert save(one.slot.tensors) == file
+    assert [manifest.encoding for manifest in following.slot.manifests] == [WHOLE, DELTA, EXTRAPOLATED, EXTRAPOLATED]
+    assert [manifest.encoding for manifest in plain.slot.manifests] == [WHOLE, DELTA, DELTA, DELTA]
+    assert following.link.counters.deltas_received == 3
+    last, without = following.slot.manifests[-1], plain.slot.manifests[-1]
+    assert last.payload_bytes < 0.8 * without.payload_bytes
+    assert last.grandparent_adapter_sha256 == hashlib.sha256(steps[1]).hexdigest()
+    assert not without.grandparent_adapter_sha256
+
+
+class WithoutExtrapolation(TunerService):
+    """A front that knows deltas to the parent and nothing of what came since."""
+
+    async def FollowAdapters(self, request: Any, context: Any) -> Any:  # noqa: N802
+        request.ClearField("before_adapter_sha256")
+        request.encodings.remove(EXTRAPOLATED)
+        async for part in super().FollowAdapters(request, context):
+            yield part
+
+
+def test_a_tuner_that_does_not_know_it_sends_the_delta_to_the_parent(tmp_path: Path, steps: list[bytes]) -> None:
+    thread = LoopThread()
+    old = ServedTuner(thread, tmp_path / "old", service=WithoutExtrapolation)
+    new = Runtime(old.address, tmp_path / "new", NumpySlot())
+    new.link.start()
+    for version, file in enumerate(steps, start=1):
+        old.publish(version, file)
+        assert new.take() == version
+        assert save(new.slot.tensors) == file
+    assert [manifest.encoding for manifest in new.slot.manifests] == [WHOLE, DELTA, DELTA, DELTA]
+    new.inbox.close()
+    new.link.close(0.0)
+    old.stop()
+    thread.stop()
+
+
+def test_one_that_comes_back_gets_it_only_while_it_holds_both(
+    tuner: ServedTuner, runtime: Start, steps: list[bytes]
+) -> None:
+    first = runtime()
+    for version in (1, 2):
+        tuner.publish(version, steps[version - 1])
+        assert first.take() == version
+    first.link.close(0.0)
+    tuner.publish(3, steps[2])
+    again = runtime(first.slot)
+    assert again.take() == 3
+    again.link.close(0.0)
+    first.slot.before, first.slot.before_digest = {}, ""  # as after a start with what is in place
+    tuner.publish(4, steps[3])
+    restarted = runtime(first.slot)
+    assert restarted.take() == 4
+    assert [manifest.encoding for manifest in first.slot.manifests[1:]] == [DELTA, EXTRAPOLATED, DELTA]
+
+
+def test_one_that_skipped_the_version_before_gets_the_delta_to_the_parent(
+    tuner: ServedTuner, runtime: Start, steps: list[bytes]
+) -> None:
+    first = runtime()
+    tuner.publish(1, steps[0])
+    assert first.take() == 1
+    first.link.close(0.0)
+    for version in (2, 3):
+        tuner.publish(version, steps[version - 1])
+    again = runtime(first.slot)
+    assert again.take() == 3
+    tuner.publish(4, steps[3])
+    assert again.take() == 4
+    assert [manifest.encoding for manifest in first.slot.manifests] == [WHOLE, WHOLE, DELTA]
+
+
+def test_one_that_is_refused_is_asked_for_whole_and_the_next_is_extrapolated_again(
+    tuner: ServedTuner, runtime: Start, steps: list[bytes]
+) -> None:
+    following = runtime()
+    for version in (1, 2):
+        tuner.publish(version, steps[version - 1])
+        assert following.take() == version
+    following.slot.refuses = 1
+    tuner.publish(3, steps[2])
+    assert following.take() == 3
+    following.link.close(0.0)
+    again = runtime(following.slot)
+    tuner.publish(4, steps[3])
+    assert again.take() == 4
+    sent = [manifest.encoding for manifest in following.slot.manifests]
+    assert sent == [WHOLE, DELTA, EXTRAPOLATED, WHOLE, EXTRAPOLATED]
+
+
+@pytest.mark.parametrize("damage", ["gone", "changed", "truncated"])
+def test_a_damaged_one_is_not_sent_but_the_delta_to_the_parent(
+    damage: str, tuner: ServedTuner, runtime: Start, tmp_path: Path, steps: list[bytes]
+) -> None:
+    first = runtime()
+    for version in (1, 2):
+        tuner.publish(version, steps[version - 1])
+        assert first.take() == version
+    first.link.close(0.0)
+    tuner.publish(3, steps[2])
+    path = tmp_path / "state" / "adapters" / "00000003" / EXTRAPOLATED_NAME
+    content = bytearray(path.read_bytes())
+    if damage == "gone":
+        path.unlink()
+    else:
+        content[-1] ^= 1
+        path.write_bytes(content[:-1] if damage == "truncated" else content)
+    again = runtime(first.slot)
+    assert again.take() == 3
+    assert first.slot.manifests[-1].encoding == DELTA

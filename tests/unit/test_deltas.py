@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from agent_runtime.adapters import deltas
+from agent_runtime.adapters import words as words_module
 from agent_runtime.adapters.deltas import decode_delta, encode_delta
 from agent_runtime.adapters.layout import MAX_HEADER_BYTES, float32_layout
 from agent_runtime.errors import AdapterError
@@ -78,7 +79,7 @@ def test_every_corner_against_every_corner() -> None:
 def test_the_difference_counts_units_of_the_last_place() -> None:
     def distance(parent: int, child: int) -> int:
         words = [np.array([word], np.uint32) for word in (parent, child)]
-        return int(np.frombuffer(deltas._planes(*words), "<u4")[0])
+        return int(np.frombuffer(words_module.planes_of(*words, np.zeros(1, np.intp)), "<u4")[0])
 
     assert distance(0x3F800000, 0x3F800000) == 0
     assert distance(0x3F800000, 0x3F800003) == 6  # zig-zag of +3
@@ -90,7 +91,7 @@ def test_the_difference_counts_units_of_the_last_place() -> None:
 
 @pytest.mark.parametrize("block_words", [1, 100, 4801, 1 << 20])
 def test_blocks_of_any_size_come_back(monkeypatch: pytest.MonkeyPatch, block_words: int) -> None:
-    monkeypatch.setattr(deltas, "BLOCK_WORDS", block_words)
+    monkeypatch.setattr(words_module, "BLOCK_WORDS", block_words)
     whole_way(adapter(), moved(adapter()))
 
 

@@ -5,6 +5,8 @@
     adapters/00000003/manifest.sha256               sha256 of the manifest, in hexadecimal
     adapters/00000003/delta.zst                     sha256 of the parent's payload, sha256 of the rest, the delta;
                                                     only where it is smaller, and nothing depends on it
+    adapters/00000003/extrapolated.zst              likewise, with the grandparent's after the parent's; only where it
+                                                    is smaller than that
 
 A version whose payload does not have the manifest's sha256, or whose manifest is not what was written, is set aside
 under ``damaged/`` when it is read. A manifest of an earlier release has no sha256 and is taken as it is.
@@ -14,7 +16,8 @@ import hashlib
 import logging
 import os
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
 from coso.v1 import policy_pb2
@@ -22,24 +25,24 @@ from google.protobuf.message import DecodeError
 
 from agent_runtime.errors import AdapterError
 from agent_runtime.files import fsync_folder, make_folder
+from tuner.adapters.delta_files import DELTA_NAME, EXTRAPOLATED_NAME, delta_file, read_delta, write_delta
 from tuner.errors import StoreError
 from tuner.files import write_atomically
 
 PAYLOAD_NAME = "adapter_model.safetensors"
 MANIFEST_NAME = "manifest.pb"
 MANIFEST_SHA256_NAME = "manifest.sha256"
-DELTA_NAME = "delta.zst"
-_DIGEST_BYTES = 32
-_HEAD_BYTES = 2 * _DIGEST_BYTES
+_NAMES = (DELTA_NAME, EXTRAPOLATED_NAME)
 _LOG = logging.getLogger(__name__)
 
 
 class AdapterStore:
-    """The versions in ``folder``; makes the folder on first publish, and remembers what was published last."""
+    """The versions in ``folder``; makes the folder on first publish, and remembers the two published last."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._last: tuple[policy_pb2.AdapterManifest, bytes] | None = None
+        self._last: dict[int, tuple[policy_pb2.AdapterManifest, bytes]] = {}
+        """What was published last and before, by version."""
         self._whole: policy_pb2.AdapterManifest | None = None
         """The newest version whose bytes were checked; looked at again only when it is asked for."""
 
@@ -58,11 +61,11 @@ class AdapterStore:
         complete = policy_pb2.AdapterManifest()
         complete.CopyFrom(manifest)
         complete.payload_bytes = len(payload)
-        with ThreadPoolExecutor(1, thread_name_prefix="payload") as beside:  # the disk works meanwhile
+        with ThreadPoolExecutor(2, thread_name_prefix="payload") as beside:  # the disk works meanwhile
             # the next durable write makes the name durable too
             writing = beside.submit(write_atomically, folder / PAYLOAD_NAME, payload, durable_name=False)
             complete.payload_sha256 = hashlib.sha256(payload).hexdigest()
-            delta = self._delta_to_parent(complete, payload)
+            deltas = self._deltas(complete, payload, beside)
             writing.result()
         complete.encoding = policy_pb2.ADAPTER_ENCODING_SAFETENSORS
         complete.adapter_bytes, complete.adapter_sha256 = complete.payload_bytes, complete.payload_sha256
@@ -72,8 +75,8 @@ class AdapterStore:
         write_atomically(folder / MANIFEST_SHA256_NAME, digest)  # no manifest may be there before the payload is
         write_atomically(folder / MANIFEST_NAME, told)
         fsync_folder(self._folder)
-        self._keep_delta(complete.version, delta)
-        self._last = complete, payload
+        self._keep_deltas(complete.version, deltas)
+        self._last = {**dict(list(self._last.items())[-1:]), complete.version: (complete, payload)}
         return complete
 
     def versions(self) -> list[int]:
@@ -151,42 +154,60 @@ class AdapterStore:
 
     def delta(self, manifest: policy_pb2.AdapterManifest, parent_sha256: str) -> bytes | None:
         """Return a version's delta against exactly this parent, None where there is none that is whole."""
-        try:
-            content = (self._version_folder(manifest.version) / DELTA_NAME).read_bytes()
-        except FileNotFoundError:
-            return None
-        parent, digest, delta = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:][:_DIGEST_BYTES], content[_HEAD_BYTES:]
-        if parent.hex() != parent_sha256 or hashlib.sha256(delta).digest() != digest:
-            return None
-        return delta
+        return read_delta(self._version_folder(manifest.version) / DELTA_NAME, [parent_sha256])
 
-    def _delta_to_parent(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> bytes | None:
-        """Return the parent's digest, the delta's, and the delta; None where there is no parent or it does not pay."""
-        if not (self._version_folder(manifest.parent_version) / MANIFEST_NAME).exists():
-            return None
-        from agent_runtime.adapters.deltas import encode_delta  # numpy: not for the front, which never publishes
+    def extrapolated(
+        self, manifest: policy_pb2.AdapterManifest, parent_sha256: str, grandparent_sha256: str
+    ) -> bytes | None:
+        """Return a version's delta against exactly these two, None where there is none that is whole."""
+        path = self._version_folder(manifest.version) / EXTRAPOLATED_NAME
+        return read_delta(path, [parent_sha256, grandparent_sha256]) if grandparent_sha256 else None
 
+    def _parents(self, manifest: policy_pb2.AdapterManifest) -> list[tuple[policy_pb2.AdapterManifest, bytes]]:
+        """Return the parent and the parent's own, as far as they are there and whole."""
+        found: list[tuple[policy_pb2.AdapterManifest, bytes]] = []
+        version = manifest.parent_version
         try:
-            last = self._last
-            if last is None or last[0].version != manifest.parent_version:
-                last = self.get(manifest.parent_version)
-            parent_manifest, parent = last
-            delta = encode_delta(parent, payload)
-        except (StoreError, AdapterError, OSError) as error:
-            _LOG.info("version %d has no delta: %s", manifest.version, error)
-            return None
-        if delta is None:
-            return None
-        return bytes.fromhex(parent_manifest.payload_sha256) + hashlib.sha256(delta).digest() + delta
+            while len(found) < 2 and (self._version_folder(version) / MANIFEST_NAME).exists():
+                found.append(self._last.get(version) or self.get(version))
+                version = found[-1][0].parent_version
+        except (StoreError, OSError) as error:
+            _LOG.info("version %d has not every delta: %s", manifest.version, error)
+        return found
 
-    def _keep_delta(self, version: int, delta: bytes | None) -> None:
-        """Write the delta where there is one; the version stands without it."""
-        if delta is None:
-            return
+    def _deltas(self, manifest: policy_pb2.AdapterManifest, payload: bytes, beside: Executor) -> dict[str, bytes]:
+        """Return what to lay beside a version, by file name: the deltas that pay; two are made at a time."""
+        parents = self._parents(manifest)
+        if not parents:
+            return {}
+        # numpy: not for the front, which never publishes
+        from agent_runtime.adapters.deltas import LEAST_SAVING, encode_delta, looks_worthwhile
+        from agent_runtime.adapters.extrapolation import encode_extrapolated
+
+        (_, parent), *before = parents
+        found, least_bytes = dict[str, bytes](), int((1 - LEAST_SAVING) * len(payload))
         try:
-            write_atomically(self._version_folder(version) / DELTA_NAME, delta)
+            if not looks_worthwhile(parent, payload):
+                return found
+            extrapolating = [beside.submit(encode_extrapolated, file, parent, payload) for _, file in before]
+            makes: list[Callable[[], bytes | None]] = [lambda: encode_delta(parent, payload)]
+            makes += [made.result for made in extrapolating]
+            for count, (name, make) in enumerate(zip(_NAMES, makes, strict=False), start=1):
+                delta = make()
+                if delta is not None and len(delta) <= least_bytes:
+                    found[name] = delta_file([told.payload_sha256 for told, _ in parents[:count]], delta)
+                    least_bytes = len(delta) - 1
+        except AdapterError as error:
+            _LOG.info("version %d has not every delta: %s", manifest.version, error)
+        return found
+
+    def _keep_deltas(self, version: int, deltas: dict[str, bytes]) -> None:
+        """Write the deltas there are; the version stands without them."""
+        try:
+            for name, content in deltas.items():
+                write_delta(self._version_folder(version) / name, content)
         except OSError as error:
-            _LOG.info("version %d has no delta: %s", version, error)
+            _LOG.info("version %d has not every delta: %s", version, error)
 
     def _version_folder(self, version: int) -> Path:
         return self._folder / f"{version:08d}"

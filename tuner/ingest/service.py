@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -125,7 +125,7 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
     ) -> AsyncIterator[tuner_pb2.FollowAdaptersResponse]:
         """Stream the version the caller is to have, whenever it is above what it has, as a delta where that serves."""
         have_version, have_sha256 = request.have_version, request.have_adapter_sha256
-        takes_deltas = policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD in request.encodings
+        before_sha256 = request.before_adapter_sha256
         partial_sha256 = request.partial_payload_sha256
         with self._rollout.following(request.runtime_id):
             while not self._closing.is_set():
@@ -134,16 +134,18 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
                 if newer is not None:
                     manifest, payload = newer
                     follows = manifest.parent_version == have_version
-                    delta = self._store.delta(manifest, have_sha256) if follows and takes_deltas else None
-                    have_version, have_sha256 = manifest.version, manifest.payload_sha256
-                    outgoing = _outgoing(manifest, payload, delta, replaces_any=not follows)
+                    outgoing, sent = _outgoing(manifest, payload), payload
+                    outgoing.replaces_any = not follows
+                    if follows:
+                        sent = self._delta_for(outgoing, request.encodings, have_sha256, before_sha256) or payload
+                    have_version, have_sha256, before_sha256 = manifest.version, manifest.payload_sha256, have_sha256
                     outgoing.tokenizer_digest = self._identity.tokenizer_digest
                     if self._sign is not None:
                         self._sign(outgoing)
                     is_known = outgoing.payload_sha256 == partial_sha256
                     known_bytes = request.partial_bytes if is_known else 0
                     partial_sha256 = ""
-                    for part in _parts(outgoing, payload if delta is None else delta, known_bytes):
+                    for part in _parts(outgoing, sent, known_bytes):
                         yield part
                 await self._learner.wait_for_news(after=seen)
 
@@ -196,6 +198,25 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
             trajectories_damaged=counts.damaged,
         )
 
+    def _delta_for(
+        self,
+        outgoing: policy_pb2.AdapterManifest,
+        encodings: Collection["policy_pb2.AdapterEncoding"],
+        have_sha256: str,
+        before_sha256: str,
+    ) -> bytes | None:
+        """Return the smallest delta that a caller who holds these two takes, and say in the manifest what it is."""
+        delta, encoding = None, policy_pb2.ADAPTER_ENCODING_EXTRAPOLATED_ZSTD
+        if encoding in encodings:
+            delta = self._store.extrapolated(outgoing, have_sha256, before_sha256)
+            outgoing.grandparent_adapter_sha256 = "" if delta is None else before_sha256
+        if delta is None and policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD in encodings:
+            delta, encoding = self._store.delta(outgoing, have_sha256), policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD
+        if delta is not None:
+            outgoing.encoding = encoding
+            outgoing.payload_bytes, outgoing.payload_sha256 = len(delta), hashlib.sha256(delta).hexdigest()
+        return delta
+
     async def _count(self) -> tuple[LedgerCounts, list[str]]:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, lambda: (self._ledger.counts(), self._ledger.runtime_ids()))
@@ -232,17 +253,11 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
             await _refuse(context, code_pb2.UNAVAILABLE, str(error), "LEDGER")
 
 
-def _outgoing(
-    stored: policy_pb2.AdapterManifest, payload: bytes, delta: bytes | None, replaces_any: bool
-) -> policy_pb2.AdapterManifest:
-    """Return the manifest of what is sent: a version's payload, or the delta to its parent in its place."""
+def _outgoing(stored: policy_pb2.AdapterManifest, payload: bytes) -> policy_pb2.AdapterManifest:
+    """Return the manifest of what is sent when a version is sent whole."""
     manifest = policy_pb2.AdapterManifest()
     manifest.CopyFrom(stored)
-    manifest.replaces_any = replaces_any
     manifest.adapter_bytes, manifest.adapter_sha256 = len(payload), stored.payload_sha256
-    if delta is not None:
-        manifest.encoding = policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD
-        manifest.payload_bytes, manifest.payload_sha256 = len(delta), hashlib.sha256(delta).hexdigest()
     return manifest
 
 

@@ -25,19 +25,19 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x63oso/v1/policy.proto\x12\x07\x63oso.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8f\x04\n\x0f\x41\x64\x61pterManifest\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x16\n\x0eparent_version\x18\x02 \x01(\x04\x12\x14\n\x0creplaces_any\x18\x03 \x01(\x08\x12\x19\n\x11\x62\x61se_model_digest\x18\x04 \x01(\t\x12*\n\x08\x65ncoding\x18\x05 \x01(\x0e\x32\x18.coso.v1.AdapterEncoding\x12\x15\n\rpayload_bytes\x18\x06 \x01(\x04\x12\x16\n\x0epayload_sha256\x18\x07 \x01(\t\x12!\n\x04lora\x18\x08 \x01(\x0b\x32\x13.coso.v1.LoraConfig\x12\x30\n\x0cpublished_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0foptimizer_steps\x18\n \x01(\x04\x12\x1d\n\x15trajectories_consumed\x18\x0b \x01(\x04\x12\x16\n\x0e\x61\x64\x61pter_sha256\x18\x0c \x01(\t\x12\x15\n\radapter_bytes\x18\r \x01(\x04\x12\x16\n\x0esigning_key_id\x18\x0e \x01(\t\x12.\n\nexpires_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tsignature\x18\x10 \x01(\x0c\x12\x16\n\x0erolled_back_to\x18\x11 \x01(\x04\x12\x18\n\x10tokenizer_digest\x18\x12 \x01(\t\"C\n\nLoraConfig\x12\t\n\x01r\x18\x01 \x01(\r\x12\x12\n\nlora_alpha\x18\x02 \x01(\x02\x12\x16\n\x0etarget_modules\x18\x03 \x03(\t\"2\n\x0c\x41\x64\x61pterChunk\x12\x14\n\x0coffset_bytes\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c*v\n\x0f\x41\x64\x61pterEncoding\x12 \n\x1c\x41\x44\x41PTER_ENCODING_UNSPECIFIED\x10\x00\x12 \n\x1c\x41\x44\x41PTER_ENCODING_SAFETENSORS\x10\x01\x12\x1f\n\x1b\x41\x44\x41PTER_ENCODING_DELTA_ZSTD\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x63oso/v1/policy.proto\x12\x07\x63oso.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x04\n\x0f\x41\x64\x61pterManifest\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x16\n\x0eparent_version\x18\x02 \x01(\x04\x12\x14\n\x0creplaces_any\x18\x03 \x01(\x08\x12\x19\n\x11\x62\x61se_model_digest\x18\x04 \x01(\t\x12*\n\x08\x65ncoding\x18\x05 \x01(\x0e\x32\x18.coso.v1.AdapterEncoding\x12\x15\n\rpayload_bytes\x18\x06 \x01(\x04\x12\x16\n\x0epayload_sha256\x18\x07 \x01(\t\x12!\n\x04lora\x18\x08 \x01(\x0b\x32\x13.coso.v1.LoraConfig\x12\x30\n\x0cpublished_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0foptimizer_steps\x18\n \x01(\x04\x12\x1d\n\x15trajectories_consumed\x18\x0b \x01(\x04\x12\x16\n\x0e\x61\x64\x61pter_sha256\x18\x0c \x01(\t\x12\x15\n\radapter_bytes\x18\r \x01(\x04\x12\x16\n\x0esigning_key_id\x18\x0e \x01(\t\x12.\n\nexpires_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tsignature\x18\x10 \x01(\x0c\x12\x16\n\x0erolled_back_to\x18\x11 \x01(\x04\x12\x18\n\x10tokenizer_digest\x18\x12 \x01(\t\x12\"\n\x1agrandparent_adapter_sha256\x18\x13 \x01(\t\"C\n\nLoraConfig\x12\t\n\x01r\x18\x01 \x01(\r\x12\x12\n\nlora_alpha\x18\x02 \x01(\x02\x12\x16\n\x0etarget_modules\x18\x03 \x03(\t\"2\n\x0c\x41\x64\x61pterChunk\x12\x14\n\x0coffset_bytes\x18\x01 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c*\x9e\x01\n\x0f\x41\x64\x61pterEncoding\x12 \n\x1c\x41\x44\x41PTER_ENCODING_UNSPECIFIED\x10\x00\x12 \n\x1c\x41\x44\x41PTER_ENCODING_SAFETENSORS\x10\x01\x12\x1f\n\x1b\x41\x44\x41PTER_ENCODING_DELTA_ZSTD\x10\x02\x12&\n\"ADAPTER_ENCODING_EXTRAPOLATED_ZSTD\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'coso.v1.policy_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ADAPTERENCODING']._serialized_start=717
-  _globals['_ADAPTERENCODING']._serialized_end=835
+  _globals['_ADAPTERENCODING']._serialized_start=754
+  _globals['_ADAPTERENCODING']._serialized_end=912
   _globals['_ADAPTERMANIFEST']._serialized_start=67
-  _globals['_ADAPTERMANIFEST']._serialized_end=594
-  _globals['_LORACONFIG']._serialized_start=596
-  _globals['_LORACONFIG']._serialized_end=663
-  _globals['_ADAPTERCHUNK']._serialized_start=665
-  _globals['_ADAPTERCHUNK']._serialized_end=715
+  _globals['_ADAPTERMANIFEST']._serialized_end=630
+  _globals['_LORACONFIG']._serialized_start=632
+  _globals['_LORACONFIG']._serialized_end=699
+  _globals['_ADAPTERCHUNK']._serialized_start=701
+  _globals['_ADAPTERCHUNK']._serialized_end=751
 # @@protoc_insertion_point(module_scope)

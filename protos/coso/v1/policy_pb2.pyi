@@ -15,12 +15,14 @@ class AdapterEncoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ADAPTER_ENCODING_UNSPECIFIED: _ClassVar[AdapterEncoding]
     ADAPTER_ENCODING_SAFETENSORS: _ClassVar[AdapterEncoding]
     ADAPTER_ENCODING_DELTA_ZSTD: _ClassVar[AdapterEncoding]
+    ADAPTER_ENCODING_EXTRAPOLATED_ZSTD: _ClassVar[AdapterEncoding]
 ADAPTER_ENCODING_UNSPECIFIED: AdapterEncoding
 ADAPTER_ENCODING_SAFETENSORS: AdapterEncoding
 ADAPTER_ENCODING_DELTA_ZSTD: AdapterEncoding
+ADAPTER_ENCODING_EXTRAPOLATED_ZSTD: AdapterEncoding
 
 class AdapterManifest(_message.Message):
-    __slots__ = ("version", "parent_version", "replaces_any", "base_model_digest", "encoding", "payload_bytes", "payload_sha256", "lora", "published_at", "optimizer_steps", "trajectories_consumed", "adapter_sha256", "adapter_bytes", "signing_key_id", "expires_at", "signature", "rolled_back_to", "tokenizer_digest")
+    __slots__ = ("version", "parent_version", "replaces_any", "base_model_digest", "encoding", "payload_bytes", "payload_sha256", "lora", "published_at", "optimizer_steps", "trajectories_consumed", "adapter_sha256", "adapter_bytes", "signing_key_id", "expires_at", "signature", "rolled_back_to", "tokenizer_digest", "grandparent_adapter_sha256")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PARENT_VERSION_FIELD_NUMBER: _ClassVar[int]
     REPLACES_ANY_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +41,7 @@ class AdapterManifest(_message.Message):
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     ROLLED_BACK_TO_FIELD_NUMBER: _ClassVar[int]
     TOKENIZER_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    GRANDPARENT_ADAPTER_SHA256_FIELD_NUMBER: _ClassVar[int]
     version: int
     parent_version: int
     replaces_any: bool
@@ -57,7 +60,8 @@ class AdapterManifest(_message.Message):
     signature: bytes
     rolled_back_to: int
     tokenizer_digest: str
-    def __init__(self, version: _Optional[int] = ..., parent_version: _Optional[int] = ..., replaces_any: _Optional[bool] = ..., base_model_digest: _Optional[str] = ..., encoding: _Optional[_Union[AdapterEncoding, str]] = ..., payload_bytes: _Optional[int] = ..., payload_sha256: _Optional[str] = ..., lora: _Optional[_Union[LoraConfig, _Mapping]] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., optimizer_steps: _Optional[int] = ..., trajectories_consumed: _Optional[int] = ..., adapter_sha256: _Optional[str] = ..., adapter_bytes: _Optional[int] = ..., signing_key_id: _Optional[str] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., signature: _Optional[bytes] = ..., rolled_back_to: _Optional[int] = ..., tokenizer_digest: _Optional[str] = ...) -> None: ...
+    grandparent_adapter_sha256: str
+    def __init__(self, version: _Optional[int] = ..., parent_version: _Optional[int] = ..., replaces_any: _Optional[bool] = ..., base_model_digest: _Optional[str] = ..., encoding: _Optional[_Union[AdapterEncoding, str]] = ..., payload_bytes: _Optional[int] = ..., payload_sha256: _Optional[str] = ..., lora: _Optional[_Union[LoraConfig, _Mapping]] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., optimizer_steps: _Optional[int] = ..., trajectories_consumed: _Optional[int] = ..., adapter_sha256: _Optional[str] = ..., adapter_bytes: _Optional[int] = ..., signing_key_id: _Optional[str] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., signature: _Optional[bytes] = ..., rolled_back_to: _Optional[int] = ..., tokenizer_digest: _Optional[str] = ..., grandparent_adapter_sha256: _Optional[str] = ...) -> None: ...
 
 class LoraConfig(_message.Message):
     __slots__ = ("r", "lora_alpha", "target_modules")

@@ -26,7 +26,7 @@ from coso.v1 import policy_pb2 as coso_dot_v1_dot_policy__pb2
 from coso.v1 import trajectory_pb2 as coso_dot_v1_dot_trajectory__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x63oso/v1/tuner.proto\x12\x07\x63oso.v1\x1a\x14\x63oso/v1/policy.proto\x1a\x18\x63oso/v1/trajectory.proto\"\xbf\x01\n\x16RegisterRuntimeRequest\x12\x12\n\nruntime_id\x18\x01 \x01(\t\x12\x19\n\x11\x62\x61se_model_digest\x18\x02 \x01(\t\x12\x18\n\x10tokenizer_digest\x18\x03 \x01(\t\x12\x14\n\x0cquantization\x18\x04 \x01(\t\x12\x16\n\x0e\x61\x63tion_grammar\x18\x05 \x01(\t\x12\x18\n\x10software_version\x18\x06 \x01(\t\x12\x14\n\x0cwire_version\x18\x07 \x01(\r\"a\n\x17RegisterRuntimeResponse\x12\x16\n\x0elatest_version\x18\x01 \x01(\x04\x12\x14\n\x0cwire_version\x18\x02 \x01(\r\x12\x18\n\x10software_version\x18\x03 \x01(\t\"D\n\x19SubmitTrajectoriesRequest\x12\'\n\ntrajectory\x18\x01 \x01(\x0b\x32\x13.coso.v1.Trajectory\"l\n\x1aSubmitTrajectoriesResponse\x12\x15\n\rtrajectory_id\x18\x01 \x01(\t\x12\'\n\x07outcome\x18\x02 \x01(\x0e\x32\x16.coso.v1.SubmitOutcome\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\xc2\x01\n\x15\x46ollowAdaptersRequest\x12\x12\n\nruntime_id\x18\x01 \x01(\t\x12\x14\n\x0chave_version\x18\x02 \x01(\x04\x12+\n\tencodings\x18\x03 \x03(\x0e\x32\x18.coso.v1.AdapterEncoding\x12\x1b\n\x13have_adapter_sha256\x18\x04 \x01(\t\x12\x1e\n\x16partial_payload_sha256\x18\x05 \x01(\t\x12\x15\n\rpartial_bytes\x18\x06 \x01(\x04\"v\n\x16\x46ollowAdaptersResponse\x12,\n\x08manifest\x18\x01 \x01(\x0b\x32\x18.coso.v1.AdapterManifestH\x00\x12&\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x15.coso.v1.AdapterChunkH\x00\x42\x06\n\x04part\"A\n\x16RollbackAdapterRequest\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x16\n\x0elatest_version\x18\x02 \x01(\x04\".\n\x17RollbackAdapterResponse\x12\x13\n\x0bnew_version\x18\x01 \x01(\x04\"\x12\n\x10GetStatusRequest\"\x86\x05\n\x11GetStatusResponse\x12\x18\n\x10software_version\x18\x01 \x01(\t\x12\x19\n\x11\x62\x61se_model_digest\x18\x02 \x01(\t\x12\x14\n\x0cquantization\x18\x03 \x01(\t\x12\x16\n\x0e\x61\x63tion_grammar\x18\x04 \x01(\t\x12\x16\n\x0euptime_seconds\x18\x05 \x01(\x04\x12\x1b\n\x13trajectories_stored\x18\x06 \x01(\x04\x12\x19\n\x11trajectories_void\x18\x07 \x01(\x04\x12\x1c\n\x14trajectories_waiting\x18\x08 \x01(\x04\x12\x1d\n\x15trajectories_consumed\x18\t \x01(\x04\x12\x16\n\x0elatest_version\x18\n \x01(\x04\x12\x1c\n\x14latest_payload_bytes\x18\x0b \x01(\x04\x12\x1d\n\x15latest_payload_sha256\x18\x0c \x01(\t\x12\x15\n\rlearner_state\x18\r \x01(\t\x12\x17\n\x0flearner_message\x18\x0e \x01(\t\x12\x13\n\x0bruntime_ids\x18\x0f \x03(\t\x12G\n\x0flearner_metrics\x18\x10 \x03(\x0b\x32..coso.v1.GetStatusResponse.LearnerMetricsEntry\x12\x17\n\x0ftrusted_version\x18\x11 \x01(\x04\x12\x15\n\rtrial_version\x18\x12 \x01(\x04\x12\x19\n\x11withdrawn_version\x18\x13 \x01(\x04\x12\x1c\n\x14trajectories_damaged\x18\x14 \x01(\x04\x1a\x35\n\x13LearnerMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01*\x84\x01\n\rSubmitOutcome\x12\x1e\n\x1aSUBMIT_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n\x15SUBMIT_OUTCOME_STORED\x10\x01\x12\x1c\n\x18SUBMIT_OUTCOME_DUPLICATE\x10\x02\x12\x1a\n\x16SUBMIT_OUTCOME_REFUSED\x10\x03\x32\xb6\x03\n\x0cTunerService\x12T\n\x0fRegisterRuntime\x12\x1f.coso.v1.RegisterRuntimeRequest\x1a .coso.v1.RegisterRuntimeResponse\x12\x61\n\x12SubmitTrajectories\x12\".coso.v1.SubmitTrajectoriesRequest\x1a#.coso.v1.SubmitTrajectoriesResponse(\x01\x30\x01\x12S\n\x0e\x46ollowAdapters\x12\x1e.coso.v1.FollowAdaptersRequest\x1a\x1f.coso.v1.FollowAdaptersResponse0\x01\x12\x42\n\tGetStatus\x12\x19.coso.v1.GetStatusRequest\x1a\x1a.coso.v1.GetStatusResponse\x12T\n\x0fRollbackAdapter\x12\x1f.coso.v1.RollbackAdapterRequest\x1a .coso.v1.RollbackAdapterResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x63oso/v1/tuner.proto\x12\x07\x63oso.v1\x1a\x14\x63oso/v1/policy.proto\x1a\x18\x63oso/v1/trajectory.proto\"\xbf\x01\n\x16RegisterRuntimeRequest\x12\x12\n\nruntime_id\x18\x01 \x01(\t\x12\x19\n\x11\x62\x61se_model_digest\x18\x02 \x01(\t\x12\x18\n\x10tokenizer_digest\x18\x03 \x01(\t\x12\x14\n\x0cquantization\x18\x04 \x01(\t\x12\x16\n\x0e\x61\x63tion_grammar\x18\x05 \x01(\t\x12\x18\n\x10software_version\x18\x06 \x01(\t\x12\x14\n\x0cwire_version\x18\x07 \x01(\r\"a\n\x17RegisterRuntimeResponse\x12\x16\n\x0elatest_version\x18\x01 \x01(\x04\x12\x14\n\x0cwire_version\x18\x02 \x01(\r\x12\x18\n\x10software_version\x18\x03 \x01(\t\"D\n\x19SubmitTrajectoriesRequest\x12\'\n\ntrajectory\x18\x01 \x01(\x0b\x32\x13.coso.v1.Trajectory\"l\n\x1aSubmitTrajectoriesResponse\x12\x15\n\rtrajectory_id\x18\x01 \x01(\t\x12\'\n\x07outcome\x18\x02 \x01(\x0e\x32\x16.coso.v1.SubmitOutcome\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\xe1\x01\n\x15\x46ollowAdaptersRequest\x12\x12\n\nruntime_id\x18\x01 \x01(\t\x12\x14\n\x0chave_version\x18\x02 \x01(\x04\x12+\n\tencodings\x18\x03 \x03(\x0e\x32\x18.coso.v1.AdapterEncoding\x12\x1b\n\x13have_adapter_sha256\x18\x04 \x01(\t\x12\x1e\n\x16partial_payload_sha256\x18\x05 \x01(\t\x12\x15\n\rpartial_bytes\x18\x06 \x01(\x04\x12\x1d\n\x15\x62\x65\x66ore_adapter_sha256\x18\x07 \x01(\t\"v\n\x16\x46ollowAdaptersResponse\x12,\n\x08manifest\x18\x01 \x01(\x0b\x32\x18.coso.v1.AdapterManifestH\x00\x12&\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x15.coso.v1.AdapterChunkH\x00\x42\x06\n\x04part\"A\n\x16RollbackAdapterRequest\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x16\n\x0elatest_version\x18\x02 \x01(\x04\".\n\x17RollbackAdapterResponse\x12\x13\n\x0bnew_version\x18\x01 \x01(\x04\"\x12\n\x10GetStatusRequest\"\x86\x05\n\x11GetStatusResponse\x12\x18\n\x10software_version\x18\x01 \x01(\t\x12\x19\n\x11\x62\x61se_model_digest\x18\x02 \x01(\t\x12\x14\n\x0cquantization\x18\x03 \x01(\t\x12\x16\n\x0e\x61\x63tion_grammar\x18\x04 \x01(\t\x12\x16\n\x0euptime_seconds\x18\x05 \x01(\x04\x12\x1b\n\x13trajectories_stored\x18\x06 \x01(\x04\x12\x19\n\x11trajectories_void\x18\x07 \x01(\x04\x12\x1c\n\x14trajectories_waiting\x18\x08 \x01(\x04\x12\x1d\n\x15trajectories_consumed\x18\t \x01(\x04\x12\x16\n\x0elatest_version\x18\n \x01(\x04\x12\x1c\n\x14latest_payload_bytes\x18\x0b \x01(\x04\x12\x1d\n\x15latest_payload_sha256\x18\x0c \x01(\t\x12\x15\n\rlearner_state\x18\r \x01(\t\x12\x17\n\x0flearner_message\x18\x0e \x01(\t\x12\x13\n\x0bruntime_ids\x18\x0f \x03(\t\x12G\n\x0flearner_metrics\x18\x10 \x03(\x0b\x32..coso.v1.GetStatusResponse.LearnerMetricsEntry\x12\x17\n\x0ftrusted_version\x18\x11 \x01(\x04\x12\x15\n\rtrial_version\x18\x12 \x01(\x04\x12\x19\n\x11withdrawn_version\x18\x13 \x01(\x04\x12\x1c\n\x14trajectories_damaged\x18\x14 \x01(\x04\x1a\x35\n\x13LearnerMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01*\x84\x01\n\rSubmitOutcome\x12\x1e\n\x1aSUBMIT_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n\x15SUBMIT_OUTCOME_STORED\x10\x01\x12\x1c\n\x18SUBMIT_OUTCOME_DUPLICATE\x10\x02\x12\x1a\n\x16SUBMIT_OUTCOME_REFUSED\x10\x03\x32\xb6\x03\n\x0cTunerService\x12T\n\x0fRegisterRuntime\x12\x1f.coso.v1.RegisterRuntimeRequest\x1a .coso.v1.RegisterRuntimeResponse\x12\x61\n\x12SubmitTrajectories\x12\".coso.v1.SubmitTrajectoriesRequest\x1a#.coso.v1.SubmitTrajectoriesResponse(\x01\x30\x01\x12S\n\x0e\x46ollowAdapters\x12\x1e.coso.v1.FollowAdaptersRequest\x1a\x1f.coso.v1.FollowAdaptersResponse0\x01\x12\x42\n\tGetStatus\x12\x19.coso.v1.GetStatusRequest\x1a\x1a.coso.v1.GetStatusResponse\x12T\n\x0fRollbackAdapter\x12\x1f.coso.v1.RollbackAdapterRequest\x1a .coso.v1.RollbackAdapterResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETSTATUSRESPONSE_LEARNERMETRICSENTRY']._loaded_options = None
   _globals['_GETSTATUSRESPONSE_LEARNERMETRICSENTRY']._serialized_options = b'8\001'
-  _globals['_SUBMITOUTCOME']._serialized_start=1655
-  _globals['_SUBMITOUTCOME']._serialized_end=1787
+  _globals['_SUBMITOUTCOME']._serialized_start=1686
+  _globals['_SUBMITOUTCOME']._serialized_end=1818
   _globals['_REGISTERRUNTIMEREQUEST']._serialized_start=81
   _globals['_REGISTERRUNTIMEREQUEST']._serialized_end=272
   _globals['_REGISTERRUNTIMERESPONSE']._serialized_start=274
@@ -46,19 +46,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBMITTRAJECTORIESRESPONSE']._serialized_start=443
   _globals['_SUBMITTRAJECTORIESRESPONSE']._serialized_end=551
   _globals['_FOLLOWADAPTERSREQUEST']._serialized_start=554
-  _globals['_FOLLOWADAPTERSREQUEST']._serialized_end=748
-  _globals['_FOLLOWADAPTERSRESPONSE']._serialized_start=750
-  _globals['_FOLLOWADAPTERSRESPONSE']._serialized_end=868
-  _globals['_ROLLBACKADAPTERREQUEST']._serialized_start=870
-  _globals['_ROLLBACKADAPTERREQUEST']._serialized_end=935
-  _globals['_ROLLBACKADAPTERRESPONSE']._serialized_start=937
-  _globals['_ROLLBACKADAPTERRESPONSE']._serialized_end=983
-  _globals['_GETSTATUSREQUEST']._serialized_start=985
-  _globals['_GETSTATUSREQUEST']._serialized_end=1003
-  _globals['_GETSTATUSRESPONSE']._serialized_start=1006
-  _globals['_GETSTATUSRESPONSE']._serialized_end=1652
-  _globals['_GETSTATUSRESPONSE_LEARNERMETRICSENTRY']._serialized_start=1599
-  _globals['_GETSTATUSRESPONSE_LEARNERMETRICSENTRY']._serialized_end=1652
-  _globals['_TUNERSERVICE']._serialized_start=1790
-  _globals['_TUNERSERVICE']._serialized_end=2228
+  _globals['_FOLLOWADAPTERSREQUEST']._serialized_end=779
+  _globals['_FOLLOWADAPTERSRESPONSE']._serialized_start=781
+  _globals['_FOLLOWADAPTERSRESPONSE']._serialized_end=899
+  _globals['_ROLLBACKADAPTERREQUEST']._serialized_start=901
+  _globals['_ROLLBACKADAPTERREQUEST']._serialized_end=966
+  _globals['_ROLLBACKADAPTERRESPONSE']._serialized_start=968
+  _globals['_ROLLBACKADAPTERRESPONSE']._serialized_end=1014
+  _globals['_GETSTATUSREQUEST']._serialized_start=1016
+  _globals['_GETSTATUSREQUEST']._serialized_end=1034
+  _globals['_GETSTATUSRESPONSE']._serialized_start=1037
+  _globals['_GETSTATUSRESPONSE']._serialized_end=1683
+  _globals['_GETSTATUSRESPONSE_LEARNERMETRICSENTRY']._serialized_start=1630
+  _globals['_GETSTATUSRESPONSE_LEARNERMETRICSENTRY']._serialized_end=1683
+  _globals['_TUNERSERVICE']._serialized_start=1821
+  _globals['_TUNERSERVICE']._serialized_end=2259
 # @@protoc_insertion_point(module_scope)

@@ -65,20 +65,22 @@ class SubmitTrajectoriesResponse(_message.Message):
     def __init__(self, trajectory_id: _Optional[str] = ..., outcome: _Optional[_Union[SubmitOutcome, str]] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class FollowAdaptersRequest(_message.Message):
-    __slots__ = ("runtime_id", "have_version", "encodings", "have_adapter_sha256", "partial_payload_sha256", "partial_bytes")
+    __slots__ = ("runtime_id", "have_version", "encodings", "have_adapter_sha256", "partial_payload_sha256", "partial_bytes", "before_adapter_sha256")
     RUNTIME_ID_FIELD_NUMBER: _ClassVar[int]
     HAVE_VERSION_FIELD_NUMBER: _ClassVar[int]
     ENCODINGS_FIELD_NUMBER: _ClassVar[int]
     HAVE_ADAPTER_SHA256_FIELD_NUMBER: _ClassVar[int]
     PARTIAL_PAYLOAD_SHA256_FIELD_NUMBER: _ClassVar[int]
     PARTIAL_BYTES_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_ADAPTER_SHA256_FIELD_NUMBER: _ClassVar[int]
     runtime_id: str
     have_version: int
     encodings: _containers.RepeatedScalarFieldContainer[_policy_pb2.AdapterEncoding]
     have_adapter_sha256: str
     partial_payload_sha256: str
     partial_bytes: int
-    def __init__(self, runtime_id: _Optional[str] = ..., have_version: _Optional[int] = ..., encodings: _Optional[_Iterable[_Union[_policy_pb2.AdapterEncoding, str]]] = ..., have_adapter_sha256: _Optional[str] = ..., partial_payload_sha256: _Optional[str] = ..., partial_bytes: _Optional[int] = ...) -> None: ...
+    before_adapter_sha256: str
+    def __init__(self, runtime_id: _Optional[str] = ..., have_version: _Optional[int] = ..., encodings: _Optional[_Iterable[_Union[_policy_pb2.AdapterEncoding, str]]] = ..., have_adapter_sha256: _Optional[str] = ..., partial_payload_sha256: _Optional[str] = ..., partial_bytes: _Optional[int] = ..., before_adapter_sha256: _Optional[str] = ...) -> None: ...
 
 class FollowAdaptersResponse(_message.Message):
     __slots__ = ("manifest", "chunk")

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
+import zstandard
 from coso.v1 import policy_pb2
 from torch import Tensor
 
 from agent_runtime.adapters import signatures
 from agent_runtime.adapters.deltas import encode_delta
+from agent_runtime.adapters.extrapolation import encode_extrapolated
+from agent_runtime.adapters.layout import float32_layout
 from agent_runtime.adapters.signatures import ManifestSigner, ManifestVerifier
 from agent_runtime.errors import AdapterError
 from agent_runtime.policy import adapter as adapter_module
@@ -69,7 +72,8 @@ def test_a_delta_puts_the_same_bits_and_digest_in_place_as_the_whole(
     assert (decision.adapter_version, decision.adapter_digest) == (2, policy.slot.digest)
 
 
-def assert_refused(policy: VlmPolicy, manifest: Manifest, payload: bytes, says: str) -> None:
+def assert_refused(policy: VlmPolicy, manifest: Manifest, payload: bytes, says: str, version: int = 1) -> None:
+    held = policy.slot.held
     before = {name: tensor.clone() for name, tensor in adapter_tensors(policy.slot.model).items()}
     with pytest.raises(AdapterError) as refused:
         policy.stage_and_apply(manifest, payload)
@@ -77,7 +81,8 @@ def assert_refused(policy: VlmPolicy, manifest: Manifest, payload: bytes, says: 
     assert "\n" not in str(refused.value)
     after = adapter_tensors(policy.slot.model)
     assert all(torch.equal(before[name], after[name]) for name in before)
-    assert policy.slot.version == 1
+    assert policy.slot.version == version
+    assert policy.slot.held is held
 
 
 BROKEN: dict[str, tuple[Callable[[Manifest], object], str]] = {
@@ -134,6 +139,97 @@ def test_a_whole_adapter_whose_two_digests_differ_is_refused(
     assert_refused(policy, manifest, payload, "sha256 is not the manifest's")
 
 
+# --- deltas that need the version before the parent too
+
+
+@pytest.fixture(scope="module")
+def third(second: Tensors) -> Tensors:
+    generator = torch.Generator().manual_seed(6)
+    return {name: tensor + 1e-4 * torch.randn(tensor.shape, generator=generator) for name, tensor in second.items()}
+
+
+@pytest.fixture
+def two_deep(policy: VlmPolicy, tiny_folder: Path, second: Tensors) -> VlmPolicy:
+    """Version 2 in place, version 1 before it."""
+    payload = payload_of(second)
+    policy.stage_and_apply(manifest_of(tiny_folder, payload, 2, 1), payload)
+    return policy
+
+
+def extrapolated(folder: Path, before: Tensors, parent: Tensors, child: Tensors) -> tuple[bytes, Manifest]:
+    """A delta to version 2 that needs version 1, and the manifest it travels with."""
+    whole = payload_of(child)
+    delta = encode_extrapolated(payload_of(before), payload_of(parent), whole)
+    manifest = manifest_of(folder, delta, version=3, parent_version=2)
+    manifest.encoding = policy_pb2.ADAPTER_ENCODING_EXTRAPOLATED_ZSTD
+    manifest.adapter_bytes, manifest.adapter_sha256 = len(whole), hashlib.sha256(whole).hexdigest()
+    manifest.grandparent_adapter_sha256 = hashlib.sha256(payload_of(before)).hexdigest()
+    return delta, manifest
+
+
+def test_what_is_held_goes_along_with_the_version_in_place(
+    two_deep: VlmPolicy, tiny_folder: Path, first: Tensors, second: Tensors, third: Tensors
+) -> None:
+    slot = two_deep.slot
+    assert slot.before_digest == hashlib.sha256(payload_of(first)).hexdigest()
+    delta, manifest = extrapolated(tiny_folder, first, second, third)
+    two_deep.stage_and_apply(manifest, delta)
+    live = adapter_tensors(slot.model)
+    assert all(torch.equal(live[name].view(torch.int32), third[name].view(torch.int32)) for name in third)
+    assert (slot.version, slot.digest) == (3, hashlib.sha256(payload_of(third)).hexdigest())
+    assert slot.before_digest == hashlib.sha256(payload_of(second)).hexdigest()
+
+
+def test_a_slot_just_started_holds_none_before(tiny_folder: Path, policy: VlmPolicy) -> None:
+    assert load_policy(tiny_folder, "none", None).slot.before_digest == ""
+    assert policy.slot.before_digest == ""  # version 1 alone is in place
+
+
+MISPLACED: dict[str, tuple[Callable[[Manifest], object], str]] = {
+    "of another grandparent": (lambda m: setattr(m, "grandparent_adapter_sha256", "0" * 64), "needs the adapter"),
+    "of no grandparent": (lambda m: m.ClearField("grandparent_adapter_sha256"), "needs the adapter"),
+    "to any version": (lambda m: setattr(m, "replaces_any", True), "no version in particular"),
+    "of another parent": (lambda m: setattr(m, "parent_version", 1), "made from 1, expected one made from 2"),
+    "of another adapter": (lambda m: setattr(m, "adapter_sha256", "0" * 64), "fetch it whole"),
+    "said to be a delta to the parent alone": (lambda m: setattr(m, "encoding", 2), "fetch the whole"),
+    "said to be whole": (lambda m: setattr(m, "encoding", 1), "fetch it whole"),
+    "of an encoding that is not known": (lambda m: setattr(m, "encoding", 4), "Got the encoding 4"),
+}
+
+
+@pytest.mark.parametrize("name", MISPLACED)
+def test_an_extrapolated_delta_that_does_not_belong_is_refused(
+    name: str, two_deep: VlmPolicy, tiny_folder: Path, first: Tensors, second: Tensors, third: Tensors
+) -> None:
+    breaks, says = MISPLACED[name]
+    delta, manifest = extrapolated(tiny_folder, first, second, third)
+    breaks(manifest)
+    assert_refused(two_deep, manifest, delta, says, version=2)
+
+
+def test_an_extrapolated_delta_is_refused_where_the_version_before_is_not_held(
+    policy: VlmPolicy, tiny_folder: Path, first: Tensors, second: Tensors, third: Tensors
+) -> None:
+    delta, manifest = extrapolated(tiny_folder, second, first, third)
+    manifest.version, manifest.parent_version = 2, 1
+    assert_refused(policy, manifest, delta, "expected 'none'")
+
+
+def test_one_to_other_tensors_or_with_another_coefficient_is_found_by_the_digest(
+    two_deep: VlmPolicy, tiny_folder: Path, first: Tensors, second: Tensors, third: Tensors
+) -> None:
+    other = {name: tensor * 1.001 for name, tensor in first.items()}
+    delta, manifest = extrapolated(tiny_folder, other, second, third)
+    manifest.grandparent_adapter_sha256 = two_deep.slot.before_digest
+    assert_refused(two_deep, manifest, delta, "made from other tensors", version=2)
+    delta, manifest = extrapolated(tiny_folder, first, second, third)
+    content = bytearray(zstandard.ZstdDecompressor().decompress(delta))
+    content[float32_layout(bytes(content)).data_offset_bytes] ^= 64
+    changed = zstandard.ZstdCompressor().compress(bytes(content))
+    manifest.payload_bytes, manifest.payload_sha256 = len(changed), hashlib.sha256(changed).hexdigest()
+    assert_refused(two_deep, manifest, changed, "made from other tensors", version=2)
+
+
 # --- signatures
 
 
@@ -161,7 +257,7 @@ def test_missing_foreign_wrong_and_expired_signatures_are_refused_before_the_pay
     def touched(*_: object) -> None:
         raise AssertionError("the payload was parsed")
 
-    for name in ("described_tensors", "decode_delta", "load_safetensors"):
+    for name in ("described_tensors", "decode_delta", "decode_extrapolated", "load_safetensors"):
         monkeypatch.setattr(adapter_module, name, touched)
     payload = payload_of(second)
     changed = signed(tiny_folder, payload)

@@ -10,10 +10,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from coso.v1 import policy_pb2
+from safetensors.numpy import save
 
+from agent_runtime.adapters.deltas import encode_delta
+from agent_runtime.adapters.extrapolation import encode_extrapolated
 from tests.wire_world import manifest
+from tuner.adapters.delta_files import EXTRAPOLATED_NAME
 from tuner.adapters.store import MANIFEST_NAME, MANIFEST_SHA256_NAME, PAYLOAD_NAME, AdapterStore
 from tuner.errors import StoreError
 
@@ -221,3 +226,48 @@ def test_a_manifest_of_an_earlier_release_is_taken_without_its_sha256(store: Ada
     publish(store, 1)
     (folder / "00000001" / MANIFEST_SHA256_NAME).unlink()
     assert latest_version(AdapterStore(folder)) == 1
+
+
+def adapter_of(version: int) -> bytes:
+    """An adapter that goes on as it went before."""
+    generator = np.random.default_rng(0)
+    start, step = generator.normal(0, 0.1, (16, 600)), generator.normal(0, 1e-4, (16, 600))
+    return save({"t": (start + version * step).astype(np.float32)})
+
+
+def sha256(payload: bytes) -> str:
+    return hashlib.sha256(payload).hexdigest()
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+def test_deltas_lie_beside_a_version_and_fit_exactly_what_they_are_against(
+    store: AdapterStore, folder: Path, reopened: bool
+) -> None:
+    files = {version: adapter_of(version) for version in (1, 2, 3)}
+    for version, file in files.items():
+        (AdapterStore(folder) if reopened else store).publish(manifest(version, parent_version=version - 1), file)
+    last = store.get(3)[0]
+    first, second, third = map(sha256, files.values())
+    plain, extrapolated = store.delta(last, second), store.extrapolated(last, second, first)
+    assert plain == encode_delta(files[2], files[3])
+    assert extrapolated == encode_extrapolated(files[1], files[2], files[3])
+    assert extrapolated is not None
+    assert plain is not None
+    assert len(extrapolated) < len(plain)
+    for pair in ((first, second), (second, second), (second, third), (second, ""), ("", ""), (second + first, "")):
+        assert store.extrapolated(last, *pair) is None
+    assert store.extrapolated(store.get(2)[0], first, "") is None
+    assert not (folder / "00000002" / EXTRAPOLATED_NAME).exists()
+
+
+def test_a_version_whose_grandparent_is_gone_or_damaged_has_the_delta_to_its_parent(
+    store: AdapterStore, folder: Path
+) -> None:
+    for version in (1, 2):
+        store.publish(manifest(version, parent_version=version - 1), adapter_of(version))
+    flip(folder / "00000001" / PAYLOAD_NAME, 0.9)
+    AdapterStore(folder).publish(manifest(3, parent_version=2), adapter_of(3))
+    assert store.delta(store.get(3)[0], sha256(adapter_of(2))) is not None
+    assert not (folder / "00000003" / EXTRAPOLATED_NAME).exists()
+    AdapterStore(folder).publish(manifest(4, parent_version=3), adapter_of(4))
+    assert (folder / "00000004" / EXTRAPOLATED_NAME).exists()

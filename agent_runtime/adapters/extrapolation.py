@@ -1,0 +1,247 @@
+"""Writes an adapter as its difference to where its last update, made again, would lead, and back. Sends nothing.
+
+An optimizer with momentum moves a weight much as it did the step before. So where both ends hold the parent and the
+parent's own parent, what is sent is the difference to ``parent + c (parent − grandparent)``. A tensor counts as a table
+of its last axis and all others; the shorter side of the table is called short, the other long. The payload is one zstd
+frame that says its content's size, and the content is:
+
+    the file's header with its length, as it is
+    then block after block as in `agent_runtime.adapters.deltas`, each of
+        1. for each of its tensors: 64 c as one signed byte for each place on the short side; then how large the
+           differences there are, 2 log2 + 160, as one byte for each place on the short side; then, where the short
+           side has at least ``LEAST_SHORT``, one signed byte for each place on the long side, to be added to that
+        2. the words' differences to the extrapolated values' words, as in a delta, but sorted, stably, by the size in
+           units of the last place that 1. lets expect: 2 log2, from 0 to 63
+
+The arithmetic is float32, elementwise and in a fixed order, and a value that is not finite is replaced by the
+parent's, so both ends agree on every bit. Every byte of 1. and 2. means something: whatever they are, decoding gives
+a file of the right size, and the adapter's sha256 says whether it is the one meant.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+from agent_runtime.adapters.layout import Float32Layout, float32_layout
+from agent_runtime.adapters.words import (
+    WORD_BYTES,
+    ZSTD_LEVEL,
+    Words,
+    as_words,
+    block_names,
+    planes_of,
+    require_same,
+    shapes_of,
+    unpacked,
+    words_by_name,
+    words_from,
+)
+from agent_runtime.errors import AdapterError
+
+LEAST_SHORT = 8
+"""Below that a byte for each place on the long side costs more than it saves."""
+LEAST_CODED_WORDS = 2048
+"""A zstd block, and with it a code, ends where another size is expected, from so many words on; no decoder cares."""
+_COEFFICIENT_UNIT = np.float32(1 / 64)
+_SIZE_OFFSET = 160
+_ULP_EXPONENT = 150
+"""A float32's unit of the last place is 2 to the power of its biased exponent less this."""
+_MOST_EXPECTED = 63
+_EXPONENT_SHIFT, _EXPONENT_MASK = np.uint32(23), np.uint32(255)
+Floats = NDArray[np.float32]
+Expected = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """How a tensor's shape counts."""
+
+    rows: int
+    columns: int
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...]) -> "_Table":
+        return cls(math.prod(shape[:-1]), shape[-1]) if shape else cls(1, 1)
+
+    @property
+    def short(self) -> int:
+        return min(self.rows, self.columns)
+
+    @property
+    def long_told(self) -> int:
+        """How many places of the long side are told of."""
+        return max(self.rows, self.columns) if self.short >= LEAST_SHORT else 0
+
+    @property
+    def told_bytes(self) -> int:
+        return 2 * self.short + self.long_told
+
+    @property
+    def long_axis(self) -> int:
+        return 1 if self.rows <= self.columns else 0
+
+    def along_short(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return values of the short side so that they spread over the table."""
+        return values[:, None] if self.long_axis else values[None, :]
+
+    def along_long(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return values of the long side so that they spread over the table."""
+        return values[None, :] if self.long_axis else values[:, None]
+
+
+def encode_extrapolated(grandparent: bytes, parent: bytes, payload: bytes) -> bytes:
+    """Return how one adapter's file differs from what the two before it let expect.
+
+    Raises:
+        AdapterError: the three do not hold the same float32 tensors.
+    """
+    layout = float32_layout(payload)
+    before, parents, children = (
+        words_by_name(file, _layout_of(file, payload, layout)) for file in (grandparent, parent, payload)
+    )
+    require_same(layout, shapes_of(parents))
+    require_same(layout, shapes_of(before))
+    size = len(payload) + sum(_Table.of(shape).told_bytes for shape in layout.shapes.values())
+    compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compressobj(size=size)
+    parts = [compressor.compress(payload[: layout.data_offset_bytes])]
+    for names in block_names(layout):
+        tables = [_Table.of(layout.shapes[name]) for name in names]
+        triples = [
+            tuple(_floats(tensors[name], table) for tensors in (before, parents, children))
+            for name, table in zip(names, tables, strict=True)
+        ]
+        told = [_told(table, *triple) for table, triple in zip(tables, triples, strict=True)]
+        expected, sizes = _expected(tables, told, triples)
+        order = np.argsort(sizes, kind="stable")
+        planes = memoryview(planes_of(expected, np.concatenate([children[name].ravel() for name in names]), order))
+        parts += [compressor.compress(b"".join(told)), compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)]
+        ends = _ends(sizes)
+        for plane in (planes[start : start + sizes.size] for start in range(0, len(planes), max(sizes.size, 1))):
+            for begin, end in zip([0, *ends], ends, strict=False):
+                parts += [compressor.compress(plane[begin:end]), compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)]
+    parts.append(compressor.flush())
+    return b"".join(parts)
+
+
+def decode_extrapolated(
+    grandparent: Mapping[str, NDArray[Any]], parent: Mapping[str, NDArray[Any]], delta: bytes
+) -> bytes:
+    """Return the adapter's file; the tensors of the two before it, by name, are only read.
+
+    What is allocated is bounded by the parent's size, whatever the delta claims.
+
+    Raises:
+        AdapterError: the delta is not one against these tensors; or they are not float32.
+    """
+    before, parents = as_words(grandparent), as_words(parent)
+    shapes = shapes_of(parents)
+    told_bytes = sum(_Table.of(shape).told_bytes for shape in shapes.values())
+    content = unpacked(delta, WORD_BYTES * sum(words.size for words in parents.values()), told_bytes)
+    layout = float32_layout(content)
+    require_same(layout, shapes)
+    require_same(layout, shapes_of(before))
+    if len(content) != layout.file_bytes + told_bytes:
+        raise AdapterError(
+            f"Got a delta of {len(content)} bytes, expected {layout.file_bytes + told_bytes}: fetch the whole."
+        )
+    parts, place = [content[: layout.data_offset_bytes]], layout.data_offset_bytes
+    for names in block_names(layout):
+        tables = [_Table.of(layout.shapes[name]) for name in names]
+        told = []
+        for table in tables:
+            told.append(content[place : place + table.told_bytes])
+            place += table.told_bytes
+        pairs = [
+            (_floats(before[name], table), _floats(parents[name], table))
+            for name, table in zip(names, tables, strict=True)
+        ]
+        expected, sizes = _expected(tables, told, pairs)
+        planes = np.frombuffer(content, np.uint8, WORD_BYTES * expected.size, place)
+        parts.append(words_from(expected, planes, np.argsort(sizes, kind="stable")).tobytes())
+        place += planes.size
+    return b"".join(parts)
+
+
+def _layout_of(file: bytes, payload: bytes, layout: Float32Layout) -> Float32Layout:
+    """Return a file's layout, which nearly always is the payload's."""
+    is_alike = file[: layout.data_offset_bytes] == payload[: layout.data_offset_bytes]
+    return layout if is_alike else float32_layout(file)
+
+
+def _floats(words: Words, table: _Table) -> Floats:
+    return words.reshape(table.rows, table.columns).view(np.float32)
+
+
+def _told(table: _Table, before: Floats, parent: Floats, child: Floats) -> bytes:
+    """Choose what makes the differences small and lets their sizes be expected."""
+    if not parent.size:
+        return bytes(table.told_bytes)
+    across, along = table.long_axis, 1 - table.long_axis
+    with np.errstate(all="ignore"):
+        last, rest = parent - before, child - parent
+        best = np.add.reduce(last * rest, axis=across) / np.add.reduce(last * last, axis=across) / _COEFFICIENT_UNIT
+        coefficients = _bounded(best, -128, 127).astype(np.int8)
+        last *= table.along_short(_factors(coefficients))
+        rest -= last
+        np.abs(rest, out=rest)
+        means = np.add.reduce(rest, axis=across) / np.float32(rest.shape[across])
+        sizes = _bounded(2 * np.log2(means) + _SIZE_OFFSET, 0, 255).astype(np.uint8)
+        if not table.long_told:
+            return coefficients.tobytes() + sizes.tobytes()
+        rest /= table.along_short(means)
+        relative = np.add.reduce(rest, axis=along) / np.float32(rest.shape[along])
+        offsets = _bounded(2 * np.log2(relative), -128, 127).astype(np.int8)
+    return coefficients.tobytes() + sizes.tobytes() + offsets.tobytes()
+
+
+def _bounded(values: Floats, least: int, most: int) -> Floats:
+    """Return whole numbers within bounds, the least for what is no number."""
+    return np.fmin(np.fmax(np.rint(values), least), most)
+
+
+def _factors(coefficients: NDArray[np.int8]) -> Floats:
+    return coefficients.astype(np.float32) * _COEFFICIENT_UNIT
+
+
+def _expected(
+    tables: Sequence[_Table], told: Sequence[bytes], tensors: Sequence[Sequence[Floats]]
+) -> tuple[Words, Expected]:
+    """Return a block's extrapolated words and the sizes of the differences to expect; ``tensors`` begin with
+    grandparent and parent."""
+    pairs = [
+        _extrapolated(table, side, before, parent)
+        for table, side, (before, parent, *_) in zip(tables, told, tensors, strict=True)
+    ]
+    words, sizes = zip(*pairs, strict=True)
+    return np.concatenate(words), np.concatenate(sizes)
+
+
+def _extrapolated(table: _Table, told: bytes, before: Floats, parent: Floats) -> tuple[Words, Expected]:
+    short = table.short
+    factors = _factors(np.frombuffer(told, np.int8, short))
+    with np.errstate(all="ignore"):
+        value = parent - before
+        value *= table.along_short(factors)
+        value += parent
+    words = value.view(np.uint32)
+    np.copyto(words, parent.view(np.uint32), where=~np.isfinite(value))
+    sizes = table.along_short(np.frombuffer(told, np.uint8, short, short).astype(np.int16))
+    sizes = sizes - 2 * ((words >> _EXPONENT_SHIFT) & _EXPONENT_MASK).astype(np.int16)
+    sizes += 2 * _ULP_EXPONENT - _SIZE_OFFSET
+    if table.long_told:
+        sizes += table.along_long(np.frombuffer(told, np.int8, table.long_told, 2 * short).astype(np.int16))
+    return words.ravel(), np.fmin(np.fmax(sizes, 0), _MOST_EXPECTED).astype(np.uint8).ravel()
+
+
+def _ends(sizes: Expected) -> list[int]:
+    """Return where a code for the sorted words is to end; the last one is the words' number."""
+    ends: list[int] = []
+    for end in np.cumsum(np.bincount(sizes, minlength=1)).tolist():
+        if end - (ends[-1] if ends else 0) >= LEAST_CODED_WORDS:
+            ends.append(end)
+    return [*ends[:-1], sizes.size]
