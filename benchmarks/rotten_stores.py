@@ -6,7 +6,6 @@ records with bytes in the damaged pages of the ledger, and the damaged file's ow
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from contextlib import closing
@@ -19,7 +18,6 @@ import torch
 from coso.v1 import policy_pb2, trajectory_pb2
 from safetensors.numpy import save
 
-from agent_runtime.adapters.extrapolation import encode_extrapolated
 from agent_runtime.errors import SessionError
 from agent_runtime.sessions.reader import open_session
 from agent_runtime.sessions.recording import Session, SessionInfo
@@ -204,23 +202,13 @@ class RottingAdapters(Rotting):
             return Reading(found=True, lost=1)
         manifest, payload = found
         delta = store.delta(manifest, store.get(manifest.parent_version)[0].payload_sha256)
-        extrapolated = _extrapolated(store, manifest)
         told = manifest.version, manifest.parent_version, manifest.optimizer_steps, manifest.payload_bytes
         used = told != (manifest.version, manifest.version - 1, manifest.version, len(payload_of(manifest.version)))
         used = used or manifest.version not in (2, 3) or payload != payload_of(manifest.version)
         used = used or manifest.rolled_back_to != 0 or manifest.base_model_digest != ""
         used = used or (delta is not None and delta != _delta(manifest.version))
-        used = used or (extrapolated is not None and extrapolated != encode_extrapolated(*map(payload_of, (1, 2, 3))))
         aside = (folder / "damaged").is_dir()
-        found_out = aside or delta is None or extrapolated is None
-        return Reading(found_out, used, silent=int(manifest.version != 3 and not aside))
-
-
-def _extrapolated(store: AdapterStore, manifest: policy_pb2.AdapterManifest) -> bytes | None:
-    if manifest.version != 3:
-        return None
-    digests = [hashlib.sha256(payload_of(version)).hexdigest() for version in (2, 1)]
-    return store.extrapolated(manifest, *digests)
+        return Reading(aside or delta is None, used, silent=int(manifest.version != 3 and not aside))
 
 
 def payload_of(version: int) -> bytes:
