@@ -129,6 +129,7 @@ CHANGES: dict[str, Callable[[Manifest], object]] = {
     "replaces any": lambda m: setattr(m, "replaces_any", True),
     "base": lambda m: setattr(m, "base_model_digest", "a" * 64),
     "tokenizer": lambda m: setattr(m, "tokenizer_digest", "a" * 64),
+    "grandparent": lambda m: setattr(m, "grandparent_adapter_sha256", "a" * 64),
     "encoding": lambda m: setattr(m, "encoding", policy_pb2.ADAPTER_ENCODING_SAFETENSORS),
     "size": lambda m: setattr(m, "payload_bytes", 999),
     "payload": lambda m: setattr(m, "payload_sha256", "0" * 64),
