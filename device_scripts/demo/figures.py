@@ -43,6 +43,9 @@ class Figures:
     versions_published: int
     versions_applied: int
     delta_bytes: int
+    """What a version took on its way, on average; ``whole_bytes`` is the newest one's file."""
+    deltas: int
+    whole_bytes: int
     step_ms: dict[str, float]
     explored: tuple[tuple[int, bool], ...] = field(repr=False)
     """Adapter version and success of every judged exploring episode, in order."""
@@ -50,7 +53,6 @@ class Figures:
     """First and last success of each task, as ``won/judged``."""
     updates: tuple[dict[str, float], ...] = field(repr=False)
     shaded: tuple[ShadedStep, ...] = field(repr=False)
-    bytes_of_versions: tuple[int, ...] = field(repr=False)
 
 
 def collect(output: Path, status: tuner_pb2.GetStatusResponse, seed: int) -> Figures:
@@ -58,7 +60,6 @@ def collect(output: Path, status: tuner_pb2.GetStatusResponse, seed: int) -> Fig
     episodes = _lines(output / "records.jsonl")
     runtime = json.loads((output / "runtime.json").read_text())
     explored = [episode for episode in episodes if episode["purpose"] == "explore" and episode["verdict"] != "void"]
-    sizes = tuple(path.stat().st_size for path in sorted((output / "tuner/adapters").glob("0*/*.safetensors")))
     before, after = runtime["before"], runtime["after"]
     return Figures(
         seed=seed,
@@ -70,7 +71,9 @@ def collect(output: Path, status: tuner_pb2.GetStatusResponse, seed: int) -> Fig
         trajectories_accepted=status.trajectories_stored,
         versions_published=status.latest_version,
         versions_applied=runtime["versions_applied"],
-        delta_bytes=status.latest_payload_bytes,
+        delta_bytes=round(runtime["payload_bytes_received"] / max(1, runtime["versions_received"])),
+        deltas=runtime["deltas_received"],
+        whole_bytes=status.latest_payload_bytes,
         step_ms=_step_ms(episodes),
         explored=tuple((_version(episode), episode["verdict"] == "success") for episode in explored),
         by_task={
@@ -79,7 +82,6 @@ def collect(output: Path, status: tuner_pb2.GetStatusResponse, seed: int) -> Fig
         },
         updates=tuple(_lines(output / "tuner/metrics.jsonl")),
         shaded=tuple(_shaded(_lines(output / "tuner/weights.jsonl"), episodes, output / "screens")),
-        bytes_of_versions=sizes,
     )
 
 
@@ -96,6 +98,8 @@ def write_summary(figures: Figures, path: Path) -> None:
         "versions_published",
         "versions_applied",
         "delta_bytes",
+        "deltas",
+        "whole_bytes",
         "step_ms",
     )
     plain = asdict(figures)
@@ -111,7 +115,7 @@ def rows(figures: Figures) -> list[tuple[str, str]]:
         ("success under the last version", f"{_percent(figures.success_last)} of the same goals and seeds"),
         ("trajectories accepted", str(figures.trajectories_accepted)),
         ("versions published / applied", f"{figures.versions_published} / {figures.versions_applied}"),
-        ("bytes per delta", f"{figures.delta_bytes:,}"),
+        ("bytes sent per version", f"{figures.delta_bytes:,} of {figures.whole_bytes:,}; {figures.deltas} as a delta"),
         ("a step's time, ms (mean)", step),
     ]
 

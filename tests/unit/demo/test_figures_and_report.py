@@ -44,7 +44,8 @@ def output(tmp_path: Path) -> Path:
     (tmp_path / "records.jsonl").write_text("".join(json.dumps(episode) + "\n" for episode in episodes))
     before = {"successes": 1, "failures": 3, "rate": 0.25, "by_task": {"apps/open": [1, 4]}}
     after = {"successes": 3, "failures": 1, "rate": 0.75, "by_task": {"apps/open": [3, 4]}}
-    (tmp_path / "runtime.json").write_text(json.dumps({"before": before, "after": after, "versions_applied": 2}))
+    counters = {"versions_applied": 2, "versions_received": 2, "deltas_received": 1, "payload_bytes_received": 1700}
+    (tmp_path / "runtime.json").write_text(json.dumps({"before": before, "after": after, **counters}))
     (tmp_path / "screens").mkdir()
     Image.new("RGB", (128, 224), "white").save(tmp_path / "screens/s.png")
     folder = tmp_path / "tuner/adapters/00000001"
@@ -56,7 +57,7 @@ def output(tmp_path: Path) -> Path:
 
 
 def _collected(output: Path) -> Figures:
-    status = tuner_pb2.GetStatusResponse(trajectories_stored=3, latest_version=2)
+    status = tuner_pb2.GetStatusResponse(trajectories_stored=3, latest_version=2, latest_payload_bytes=1000)
     return collect(output, status, seed=7)
 
 
@@ -68,6 +69,7 @@ def test_the_summary_holds_what_was_promised(output: Path) -> None:
     assert (summary["success_first"], summary["success_last"], summary["seed"]) == (0.25, 0.75, 7)
     assert summary["step_ms"] == TIMINGS
     assert (summary["trajectories_accepted"], summary["versions_published"]) == (3, 2)
+    assert (summary["delta_bytes"], summary["deltas"], summary["whole_bytes"]) == (850, 1, 1000)
 
 
 def test_void_episodes_are_counted_and_not_judged(output: Path) -> None:
