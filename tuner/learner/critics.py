@@ -7,14 +7,13 @@ is their accuracy. Episodes of one outcome alone teach nothing: the critics then
 """
 
 import logging
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from tuner.coso.critic import has_two_classes, is_held_out, success_accuracy, success_loss
+from tuner.coso.critic import has_two_classes, is_held_out, success_accuracy
 from tuner.learner.features import StepFeatures
 from tuner.learner.heads import Head, seeded_heads
 from tuner.learner.samples import StepSample
@@ -70,8 +69,9 @@ class Critics:
         outcomes = torch.tensor([steps[0].reward for steps, _ in taught])
         if has_two_classes(outcomes):
             figures["critic_trained"] = 1.0
-            for name in self._heads:
-                figures[f"{name}_value_loss"] = self._train(name, *_examples(name, taught), epochs, f"{seed}/{name}")
+            for name, head in self._heads.items():
+                loss = head.fit(*_examples(name, taught), epochs, BATCH_ROWS, f"{seed}/{name}")
+                figures[f"{name}_value_loss"] = loss
         else:
             _LOG.warning("the critics stay as they are: all %d episodes ended alike (%g)", len(taught), outcomes[0])
         return figures | self._accuracies(held)
@@ -88,18 +88,6 @@ class Critics:
                 found[steps[0].key[0]] = EpisodeValues(tuple(told), instruction)
         self._features.keep()
         return found
-
-    def _train(self, name: str, features: Tensor, outcomes: Tensor, epochs: int, seed: str) -> float:
-        head = self._heads[name]
-        shuffler = random.Random(seed)
-        total = 0.0
-        for _ in range(epochs):
-            order = shuffler.sample(range(len(features)), len(features))
-            for start in range(0, len(order), BATCH_ROWS):
-                places = order[start : start + BATCH_ROWS]
-                total += head.step(success_loss(head.network(features[places]), outcomes[places])) * len(places)
-        head.check()
-        return total / (epochs * len(features))
 
     @torch.no_grad()
     def _accuracies(self, held: Sequence[tuple[Episode, Tensor]]) -> dict[str, float]:

@@ -1,11 +1,12 @@
-"""A small head on frozen features and its optimizer, under one name in the checkpoint. Knows no loss."""
+"""A small head on frozen features and its optimizer, under one name in the checkpoint. Reads no episode."""
 
+import random
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from tuner.coso.critic import SuccessClassifier
+from tuner.coso.critic import SuccessClassifier, success_loss
 from tuner.learner.checkpoint import optimizer_state, optimizer_tensors
 from tuner.learner.finite import PARAMETER_LIMIT, clip_gradients, require_bounded, require_finite
 
@@ -31,6 +32,22 @@ class Head:
         clip_gradients(f"{self.name} critic", self.network.parameters(), self._max_grad_norm)
         self._optimizer.step()
         return loss.item()
+
+    def fit(self, features: Tensor, targets: Tensor, epochs: int, batch_rows: int, seed: str) -> float:
+        """Move its word on features [N, F] towards targets [N] in [0, 1], in shuffled passes; return the mean loss.
+
+        Raises:
+            NotFiniteError: a loss or gradient is not finite, or a weight must not be kept.
+        """
+        shuffler = random.Random(seed)
+        total = 0.0
+        for _ in range(epochs):
+            order = shuffler.sample(range(len(features)), len(features))
+            for start in range(0, len(order), batch_rows):
+                places = order[start : start + batch_rows]
+                total += self.step(success_loss(self.network(features[places]), targets[places])) * len(places)
+        self.check()
+        return total / (epochs * len(features))
 
     def check(self) -> None:
         """Raise NotFiniteError when a weight must not be kept."""

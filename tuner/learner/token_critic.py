@@ -10,7 +10,6 @@ which is ``bad_targets``, one step ahead, where λ of GAE is 0, and the discount
 made with the values from before this training: of episodes that the critic has not seen.
 """
 
-import random
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -18,7 +17,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from tuner.coso.credit import bad_advantages
-from tuner.coso.critic import success_accuracy, success_loss
+from tuner.coso.critic import success_accuracy
 from tuner.learner.critics import Episode
 from tuner.learner.finite import require_finite
 from tuner.learner.heads import Head, seeded_heads
@@ -72,7 +71,7 @@ class TokenCritic:
             targets += [(v.sigmoid() + a).clamp(0.0, 1.0) for v, a in zip(values, advantages, strict=True)]
         figures = _accuracies(told, before)
         features = torch.cat([states[step.key] for steps in told for step in steps])
-        figures["token_value_loss"] = self._train(features, torch.cat(targets), epochs, seed)
+        figures["token_value_loss"] = self._head.fit(features, torch.cat(targets), epochs, BATCH_TOKENS, seed)
         return credit, figures | {"critic_trained": 1.0}
 
     def _states(self, samples: Sequence[StepSample]) -> Mapping[Key, Tensor]:
@@ -86,18 +85,6 @@ class TokenCritic:
         for row in found.values():
             require_finite("a hidden state of the base model", row)
         return found
-
-    def _train(self, features: Tensor, targets: Tensor, epochs: int, seed: str) -> float:
-        shuffler = random.Random(seed)
-        total = 0.0
-        for _ in range(epochs):
-            order = shuffler.sample(range(len(features)), len(features))
-            for start in range(0, len(order), BATCH_TOKENS):
-                places = order[start : start + BATCH_TOKENS]
-                loss = success_loss(self._head.network(features[places]), targets[places])
-                total += self._head.step(loss) * len(places)
-        self._head.check()
-        return total / (epochs * len(features))
 
 
 def token_advantages(reward: float, values: Sequence[Tensor], discount: float, gae_lambda: float) -> list[Tensor]:
