@@ -62,7 +62,7 @@ def _chosen(stage: Stage, folder: Path) -> list[RunSpec]:
             alphas = deep_alphas(records(specs_of("deep-pilot"), folder / "deep-pilot"))
             print(f"alpha by the pilot: {alphas}", flush=True)
             return specs_of(stage, alphas)
-        case "ppo-pilot" | "ppo" | "ablations":
+        case "ppo-pilot" | "ppo" | "ppo-long" | "ablations":
             steps = chosen_steps(records(specs_of("ppo-steps"), folder / "ppo-steps"))
             print(f"step size and clip by the pilot: {steps}", flush=True)
             pilot = specs_of("ppo-pilot", steps=steps)

@@ -8,7 +8,7 @@ from benchmarks.learning_study.arms import Arm, Recipe, RunSpec, Scale, Weights
 from tuner.config import Objective
 
 Stage = Literal[
-    "pilot", "headline", "deep-pilot", "deep", "ppo-steps", "ppo-pilot", "ppo", "ablations", "full", "smoke"
+    "pilot", "headline", "deep-pilot", "deep", "ppo-steps", "ppo-pilot", "ppo", "ppo-long", "ablations", "full", "smoke"
 ]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 ENTROPIES: tuple[Weights, ...] = ("uniform", "scm", "parser", "actions")
@@ -23,10 +23,12 @@ PPO_ALPHAS: Mapping[Weights, tuple[float, ...]] = dict.fromkeys(ENTROPIES, (0.00
 PILOT_SEEDS = (100, 101, 102, 103)
 PPO_PILOT_SEEDS = (110, 111, 112)
 HEADLINE_SEEDS = tuple(range(12))
+LONG_SEEDS = tuple(range(200, 230))
 FULL_SEEDS = tuple(range(32))
 STANDARD = Scale()
 STANDARD_RECIPE = Recipe()
 PILOT = replace(STANDARD, final_splits=("instances",))
+LONG_UPDATES = 16
 LARGE = replace(STANDARD, updates=80, episodes_per_update=64, final_episodes=240)
 TINY = replace(
     STANDARD, updates=2, episodes_per_update=12, optimizer_steps=2, curve_every=1, curve_episodes=6, final_episodes=6
@@ -46,8 +48,8 @@ Steps = tuple[float, float]
 def specs_of(stage: Stage, alphas: Alphas | None = None, steps: Steps = (3e-4, 0.1)) -> list[RunSpec]:
     """Return the runs of a stage, those of a seed one after another.
 
-    ``alphas`` are those that a pilot chose (``alphas``), which headline, deep, ppo and ablations need, ``steps``
-    those of PPO, which ppo-pilot, ppo and ablations need.
+    ``alphas`` are those that a pilot chose (``alphas``), which headline, deep, ppo, ppo-long and ablations need,
+    ``steps`` those of PPO, which ppo-pilot, ppo, ppo-long and ablations need.
     """
     standard, pilot = (replace(scale, learning_rate=steps[0], clip_range=steps[1]) for scale in (STANDARD, PILOT))
     match stage:
@@ -77,6 +79,9 @@ def specs_of(stage: Stage, alphas: Alphas | None = None, steps: Steps = (3e-4, 0
                 *_crossed([arm for arm in arms if arm not in last], HEADLINE_SEEDS, standard),
                 *_crossed(last, HEADLINE_SEEDS, standard),
             ]
+        case "ppo-long":
+            arms = [arm for arm in chosen_arms("ppo", alphas or {}) if arm.weights in ("uniform", "scm", "actions")]
+            return _crossed(arms, LONG_SEEDS, replace(standard, updates=LONG_UPDATES))
         case "ablations":
             arms = chosen_arms("ppo", alphas or {})[1:]
             named = _crossed(arms, PPO_PILOT_SEEDS, pilot, Recipe(names_choice=True))
