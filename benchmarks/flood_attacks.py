@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import grpc
 from coso.v1 import trajectory_pb2, tuner_pb2, tuner_pb2_grpc
+from google.protobuf.message import Message
 
 from agent_runtime.uplink.tls import CA_FILE, CERTIFICATE_FILE, KEY_FILE
 from benchmarks.guarded_tuner import credentials
@@ -30,6 +31,7 @@ _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RESET, _SETTINGS, _PING = 0, 1, 3, 4, 6
 _END_STREAM, _END_HEADERS = 1, 4
 _SUBMIT: Final = "/coso.v1.TunerService/SubmitTrajectories"
+_REGISTER: Final = "/coso.v1.TunerService/RegisterRuntime"
 _MANY_BYTES: Final = 60 << 20
 
 
@@ -194,25 +196,35 @@ def large_prefix(attacker: Attacker) -> None:
 
 def large_messages(attacker: Attacker) -> None:
     """Send messages just below the limit in many streams at once."""
-    _whole(attacker, grpc.Compression.NoCompression, calls=32)
+    _whole(attacker, _SUBMIT, _large_episode(attacker), grpc.Compression.NoCompression, calls=32)
+
+
+def large_registrations(attacker: Attacker) -> None:
+    """Send messages just below the limit in many calls of one message."""
+    large = tuner_pb2.RegisterRuntimeRequest(runtime_id=attacker.folder.name, software_version="x" * _MANY_BYTES)
+    _whole(attacker, _REGISTER, large, grpc.Compression.NoCompression, calls=32)
 
 
 def compressed_bombs(attacker: Attacker) -> None:
     """Send messages that are small only as long as they are compressed."""
-    _whole(attacker, grpc.Compression.Gzip, calls=8)
+    _whole(attacker, _SUBMIT, _large_episode(attacker), grpc.Compression.Gzip, calls=8)
+
+
+def _large_episode(attacker: Attacker) -> tuner_pb2.SubmitTrajectoriesRequest:
+    large = trajectory_pb2.Trajectory(trajectory_id="x", runtime_id=attacker.folder.name, goal="x" * _MANY_BYTES)
+    return tuner_pb2.SubmitTrajectoriesRequest(trajectory=large)
 
 
 def _as_it_is(content: bytes) -> bytes:
     return content
 
 
-def _whole(attacker: Attacker, compression: grpc.Compression, calls: int) -> None:
-    big = trajectory_pb2.Trajectory(trajectory_id="x", runtime_id=attacker.folder.name, goal="x" * _MANY_BYTES)
-    message = tuner_pb2.SubmitTrajectoriesRequest(trajectory=big).SerializeToString()
-    submits = [attacker.channel().stream_stream(_SUBMIT, _as_it_is, _as_it_is) for _ in range(4)]
+def _whole(attacker: Attacker, method: str, large: Message, compression: grpc.Compression, calls: int) -> None:
+    content = large.SerializeToString()
+    methods = [attacker.channel().stream_stream(method, _as_it_is, _as_it_is) for _ in range(4)]
 
     def send() -> None:
-        begun = [submits[number % 4](iter([message]), timeout=20.0, compression=compression) for number in range(calls)]
+        begun = [methods[number % 4](iter([content]), timeout=20.0, compression=compression) for number in range(calls)]
         for call in begun:
             try:
                 for _ in call:
@@ -331,6 +343,7 @@ KINDS: Final[Mapping[str, Callable[[Attacker], None]]] = {
     "streams": streams,
     "announced messages of 100 MB": large_prefix,
     "messages just below the limit": large_messages,
+    "registrations just below the limit": large_registrations,
     "compressed bombs": compressed_bombs,
     "slow bodies": slow_bodies,
     "header bombs": header_bombs,

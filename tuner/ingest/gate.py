@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -23,7 +23,10 @@ from tuner.ingest.turns import Turns
 MAX_CALLS_OF_ONE = 16
 """Open calls of one certificate's name: a runtime has two."""
 READERS_OF_ONE = 2
-"""Streams of one certificate's name of which a message is read or stored at a time; it takes a few times its size."""
+"""Calls of one certificate's name whose message is read or handled at a time, streams and others each for themselves.
+
+A message takes a few times its size.
+"""
 LONGEST_SILENCE_SEC = 60.0
 """Between two messages of a caller's stream; a runtime sends what it has and ends it."""
 RECHECK_SEC = 5.0
@@ -58,108 +61,116 @@ class Gate(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in 
         self._turns = Turns(READERS_OF_ONE)
 
     async def intercept_service(self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        """Return the method's handler with the checks in front; None where there is no such method."""
+        """Return the method's handler with the checks in front; None where there is no such method.
+
+        Every method is served as a stream, which is the same on the wire: gRPC would read the one message of another
+        before it asks the handler, whoever sends it.
+        """
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
-        wrapped = _Guarded(
-            self._peers, self._rates, self._open, self._penalized, self._turns, handler_call_details.method
+        guarded = _Guarded(
+            self._peers, self._rates, self._open, self._penalized, self._turns, handler, handler_call_details.method
         )
-        serializers = handler.request_deserializer, handler.response_serializer
-        if handler.unary_unary:
-            return grpc.unary_unary_rpc_method_handler(wrapped.unary(handler.unary_unary), *serializers)
-        if handler.unary_stream:
-            return grpc.unary_stream_rpc_method_handler(wrapped.streaming(handler.unary_stream), *serializers)
-        if handler.stream_stream:
-            return grpc.stream_stream_rpc_method_handler(wrapped.both(handler.stream_stream), *serializers)
-        return None  # no service here takes a stream for one answer: nobody may call what the gate cannot watch
+        return grpc.stream_stream_rpc_method_handler(
+            guarded.serve, handler.request_deserializer, handler.response_serializer
+        )
 
 
 class _Guarded:
     """One call's checks."""
 
     def __init__(
-        self, peers: Peers, rates: Rates, open_calls: OpenCalls, penalized: OpenCalls, turns: Turns, method: str
+        self,
+        peers: Peers,
+        rates: Rates,
+        open_calls: OpenCalls,
+        penalized: OpenCalls,
+        turns: Turns,
+        handler: Any,  # a grpc.RpcMethodHandler of aio, which the stubs do not know
+        method: str,
     ) -> None:
         self._peers = peers
         self._rates = rates
         self._open = open_calls
         self._penalized = penalized
         self._turns = turns
+        self._handler = handler
         self._method = method
 
-    def unary(self, inner: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Awaitable[Any]]:
-        """Check, then hand the one request on."""
-
-        async def call(request: Any, context: Context) -> Any:
-            async with self._entered(context) as holder:
-                await self._check(request, holder, context)
-                return await inner(request, context)
-
-        return call
-
-    def streaming(self, inner: Callable[[Any, Context], Any]) -> Callable[[Any, Context], Awaitable[None]]:
-        """Check, then pass the answers on, each only while the caller may still have it, and end when it may not."""
-
-        async def call(request: Any, context: Context) -> None:
-            async with self._entered(context) as holder:
-                await self._check(request, holder, context)
-                await self._pass_on(inner(request, context), context)
-
-        return call
-
-    def both(self, inner: Callable[[Any, Context], Any]) -> Callable[[Any, Context], Awaitable[None]]:
-        """Check every request as it comes and every answer as it goes; the first one before the handler begins."""
-
-        async def call(requests: AsyncIterator[Any], context: Context) -> None:
-            async with self._entered(context) as entered, AsyncExitStack() as turn:
-
-                async def read() -> Any:
-                    await turn.enter_async_context(self._turns.of(entered.name))
-                    request = await self._next(requests, context)
-                    if request is not None:
-                        await self._check(request, await self._admit(context), context)
-                    return request
-
-                first = await read()
-
-                async def checked() -> AsyncIterator[Any]:
-                    request = first
-                    while request is not None:
-                        yield request
-                        await turn.aclose()  # it is stored and answered
-                        request = await read()
-
-                await self._pass_on(inner(checked(), context), context)
-
-        return call
-
-    async def _next(self, requests: AsyncIterator[Any], context: Context) -> Any:
-        """Return the next request, None at the end; a stream that says nothing for long is ended."""
+    async def serve(self, _: AsyncIterator[Any], context: Context) -> None:
+        """Admit the caller, then check every request as it comes and every answer as it goes."""
         try:
-            return await asyncio.wait_for(anext(requests, None), LONGEST_SILENCE_SEC)
+            async with (
+                self._entered(context) as entered,
+                AsyncExitStack() as turn,
+                aclosing(self._requests(entered.name, turn, context)) as requests,
+                aclosing(self._answers(requests, turn, context)) as answers,
+            ):
+                while (answer := await self._next_answer(answers, context)) is not None:
+                    await self._admit(context)  # its caller may have it still
+                    await context.write(answer)
+        except grpc.aio.AbortError as error:
+            raise error.with_traceback(None)  # noqa: B904  # gRPC keeps it, and its frames would keep the message
+
+    async def _answers(
+        self, requests: AsyncIterator[Any], turn: AsyncExitStack, context: Context
+    ) -> AsyncGenerator[Any]:
+        """Yield what the handler answers, which begins once the first request was read and checked."""
+        request = await anext(requests, None)
+        if self._handler.request_streaming:
+            answers = self._handler.stream_stream(_with(request, requests), context)
+        elif request is None:
+            sentence = "Got a call without a message, expected one: send the request."
+            await refuse(context, code_pb2.INVALID_ARGUMENT, sentence, "NO_MESSAGE")
+        elif self._handler.response_streaming:
+            await turn.aclose()  # such a call may stay for days
+            answers = self._handler.unary_stream(request, context)
+        else:
+            yield await self._handler.unary_unary(request, context)
+            return
+        del request
+        if not hasattr(answers, "__aiter__"):  # a coroutine that writes by itself, as health's Watch
+            await answers
+            return
+        async with aclosing(answers):
+            async for answer in answers:
+                yield answer
+
+    async def _requests(self, name: str, turn: AsyncExitStack, context: Context) -> AsyncGenerator[Any]:
+        """Yield every request in its turn and checked; a stream that waits for the next one keeps none."""
+        while True:
+            await turn.enter_async_context(self._turns.of((name, self._handler.request_streaming)))
+            request = await self._next(context)
+            if request is None:
+                return
+            await self._check(request, await self._admit(context), context)
+            yield request
+            del request
+            await turn.aclose()  # it is stored and answered
+
+    async def _next(self, context: Context) -> Any:
+        """Return the next request, None at the end; a stream that says nothing for long is ended.
+
+        It is read from the context, since gRPC's iterator of requests keeps the last one until the next has come.
+        """
+        try:
+            request = await asyncio.wait_for(context.read(), LONGEST_SILENCE_SEC)
+            return None if request is grpc.aio.EOF else request  # type: ignore[attr-defined]  # the stubs lack it
         except asyncio.TimeoutError:
             sentence = f"Got no message for {LONGEST_SILENCE_SEC:g} s, expected one or the stream's end: call again."
             await refuse(context, code_pb2.DEADLINE_EXCEEDED, sentence, "SILENT")
 
-    async def _pass_on(self, answers: Any, context: Context) -> None:
-        if not hasattr(answers, "__aiter__"):  # a coroutine that writes by itself, as health's Watch
-            await answers
-            return
-        iterator = aiter(answers)
-        while True:
-            next_one = asyncio.ensure_future(anext(iterator, None))
-            try:
-                while not (await asyncio.wait({next_one}, timeout=RECHECK_SEC))[0]:
-                    await self._admit(context)  # a stream may wait for long: its caller's time may end meanwhile
-            finally:
-                if not next_one.done():
-                    next_one.cancel()
-            answer = next_one.result()
-            if answer is None:
-                return
-            await self._admit(context)
-            await context.write(answer)
+    async def _next_answer(self, answers: AsyncIterator[Any], context: Context) -> Any:
+        """Return the next answer, None at the end, and look at the caller again while it takes its time."""
+        coming = asyncio.ensure_future(anext(answers, None))
+        try:
+            while not (await asyncio.wait({coming}, timeout=RECHECK_SEC))[0]:
+                await self._admit(context)  # a stream may wait for long: its caller's time may end meanwhile
+            return coming.result()
+        finally:
+            coming.cancel()
+            del coming  # or an error, its frames and this task would hold each other, and the message with them
 
     @asynccontextmanager
     async def _entered(self, context: Context) -> AsyncIterator[Holder]:
@@ -206,6 +217,14 @@ class _Guarded:
             await asyncio.sleep(PENALTY_SEC if fits else 0.0)
         sentence = f"Got more {what} of {holder.name} than it may make, expected none for {wait_sec:.1f} s."
         await refuse(context, code_pb2.RESOURCE_EXHAUSTED, sentence, "TOO_OFTEN", retry_after_sec=wait_sec)
+
+
+async def _with(request: Any, others: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """Yield a request, then the others, and keep none while waiting for the next."""
+    while request is not None:
+        yield request
+        del request
+        request = await anext(others, None)
 
 
 async def _deny(context: Context, denial: Denial) -> NoReturn:

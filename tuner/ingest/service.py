@@ -102,23 +102,13 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
         self, request_iterator: AsyncIterator[tuner_pb2.SubmitTrajectoriesRequest], context: _Context
     ) -> AsyncIterator[tuner_pb2.SubmitTrajectoriesResponse]:
         """Store each trajectory and answer once it is durable."""
-        async for request in request_iterator:
-            full = self._free_space.refusal() if self._free_space is not None else None
-            if full is not None:
-                await _refuse(context, code_pb2.RESOURCE_EXHAUSTED, full, "DISK_FULL", _ROOM_SEC)
+        requests = aiter(request_iterator)
+        while (request := await anext(requests, None)) is not None:
             trajectory = request.trajectory
-            reason = broken_bound(trajectory, self._identity)
-            shown = trajectory.purpose == trajectory_pb2.PURPOSE_DEMONSTRATE
-            if reason is None and self._recomputation is not None and not shown:
-                reason = self._recomputation.forged(trajectory)
-            if reason is None:
-                outcome, reason = await self._store_one(trajectory, context)
-            else:
-                outcome = _Outcome.SUBMIT_OUTCOME_REFUSED
-            self.submissions[_WORDS[outcome]] += 1
-            yield tuner_pb2.SubmitTrajectoriesResponse(
-                trajectory_id=trajectory.trajectory_id, outcome=outcome, reason=reason
-            )
+            del request
+            answer = await self._submitted(trajectory, context)
+            del trajectory  # a stream that waits must not keep its last message
+            yield answer
 
     async def FollowAdapters(  # noqa: N802
         self, request: tuner_pb2.FollowAdaptersRequest, context: _Context
@@ -220,6 +210,25 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
     async def _count(self) -> tuple[LedgerCounts, list[str]]:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, lambda: (self._ledger.counts(), self._ledger.runtime_ids()))
+
+    async def _submitted(
+        self, trajectory: trajectory_pb2.Trajectory, context: _Context
+    ) -> tuner_pb2.SubmitTrajectoriesResponse:
+        full = self._free_space.refusal() if self._free_space is not None else None
+        if full is not None:
+            await _refuse(context, code_pb2.RESOURCE_EXHAUSTED, full, "DISK_FULL", _ROOM_SEC)
+        reason = broken_bound(trajectory, self._identity)
+        shown = trajectory.purpose == trajectory_pb2.PURPOSE_DEMONSTRATE
+        if reason is None and self._recomputation is not None and not shown:
+            reason = self._recomputation.forged(trajectory)
+        if reason is None:
+            outcome, reason = await self._store_one(trajectory, context)
+        else:
+            outcome = _Outcome.SUBMIT_OUTCOME_REFUSED
+        self.submissions[_WORDS[outcome]] += 1
+        return tuner_pb2.SubmitTrajectoriesResponse(
+            trajectory_id=trajectory.trajectory_id, outcome=outcome, reason=reason
+        )
 
     async def _store_one(
         self, trajectory: trajectory_pb2.Trajectory, context: _Context

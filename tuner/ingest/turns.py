@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 
 
@@ -13,11 +13,11 @@ class Turns:
 
     def __init__(self, at_once: int) -> None:
         self._at_once = at_once
-        self._turns: dict[str, asyncio.Semaphore] = {}
-        self._wanted: Counter[str] = Counter()
+        self._turns: dict[Hashable, asyncio.Semaphore] = {}
+        self._wanted: Counter[Hashable] = Counter()
 
     @asynccontextmanager
-    async def of(self, peer: str) -> AsyncIterator[None]:
+    async def of(self, peer: Hashable) -> AsyncIterator[None]:
         """Wait for a turn of the peer, and have it while the block runs."""
         turn = self._turns.setdefault(peer, asyncio.Semaphore(self._at_once))
         self._wanted[peer] += 1
