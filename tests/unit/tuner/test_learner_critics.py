@@ -18,7 +18,7 @@ from tuner.coso.labels import Utterance
 from tuner.ingest.ledger import Ledger, StoredTrajectory
 from tuner.learner.critics import Critics, EpisodeValues
 from tuner.learner.experience import FAILURES_KEPT, Experience
-from tuner.learner.feature_cache import FeatureCache
+from tuner.learner.feature_cache import FeatureCache, key_of
 from tuner.learner.features import StepFeatures
 from tuner.learner.judging import digirl_weights, gae_weights
 from tuner.learner.loop import Learner
@@ -260,6 +260,13 @@ def test_a_feature_is_computed_once_by_content_and_never_from_the_adapter(
     assert again is not None
     assert torch.equal(again._features.of_episode(steps), plain)
     assert again._features.computed == 0
+
+
+def test_a_key_tells_parts_from_their_concatenation_and_takes_any_text() -> None:
+    split = [key_of("ab", "c"), key_of("a", "bc"), key_of("abc"), key_of("ab", "c", b"")]
+    assert len({*split}) == len(split)
+    assert {len(key) for key in split} == {32}
+    assert key_of("é\ud800", b"x") == key_of(b"\xc3\xa9\xed\xa0\x80", b"x")
 
 
 def test_the_cache_outlives_the_process_within_its_capacity_and_survives_damage(tmp_path: Path) -> None:
