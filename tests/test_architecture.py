@@ -14,6 +14,7 @@ PACKAGES = ("agent_runtime", "tuner", "device_scripts", "coso")
 ALLOWED: dict[str, tuple[str, ...]] = {
     "agent_runtime": ("agent_runtime", "coso"),
     "agent_runtime.errors": (),
+    "agent_runtime.files": (),
     "agent_runtime.actions": ("agent_runtime.actions", "agent_runtime.errors"),
     "agent_runtime.trajectory": ("agent_runtime.actions",),
     "agent_runtime.devices": ("agent_runtime.devices", "agent_runtime.actions", "agent_runtime.errors"),
@@ -23,7 +24,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "agent_runtime.actions",
         "agent_runtime.errors",
     ),
-    "agent_runtime.adapters": ("agent_runtime.adapters", "agent_runtime.errors", "coso"),
+    "agent_runtime.adapters": ("agent_runtime.adapters", "agent_runtime.errors", "agent_runtime.files", "coso"),
     "agent_runtime.policy": (
         "agent_runtime.policy",
         "agent_runtime.adapters",
@@ -54,6 +55,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "agent_runtime.actions",
         "agent_runtime.devices",
         "agent_runtime.errors",
+        "agent_runtime.files",
         "agent_runtime.observe",
         "agent_runtime.policy.base",
         "agent_runtime.tasks",
