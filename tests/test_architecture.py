@@ -15,6 +15,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "agent_runtime": ("agent_runtime", "coso"),
     "agent_runtime.errors": (),
     "agent_runtime.files": (),
+    "agent_runtime.command_options": ("agent_runtime.errors",),
     "agent_runtime.actions": ("agent_runtime.actions", "agent_runtime.errors"),
     "agent_runtime.trajectory": ("agent_runtime.actions",),
     "agent_runtime.devices": ("agent_runtime.devices", "agent_runtime.actions", "agent_runtime.errors"),
@@ -53,6 +54,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "agent_runtime.sessions": (
         "agent_runtime.sessions",
         "agent_runtime.actions",
+        "agent_runtime.command_options",
         "agent_runtime.devices",
         "agent_runtime.errors",
         "agent_runtime.files",
@@ -72,6 +74,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "agent_runtime.sessions",
         "agent_runtime.policy",
         "agent_runtime.actions",
+        "agent_runtime.command_options",
         "agent_runtime.errors",
     ),
     "agent_runtime.uplink": (

@@ -129,12 +129,12 @@ async def serve(
             cannot be used, or another tuner has it.
         LedgerError: the ledger cannot be opened.
     """
-    listening = None if page is None else page_socket(page.listen, tls_submits_per_second is not None)
+    has_tls = tls_submits_per_second is not None
+    listening = None if page is None else page_socket(page.listen, has_tls)
     prepare_state_folder(state)
     refuse_unfinished_training(state)
     ledger = Ledger(state)
     loop = asyncio.get_running_loop()
-    stopped = asyncio.Event()
     lock = folder_locked(state, "one that no other tuner serves: stop that one, or choose another with --state.")
     with lock, ThreadPoolExecutor(1, thread_name_prefix="ledger") as executor:
         supervisor = Supervisor(learner_command, state / "learner.log")
@@ -152,17 +152,17 @@ async def serve(
         if trials is not None:
             await loop.run_in_executor(executor, trials.open)
         port = await front.start(listen)
-        for signal_number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signal_number, stopped.set)
+        stopped = _set_by_signals(loop)
         learning = asyncio.create_task(supervisor.run())
-        beside = [] if trials is None else [asyncio.create_task(Steward(trials, supervisor.view, executor).run())]
+        beside = []
+        if trials is not None:
+            beside.append(asyncio.create_task(Steward(trials, supervisor.view, executor).run()))
         if keeping.limits.are_set:
             retention = Retention(ledger, store, keeping.limits, keeping.replay)
             beside.append(asyncio.create_task(Housekeeping(retention, rollout, executor).run()))
         on_ready(port)
         watched = Watched(__version__, identity, supervisor.view, service.submissions)
-        controls = Controls(supervisor.view, trials, executor)
-        async with _page(page, listening, state, watched, controls, tls_submits_per_second is not None):
+        async with _page(page, listening, state, watched, Controls(supervisor.view, trials, executor), has_tls):
             await stopped.wait()
         await front.stop()
         for task in beside:
@@ -170,6 +170,14 @@ async def serve(
         await supervisor.stop()
         await learning
         await loop.run_in_executor(executor, ledger.close)
+
+
+def _set_by_signals(loop: asyncio.AbstractEventLoop) -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set from now on."""
+    stopped = asyncio.Event()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stopped.set)
+    return stopped
 
 
 @asynccontextmanager
