@@ -3,8 +3,7 @@
 `agent-runtime --device S` is short for `agent-runtime run --device S`.
 """
 
-import sys
-from typing import Any, cast
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -18,13 +17,9 @@ from agent_runtime import (
     scan_command,
     send_command,
 )
-from agent_runtime.command_options import BAD_INPUT_EXIT_CODE
+from agent_runtime.command_line import run_program
 from agent_runtime.sessions import commands as session_commands
 from agent_runtime.sessions import transfer_commands
-
-INTERRUPTED_EXIT_CODE = 130
-_USAGE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
-"""click's UsageError; typer brings a click of its own or not, depending on its version, and exports only this child."""
 
 
 class RunByDefault(TyperGroup):
@@ -63,14 +58,7 @@ doctor_command.register(app)
 
 def main() -> None:
     """Entry point; bad options end with one sentence and exit code 2."""
-    try:
-        code = app(standalone_mode=False)
-    except _USAGE_ERROR as error:
-        typer.echo(error.format_message(), err=True)
-        sys.exit(BAD_INPUT_EXIT_CODE)
-    except typer.Abort:
-        sys.exit(INTERRUPTED_EXIT_CODE)
-    sys.exit(code if isinstance(code, int) else 0)
+    run_program(app, "agent-runtime")
 
 
 if __name__ == "__main__":

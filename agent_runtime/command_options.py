@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from agent_runtime.command_line import BAD_INPUT_EXIT_CODE
 from agent_runtime.errors import AgentRuntimeError
 
-BAD_INPUT_EXIT_CODE = 2
 DEFAULT_ADB_SERVER_HOST = "127.0.0.1"
 DEFAULT_ADB_SERVER_PORT = 5037
 DEFAULT_MODEL = "small-vlm"

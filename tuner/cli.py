@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent_runtime.command_line import run_program
 from agent_runtime.errors import AgentRuntimeError
 from tuner.command_options import DEFAULT_ADDRESS, fail, keep_grpc_quiet
 from tuner.errors import TunerServiceError
@@ -100,8 +101,8 @@ app.add_typer(keys_app, name="keys")
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Entry point; bad options end with one sentence and exit code 2."""
+    run_program(app, "tuner", prefix="tuner: ")
 
 
 def _channel(address: str, tls: Path | None) -> grpc.Channel:

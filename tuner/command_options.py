@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from pydantic import ValidationError
 
+from agent_runtime.command_line import BAD_INPUT_EXIT_CODE
 from tuner.config import LearnerConfig, Quantization
+from tuner.logs import LogFormat
 
 if TYPE_CHECKING:
     from agent_runtime.actions import Grammar
     from tuner.ingest.identity import Identity
 
-BAD_INPUT_EXIT_CODE = 2
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_MODEL = "small-vlm"
 DEFAULT = SimpleNamespace(**{name: field.default for name, field in LearnerConfig.model_fields.items()})
@@ -29,6 +30,7 @@ LearningRate = Annotated[float, typer.Option(help="AdamW's step size.")]
 LoraR = Annotated[int, typer.Option(help="Rank of the adapter.")]
 LoraAlpha = Annotated[float, typer.Option(help="Scale of the adapter.")]
 BatchSize = Annotated[int, typer.Option(help="Utterances in one optimizer step.")]
+LineFormat = Annotated[LogFormat, typer.Option(help="Lines of the log: text, or a JSON object each.")]
 NumThreads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
 
 

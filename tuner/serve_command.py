@@ -19,6 +19,7 @@ from tuner.command_options import (
     BaseWeights,
     BatchSize,
     LearningRate,
+    LineFormat,
     LoraAlpha,
     LoraR,
     Model,
@@ -40,7 +41,7 @@ from tuner.config import (
 )
 from tuner.config_file import ConfigFile
 from tuner.errors import TunerServiceError
-from tuner.logs import LogFormat, set_up_logs
+from tuner.logs import set_up_logs
 
 
 def serve(
@@ -161,9 +162,7 @@ def serve(
         ReportTo, typer.Option(help="Where figures go besides TensorBoard files in the state folder.")
     ] = DEFAULT.report_to,
     run_name: Annotated[str, typer.Option(help="Name of the run there; the state folder's by default.")] = "",
-    log_format: Annotated[
-        LogFormat, typer.Option(help="Lines of the log: text, or a JSON object each.")
-    ] = DEFAULT.log_format,
+    log_format: LineFormat = DEFAULT.log_format,
     num_threads: Annotated[int, typer.Option(help="CPU threads of the learner.")] = DEFAULT.num_threads,
     learner_processes: Annotated[
         int, typer.Option(min=1, help="Processes that share each gradient, under torchrun: one for each GPU.")

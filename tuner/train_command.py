@@ -18,6 +18,7 @@ from tuner.command_options import (
     BaseWeights,
     BatchSize,
     LearningRate,
+    LineFormat,
     LoraAlpha,
     LoraR,
     Model,
@@ -28,6 +29,7 @@ from tuner.command_options import (
 )
 from tuner.config import LearnerConfig
 from tuner.errors import TunerServiceError
+from tuner.logs import set_up_logs
 
 if TYPE_CHECKING:
     from tuner.ingest.identity import Identity
@@ -56,10 +58,12 @@ def train(
     lora_r: LoraR = DEFAULT.lora_r,
     lora_alpha: LoraAlpha = DEFAULT.lora_alpha,
     batch_size: BatchSize = DEFAULT.batch_size,
+    log_format: LineFormat = DEFAULT.log_format,
     num_threads: Annotated[int, typer.Option(help="CPU threads.")] = DEFAULT.num_threads,
     seed: Annotated[int, typer.Option(help="Seed of the adapter's start and of the draws.")] = DEFAULT.seed,
 ) -> None:
     """Learn offline from recorded sessions and the ledger, publish a version; `tuner serve` goes on from it."""
+    set_up_logs(log_format)
     try:
         folder, identity, _ = named_checkpoint(model, quantization, grammar)
         config = LearnerConfig(

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent_runtime.command_line import BAD_INPUT_EXIT_CODE
 from agent_runtime.command_options import (
-    BAD_INPUT_EXIT_CODE,
     DEFAULT_MODEL,
     Model,
     RecordedFolder,

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from agent_runtime.command_options import BAD_INPUT_EXIT_CODE, bad_input_is_a_sentence
+from agent_runtime.command_line import BAD_INPUT_EXIT_CODE
+from agent_runtime.command_options import bad_input_is_a_sentence
 from agent_runtime.errors import UsageError
 
 LEFT_OUT_EXIT_CODE = 1
