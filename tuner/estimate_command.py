@@ -46,11 +46,12 @@ def estimate(
         if version is not None and state is None:
             fail(f"Got --version {version} without --state, expected both: name the tuner's state folder.")
         folder, identity, _ = named_checkpoint(model, quantization, grammar)
+        from tuner.adapters.store import AdapterStore
         from tuner.estimate.acted import acted_episodes
         from tuner.estimate.verdict import judge
 
         acted = acted_episodes(sessions, identity)
-        asked = None if state is None else _version(state, version)
+        asked = None if state is None else AdapterStore(state / "adapters").get_or_newest(version)
         episodes = _scored(acted, folder, quantization, identity.action_grammar, asked, temperature, num_threads)
         verdict = judge(episodes, confidence=confidence, seed=seed)
     except (TunerServiceError, AgentRuntimeError) as error:
@@ -61,19 +62,6 @@ def estimate(
     if verdict.refusal is not None:
         typer.echo(f"tuner: {verdict.refusal}", err=True)
         raise typer.Exit(REFUSED_EXIT_CODE)
-
-
-def _version(state: Path, version: int | None) -> Version:
-    from tuner.adapters.store import AdapterStore
-    from tuner.errors import StoreError
-
-    store = AdapterStore(state / "adapters")
-    if version is None:
-        latest = store.latest()
-        if latest is None:
-            raise StoreError(f"Got {state} without a version, expected a tuner's state folder that has published one.")
-        version = latest.version
-    return store.get(version)
 
 
 def _scored(

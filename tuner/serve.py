@@ -18,7 +18,7 @@ from tuner import __version__
 from tuner.adapters.keys import load_signer
 from tuner.adapters.store import AdapterStore
 from tuner.canary.rule import Rule
-from tuner.errors import ConfigError
+from tuner.errors import unwritable
 from tuner.folder_lock import folder_locked
 from tuner.ingest.forgery import Recomputation
 from tuner.ingest.free_space import FreeSpace
@@ -54,9 +54,7 @@ def prepare_state_folder(state: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise ConfigError(
-            f"Got the state folder {state}, expected one that can be written: {error.strerror}; choose another."
-        ) from error
+        raise unwritable(state, error, "state folder") from error
 
 
 def signing(state: Path) -> Sign | None:
