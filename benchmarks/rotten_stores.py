@@ -182,9 +182,9 @@ def tensors_of(update: int) -> dict[str, torch.Tensor]:
 
 
 class RottingAdapters(Rotting):
-    """The newest of three versions, with its delta."""
+    """The newest of three versions, with its deltas of either kind."""
 
-    name = "adapter and delta"
+    name = "adapter and deltas"
 
     def make(self, folder: Path) -> None:
         store = AdapterStore(folder)
@@ -201,14 +201,19 @@ class RottingAdapters(Rotting):
         if found is None:
             return Reading(found=True, lost=1)
         manifest, payload = found
-        delta = store.delta(manifest, store.get(manifest.parent_version)[0].payload_sha256)
+        parent = store.get(manifest.parent_version)[0]
+        delta, extrapolated = store.delta(manifest, parent.payload_sha256), None
+        if manifest.version == 3:
+            before = store.get(parent.parent_version)[0]
+            extrapolated = store.extrapolated(manifest, parent.payload_sha256, before.payload_sha256)
         told = manifest.version, manifest.parent_version, manifest.optimizer_steps, manifest.payload_bytes
         used = told != (manifest.version, manifest.version - 1, manifest.version, len(payload_of(manifest.version)))
         used = used or manifest.version not in (2, 3) or payload != payload_of(manifest.version)
         used = used or manifest.rolled_back_to != 0 or manifest.base_model_digest != ""
         used = used or (delta is not None and delta != _delta(manifest.version))
+        used = used or (extrapolated is not None and extrapolated != _extrapolated())
         aside = (folder / "damaged").is_dir()
-        return Reading(aside or delta is None, used, silent=int(manifest.version != 3 and not aside))
+        return Reading(aside or None in (delta, extrapolated), used, silent=int(manifest.version != 3 and not aside))
 
 
 def payload_of(version: int) -> bytes:
@@ -222,6 +227,12 @@ def _delta(version: int) -> bytes | None:
     from agent_runtime.adapters.deltas import encode_delta
 
     return encode_delta(payload_of(version - 1), payload_of(version))
+
+
+def _extrapolated() -> bytes:
+    from agent_runtime.adapters.extrapolation import encode_extrapolated
+
+    return encode_extrapolated(payload_of(1), payload_of(2), payload_of(3))
 
 
 class RottingSession(Rotting):
