@@ -26,6 +26,7 @@ from agent_runtime.trajectory import EpisodeStart, Purpose
 from agent_runtime.uplink.spool import Spool
 from benchmarks.recording import IDENTITY, SMALL_PX, finished, phone_pictures, steps_of
 from benchmarks.stored_episodes import episode
+from tuner.adapters.delta_files import DELTA_NAME, EXTRAPOLATED_NAME
 from tuner.adapters.store import AdapterStore
 from tuner.ingest.ledger import Ledger, StoreOutcome
 from tuner.ingest.mending import mend
@@ -193,7 +194,9 @@ class RottingAdapters(Rotting):
             store.publish(manifest, payload_of(version))
 
     def files(self, folder: Path) -> list[Path]:
-        return sorted((folder / "00000003").iterdir())
+        found = sorted((folder / "00000003").iterdir())
+        assert {DELTA_NAME, EXTRAPOLATED_NAME} < {path.name for path in found}, "both pay for these versions"
+        return found
 
     def read(self, folder: Path, hit: Collection[str]) -> Reading:
         store = AdapterStore(folder)
@@ -217,10 +220,10 @@ class RottingAdapters(Rotting):
 
 
 def payload_of(version: int) -> bytes:
-    """Return a version's adapter."""
+    """Return a version's adapter; every weight goes its own way on and on, so that a delta by extrapolation pays."""
     rng = np.random.default_rng(0)
-    weights = rng.standard_normal((64, 64)).astype(np.float32) + np.float32(version * 1e-4)
-    return save({"base_model.model.layer.lora_A.weight": weights})
+    weights, ways = rng.standard_normal((2, 64, 64))
+    return save({"base_model.model.layer.lora_A.weight": (weights + version * 1e-4 * ways).astype(np.float32)})
 
 
 def _delta(version: int) -> bytes | None:
