@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,9 @@ from coso.v1 import tuner_pb2
 
 from agent_runtime.uplink import sending
 from agent_runtime.uplink.client import TunerLink
+from agent_runtime.uplink.room import submit_when_there_is_room
 from agent_runtime.uplink.spool import Spool
-from tests.wire_world import DEADLINE_SEC, ServedTuner, message
+from tests.wire_world import DEADLINE_SEC, ServedTuner, message, until
 from tuner.ingest.service import TunerService
 
 Connect = Callable[..., TunerLink]
@@ -141,3 +144,29 @@ def test_a_torn_file_does_not_block_the_rest(serve: Serve, connect: Connect, spo
     (tmp_path / "spool" / "000000000000.trajectory").write_bytes(b"torn")
     assert connect(tuner.address).close(DEADLINE_SEC) == 0
     assert tuner.stored_ids() == ["a"]
+
+
+def test_a_full_spool_that_could_not_be_read_is_sent_once_it_can(
+    serve: Serve, connect: Connect, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a spool at its cap nobody hands anything over, which is what the sender otherwise waits for."""
+    for name in "ab":
+        spool.put(message(name))
+    monkeypatch.setattr(spool, "_cap_bytes", spool.size_bytes())
+    looked = threading.Event()
+    whole, is_read = spool.waiting, False
+
+    def waiting() -> Iterator[Any]:
+        looked.set()
+        return whole() if is_read else iter(())
+
+    monkeypatch.setattr(spool, "waiting", waiting)
+    tuner = serve()
+    link = connect(tuner.address)
+    assert looked.wait(DEADLINE_SEC)
+    assert until(lambda: link._state.registered and not link._state.work)
+    is_read = True
+    ends_at = time.monotonic() + DEADLINE_SEC
+    submit_when_there_is_room(link, message("c"), lambda note: None, lambda: time.monotonic() > ends_at)
+    assert link.close(DEADLINE_SEC) == 0
+    assert tuner.stored_ids() == ["a", "b", "c"]
