@@ -17,6 +17,7 @@ from agent_runtime.command_options import (
     RedactRegions,
     bad_input_is_a_sentence,
 )
+from agent_runtime.devices.numbers import whole_number
 from agent_runtime.errors import DeviceError, UsageError
 from agent_runtime.stopping import stop_on_signals
 from agent_runtime.trajectory import Verdict
@@ -134,8 +135,8 @@ def _event_stream(device: "AdbDevice") -> "ByteStream":
 def _long_press_sec(device: "AdbDevice") -> float:
     from agent_runtime.sessions.demonstrating.gestures import LONG_PRESS_SEC
 
-    told = device.shell(["settings", "get", "secure", "long_press_timeout"]).stdout.strip()
-    return int(told) / 1e3 if told.isdecimal() else LONG_PRESS_SEC
+    told_ms = whole_number(device.shell(["settings", "get", "secure", "long_press_timeout"]).stdout.strip())
+    return LONG_PRESS_SEC if told_ms is None else told_ms / 1e3
 
 
 def _tell_step(step: "Step") -> None:

@@ -38,7 +38,7 @@ WATCHED_SHARE: Final = 0.1
 _ENDS: Final = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 1 << 63, (1 << 64) - 1)
 _PIECES: Final = (
     *(bytes([byte]) for byte in b'"{}[]<>=()\0\n'),
-    *(b"-1", b"1e999", b"NaN", b"null", b"\xff\xfe", b" " * 64, b"9" * 400),
+    *(b"-1", b"1e999", b"NaN", b"null", b"\xff\xfe", b" " * 64, b"9" * 400, b"9" * 5000, b'{"a":' * 2000),
     "\u202e".encode(),
     "\ud800".encode("utf-8", "surrogatepass"),
 )
@@ -103,7 +103,8 @@ class Watch:
 
     def __init__(self, target: Target) -> None:
         self.reached: set[Line] = set()
-        self._codes = {code for module in target.modules for code in _codes_of(module)}
+        codes = (code for module in target.modules for code in _codes_of(module))
+        self._codes = {code for code in codes if code.co_qualname.partition(".")[0] not in target.writers}
         self.lines = {
             (code, line)
             for code in self._codes

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
+import zstandard
 from coso.v1 import trajectory_pb2, tuner_pb2
 from google.protobuf.message import DecodeError
 from safetensors.numpy import save
@@ -46,9 +47,10 @@ from agent_runtime.actions import (
     ui_tars,
 )
 from agent_runtime.adapters import deltas, extrapolation, layout, words
-from agent_runtime.devices import dialogs, parsers, windows
+from agent_runtime.devices import dialogs, getevent, parsers, windows
 from agent_runtime.devices.screen_checks import secure_windows
 from agent_runtime.errors import AdapterError, BadFrameError, PolicyError, SessionError
+from agent_runtime.gate.elements import elements_of
 from agent_runtime.judges.verdicts import vote_from_text
 from agent_runtime.policy.prompt import picture_from_png
 from agent_runtime.sessions import chain, reader, schema
@@ -80,6 +82,12 @@ _ACTIONS: Final[tuple[Action, ...]] = (
     Wait(2.0),
     Finish(True),
 )
+_DELTA_WRITERS: Final = frozenset(
+    {
+        *("encode_delta", "looks_worthwhile", "_is_worthwhile", "_pair", "encode_extrapolated", "_told"),
+        *("_layout_of", "_bounded", "_ends", "planes_of", "words_by_name", "words_of"),
+    }
+)
 IDENTITY: Final = Identity("b" * 64, "7" * 64, "none", "json")
 SIZE_PX: Final = (128, 224)
 
@@ -95,6 +103,8 @@ class Target:
     modules: Sequence[ModuleType]
     least_coverage: float
     """Share of the modules' lines within functions that the fuzzing has to reach."""
+    writers: frozenset[str] = frozenset()
+    """Names of functions in the modules that read nothing from outside: their lines do not count."""
 
 
 def wire(content: bytes) -> object:
@@ -121,6 +131,7 @@ def device_output(content: bytes) -> object:
         parsers.focused_field(nodes)
         for node in nodes:
             parsers.node_bounds(node)
+        elements_of(nodes)
     fault = dialogs.dialog_of(text)
     if fault is not None:
         dialogs.way_out(fault, nodes or [])
@@ -140,8 +151,11 @@ def device_output(content: bytes) -> object:
         parsers.content_rows,
         windows.windows_of,
         secure_windows,
+        getevent.touch_panels,
     ):
         parse(text)
+    for line in text.splitlines():
+        getevent.input_event(line)
     parsers.launcher_component(text, "com.android.settings")
     return parsers.raw_screencap(memoryview(content))
 
@@ -190,11 +204,14 @@ def _object(line: bytes) -> dict[str, Any]:
 
 
 class _DeltaTarget:
-    """A safetensors file's header, and a delta against tensors in use."""
+    """A safetensors file's header, and a delta against tensors in use, as it is or packed anew: zstd hides nothing."""
 
     def __init__(self) -> None:
         noise = np.random.default_rng(1)
-        self._tensors = {f"layer.{number}.weight": noise.normal(size=(4, 6)).astype(np.float32) for number in range(3)}
+        shapes = ((4, 6), (16, 24), (6,))
+        self._tensors = {
+            f"layer.{number}.weight": noise.normal(size=shape).astype(np.float32) for number, shape in enumerate(shapes)
+        }
         near = {name: tensor + np.float32(1e-5) for name, tensor in self._tensors.items()}
         self.file = save(self._tensors)
         delta = deltas.encode_delta(self.file, save(near))
@@ -204,13 +221,23 @@ class _DeltaTarget:
         self.extrapolated = extrapolation.encode_extrapolated(save(self._before), self.file, save(near))
 
     def parse(self, content: bytes) -> object:
-        """Read it as the header of a file, and as a delta of either kind."""
-        if content[:1] == b"D":
-            return deltas.decode_delta(self._tensors, content[1:])
-        if content[:1] == b"E":
-            return extrapolation.decode_extrapolated(self._before, self._tensors, content[1:])
-        layout.described_tensors(content[1:])
-        return layout.float32_layout(content[1:])
+        """Read it as the header of a file, and as a delta of either kind; small letters say that it is unpacked."""
+        kind, body = content[:1], content[1:]
+        if kind in (b"d", b"e"):
+            body = zstandard.ZstdCompressor(level=1).compress(body)
+        if kind in (b"D", b"d"):
+            return deltas.decode_delta(self._tensors, body)
+        if kind in (b"E", b"e"):
+            return extrapolation.decode_extrapolated(self._before, self._tensors, body)
+        layout.described_tensors(body)
+        return layout.float32_layout(body)
+
+    def seeds(self) -> list[bytes]:
+        """Return a file, and a delta of either kind both ways."""
+        unpack = zstandard.ZstdDecompressor().decompress
+        packed = {b"D": self.delta, b"E": self.extrapolated}
+        unpacked = [kind.lower() + unpack(content) for kind, content in packed.items()]
+        return [b"F" + self.file, *(kind + content for kind, content in packed.items()), *unpacked]
 
 
 class _AdbTarget:
@@ -283,7 +310,14 @@ def targets() -> list[Target]:
             0.55,
         ),
         Target("PNG", picture_from_png, phone_pictures(3), (PolicyError,), (), 0.0),
-        Target("device output", device_output, _output_seeds(), (BadFrameError,), (parsers, windows, dialogs), 0.8),
+        Target(
+            "device output",
+            device_output,
+            _output_seeds(),
+            (BadFrameError,),
+            (parsers, windows, dialogs, getevent),
+            0.8,
+        ),
         Target(
             "session",
             session.parse,
@@ -295,10 +329,11 @@ def targets() -> list[Target]:
         Target(
             "delta header",
             delta.parse,
-            [b"D" + delta.delta, b"E" + delta.extrapolated, b"F" + delta.file],
+            delta.seeds(),
             (AdapterError,),
             (layout, deltas, extrapolation, words),
-            0.6,
+            0.8,
+            _DELTA_WRITERS,
         ),
         Target(
             "adb wire", adb.parse, adb.seeds(), (WireError,), (connection, messages, shell_protocol, sync, auth), 0.5
@@ -377,8 +412,13 @@ def _output_seeds() -> list[bytes]:
         "cmd package resolve-activity --brief com.android.settings",
         "am broadcast -a com.example.X",
         "cat /proc/stat",
+        "getevent -lp",
+        "settings get secure long_press_timeout",
         "screencap",
     )
     outputs = [bytes(device.run(line, 5.0, repeatable=True).body) for line in lines]
     dialog = b"  mCurrentFocus=Window{1 u0 Application Not Responding: com.android.settings}\n"
-    return [output for output in outputs if output] + [dialog]
+    tree = next(output for output in outputs if b"</hierarchy>" in output).partition(b"</hierarchy>")
+    touch = b"[   9.5] /dev/input/event1: EV_ABS       ABS_MT_POSITION_X    000001f4            \n"
+    press = b"[   9.5] EV_KEY       BTN_TOUCH            DOWN\n"
+    return [output for output in outputs if output] + [dialog, tree[0] + tree[1], touch + press]

@@ -1,9 +1,10 @@
-"""What peers' ways to save leave after a kill and after a power cut, beside our learner's folders. Promises nothing.
+"""What peers' saves leave after a kill and a power cut, beside our ledger and learner's folders. Promises nothing.
 
-`python -m benchmarks.peer_saves` records by strace what PEFT's ``save_pretrained`` and transformers' ``Trainer`` write,
-as `power_cuts` records our stores, and after each call looks at what would be gone on from: after a kill (all that was
-written is there, one state for each call) and after a power cut (states drawn as `crash_states` draws them). Counted
-are the states in which a save that was returned from is gone: what would be loaded is older, or none of those saved.
+`python -m benchmarks.peer_saves` records by strace what PEFT's ``save_pretrained``, transformers' ``Trainer`` and a
+loop that keeps its episodes by ``torch.save`` write, as `power_cuts` records our stores, and after each call looks at
+what would be gone on from: after a kill (all that was written is there, one state for each call) and after a power cut
+(states drawn as `crash_states` draws them). Counted are the states in which a save that was returned from is gone:
+what would be loaded is older, or none of those saved.
 
 A peer's file counts as saved only with the very bytes it had when the peer was done with it; nothing is loaded.
 """
@@ -11,6 +12,7 @@ A peer's file counts as saved only with the very bytes it had when the peer was 
 from __future__ import annotations
 
 import argparse
+import logging
 import random
 import re
 import sys
@@ -33,9 +35,9 @@ from benchmarks.disk_trace import (
     Write,
     strace_missing,
 )
-from benchmarks.durable_work import LEARNER
+from benchmarks.durable_work import LEARNER, LEDGER
 from benchmarks.measures import Measure, report
-from benchmarks.peer_work import PEFT, TRAINER
+from benchmarks.peer_work import EPISODES, EPISODES_FILE, PEFT, TRAINER
 from benchmarks.power_cuts import scratch, tallies
 
 State = Mapping[str, bytes | None]
@@ -65,9 +67,15 @@ def loaded_by_trainer(state: State) -> tuple[bytes | None, ...]:
     return tuple(state.get(f"{newest}/{name}") for name in READ_OF_TRAINER)
 
 
+def loaded_by_torch(state: State) -> tuple[bytes | None, ...]:
+    """Return what would be loaded."""
+    return (state.get(EPISODES_FILE),)
+
+
 LOADED: Final[Mapping[str, Callable[[State], tuple[bytes | None, ...]]]] = {
     PEFT: loaded_by_peft,
     TRAINER: loaded_by_trainer,
+    EPISODES: loaded_by_torch,
 }
 
 
@@ -138,6 +146,7 @@ def main() -> int:
     missing = strace_missing()
     if options.states < 1 or missing:
         parser.error(missing or "give at least 1 state")
+    logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory(dir=scratch()) as home:
         for place, peer in enumerate(LOADED):
             recording = recorded(peer, Path(home) / f"peer{place}")
@@ -145,10 +154,17 @@ def main() -> int:
             print(
                 f"  {peer:22} gone after {kills.gone} of {kills.states} kills, {cuts.gone} of {cuts.states} power cuts"
             )
-        ours = tallies(options.states, options.seed, Path(home) / "ours", [LEARNER])[LEARNER]
-    print(f"  {LEARNER:22} gone after {ours.wrong + ours.closed} of {ours.states} power cuts; seed {options.seed}")
+        ours = tallies(2 * options.states, options.seed, Path(home) / "ours", [LEDGER, LEARNER])
+    lost = {name: tally.wrong + tally.closed for name, tally in ours.items()}
+    for name, tally in ours.items():
+        print(f"  {name:22} gone after {lost[name]} of {tally.states} power cuts; seed {options.seed}")
     gone = Measure(
-        "states in which our own lose something", ours.wrong + ours.closed, 0.0, "lower", ours.states, "tried"
+        "states in which our own lose something",
+        sum(lost.values()),
+        0.0,
+        "lower",
+        sum(tally.states for tally in ours.values()),
+        "tried",
     )
     return report("What is left of saved adapters and checkpoints", [gone], options.json)
 

@@ -16,9 +16,10 @@ from torch import nn
 
 from benchmarks.durable_work import say
 
-PEFT, TRAINER = "PEFT save_pretrained", "transformers Trainer"
+PEFT, TRAINER, EPISODES = "PEFT save_pretrained", "transformers Trainer", "episodes by torch.save"
 SAVES: Final = 4
 _WIDTH: Final = 48
+EPISODES_FILE: Final = "trajectories.pt"
 
 
 class _Model(nn.Module):
@@ -68,7 +69,19 @@ def trainer_work(folder: Path) -> None:
     Trainer(_Model(), arguments, train_dataset=data, callbacks=[Says()]).train()
 
 
-WORKS: Final[Mapping[str, Callable[[Path], None]]] = {PEFT: peft_work, TRAINER: trainer_work}
+def episodes_work(folder: Path) -> None:
+    """Keep all episodes so far in one file, written over the one before, as the loop DigiRL released does.
+
+    Source: digirl/algorithms/offpolicy_train_loop.py there (``trajectories.pt``, ``replay_buffer.pt``).
+    """
+    episodes: list[dict[str, Any]] = []
+    for number in range(1, SAVES + 1):
+        episodes += [{"observation": torch.randn(_WIDTH, _WIDTH), "action": "x", "reward": 0.0} for _ in range(4)]
+        torch.save(episodes, folder / EPISODES_FILE)
+        say("saved", number)
+
+
+WORKS: Final[Mapping[str, Callable[[Path], None]]] = {PEFT: peft_work, TRAINER: trainer_work, EPISODES: episodes_work}
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")

@@ -26,6 +26,7 @@ from agent_runtime.trajectory import EpisodeStart, Purpose
 from agent_runtime.uplink.spool import Spool
 from benchmarks.recording import IDENTITY, SMALL_PX, finished, phone_pictures, steps_of
 from benchmarks.stored_episodes import episode
+from tuner.adapters.delta_files import DELTA_NAME, EXTRAPOLATED_NAME
 from tuner.adapters.store import AdapterStore
 from tuner.ingest.ledger import Ledger, StoreOutcome
 from tuner.ingest.mending import mend
@@ -182,9 +183,9 @@ def tensors_of(update: int) -> dict[str, torch.Tensor]:
 
 
 class RottingAdapters(Rotting):
-    """The newest of three versions, with its delta."""
+    """The newest of three versions, with its deltas of either kind."""
 
-    name = "adapter and delta"
+    name = "adapter and deltas"
 
     def make(self, folder: Path) -> None:
         store = AdapterStore(folder)
@@ -193,7 +194,9 @@ class RottingAdapters(Rotting):
             store.publish(manifest, payload_of(version))
 
     def files(self, folder: Path) -> list[Path]:
-        return sorted((folder / "00000003").iterdir())
+        found = sorted((folder / "00000003").iterdir())
+        assert {DELTA_NAME, EXTRAPOLATED_NAME} < {path.name for path in found}, "both pay for these versions"
+        return found
 
     def read(self, folder: Path, hit: Collection[str]) -> Reading:
         store = AdapterStore(folder)
@@ -201,27 +204,38 @@ class RottingAdapters(Rotting):
         if found is None:
             return Reading(found=True, lost=1)
         manifest, payload = found
-        delta = store.delta(manifest, store.get(manifest.parent_version)[0].payload_sha256)
+        parent = store.get(manifest.parent_version)[0]
+        delta, extrapolated = store.delta(manifest, parent.payload_sha256), None
+        if manifest.version == 3:
+            before = store.get(parent.parent_version)[0]
+            extrapolated = store.extrapolated(manifest, parent.payload_sha256, before.payload_sha256)
         told = manifest.version, manifest.parent_version, manifest.optimizer_steps, manifest.payload_bytes
         used = told != (manifest.version, manifest.version - 1, manifest.version, len(payload_of(manifest.version)))
         used = used or manifest.version not in (2, 3) or payload != payload_of(manifest.version)
         used = used or manifest.rolled_back_to != 0 or manifest.base_model_digest != ""
         used = used or (delta is not None and delta != _delta(manifest.version))
+        used = used or (extrapolated is not None and extrapolated != _extrapolated())
         aside = (folder / "damaged").is_dir()
-        return Reading(aside or delta is None, used, silent=int(manifest.version != 3 and not aside))
+        return Reading(aside or None in (delta, extrapolated), used, silent=int(manifest.version != 3 and not aside))
 
 
 def payload_of(version: int) -> bytes:
-    """Return a version's adapter."""
+    """Return a version's adapter; every weight goes its own way on and on, so that a delta by extrapolation pays."""
     rng = np.random.default_rng(0)
-    weights = rng.standard_normal((64, 64)).astype(np.float32) + np.float32(version * 1e-4)
-    return save({"base_model.model.layer.lora_A.weight": weights})
+    weights, ways = rng.standard_normal((2, 64, 64))
+    return save({"base_model.model.layer.lora_A.weight": (weights + version * 1e-4 * ways).astype(np.float32)})
 
 
 def _delta(version: int) -> bytes | None:
     from agent_runtime.adapters.deltas import encode_delta
 
     return encode_delta(payload_of(version - 1), payload_of(version))
+
+
+def _extrapolated() -> bytes:
+    from agent_runtime.adapters.extrapolation import encode_extrapolated
+
+    return encode_extrapolated(payload_of(1), payload_of(2), payload_of(3))
 
 
 class RottingSession(Rotting):

@@ -199,6 +199,8 @@ class Soak:
                     proxy.target = _target(front)
                     lives.append(Life(f"front {len(lives)}"))
             proxy.is_faulty = False
+            self._past[-1].kill()  # or it goes on collecting, and its spool is never empty
+            self._again(addresses[1], spools[1], 0)
             self._drain(spools)
             for kind, times in proxy.struck.items():
                 self._faults[kind] = times
@@ -217,8 +219,9 @@ class Soak:
     def _start_learner(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, "-m", "benchmarks.soak_parts", "learner", str(self._home / "state")])
 
-    def _again(self, address: str, spool: Path) -> None:
-        count = max(1, round(KILLED_SHARE * self._count))
+    def _again(self, address: str, spool: Path, count: int | None = None) -> None:
+        """Start the runtime that is killed on its spool, to collect its share or so many."""
+        count = max(1, round(KILLED_SHARE * self._count)) if count is None else count
         self._past.append(Runtime(address, spool, f"killed-{len(self._past)}", count, self._identity))
 
     def _total(self, steady: Runtime) -> int:

@@ -11,6 +11,7 @@ from agent_runtime.devices import parsers, screen_checks
 from agent_runtime.devices.base import Device
 from agent_runtime.devices.hierarchy import visible_nodes
 from agent_runtime.devices.keyboards import KEYBOARDS
+from agent_runtime.devices.numbers import whole_number
 from agent_runtime.devices.outcomes import Finding, Level, Outcome, outcome_of
 from agent_runtime.errors import DeviceError
 
@@ -35,7 +36,7 @@ def android_version(device: Device) -> Outcome:
     """Is it a release whose outputs are known?"""
     release, sdk = _property(device, "ro.build.version.release"), _property(device, "ro.build.version.sdk")
     found = f"Android {release} (SDK {sdk})"
-    if sdk.isdecimal() and int(sdk) in KNOWN_SDKS:
+    if whole_number(sdk) in KNOWN_SDKS:
         return Outcome(Level.OK, found)
     return Outcome(Level.WARN, found, "expect surprises: only Android 9 to 16 (SDK 28 to 36) was written for")
 
@@ -121,9 +122,10 @@ def free_space(device: Device) -> Outcome:
 def clock(device: Device) -> Outcome:
     """Does it know what time it is? Certificates and tasks about dates need it."""
     said = device.shell(["date", "+%s"]).stdout.strip()
-    if not said.isdecimal():
+    now_sec = whole_number(said)
+    if now_sec is None:
         return Outcome(Level.WARN, f"`date +%s` prints {said[:40]!r}", "look at the date in its settings")
-    drift_sec = int(said) - round(time.time())
+    drift_sec = now_sec - round(time.time())
     span = f"{abs(drift_sec)} s" if abs(drift_sec) < 2 * SEC_PER_DAY else f"{abs(drift_sec) // SEC_PER_DAY} days"
     found = f"{span} {'ahead of' if drift_sec > 0 else 'behind'} this computer"
     if abs(drift_sec) <= MAX_CLOCK_DRIFT_SEC:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 EVENTS_COMMAND = "getevent -lt"
 DEVICES_COMMAND = ("getevent", "-lp")
 _DEVICE = re.compile(r"^add device \d+: (\S+)\s*$", re.MULTILINE)
-_AXIS = re.compile(r"(\w+)\s*: value -?\d+, min (-?\d+), max (-?\d+)")
+_AXIS = re.compile(r"\b(\w+)\s*: value -?\d+, min (-?\d{1,18}), max (-?\d{1,18})\b")
 _EVENT = re.compile(r"^\[\s*(\d+\.\d+)\]\s+(?:(/dev/\S+):\s+)?(\w+)\s+(\w+)\s+(\w+)(?:\s+rate\s+\d+)?\s*$")
 _WORDS = {"UP": 0, "DOWN": 1, "REPEAT": 2}
 _KINDS = {"0000": "EV_SYN", "0001": "EV_KEY", "0003": "EV_ABS"}

@@ -8,9 +8,10 @@ import struct
 from collections.abc import Mapping
 from xml.etree import ElementTree
 
+from agent_runtime.devices.numbers import whole_number
 from agent_runtime.errors import BadFrameError, EmptyFrameError
 
-_SIZE = re.compile(r"^(Physical|Override) size:\s*(\d+)x(\d+)\s*$", re.MULTILINE)
+_SIZE = re.compile(r"^(Physical|Override) size:\s*(\d{1,18})x(\d{1,18})\s*$", re.MULTILINE)
 _RECORD = r"(?:Window|ActivityRecord)\{\S+ u\d+ ([\w.]+)/([\w.$]+)"
 _FOCUS_LINE = re.compile(r"^\s*mCurrentFocus=.*$", re.MULTILINE)
 _FOCUS = re.compile(rf"mCurrentFocus={_RECORD}")
@@ -28,12 +29,12 @@ _ROW = re.compile(r"^Row: \d+ (.*?)(?=^Row: \d+ |\Z)", re.MULTILINE | re.DOTALL)
 _COLUMN = re.compile(r"(?:^|, )([A-Za-z_]\w*)=")
 _COMPONENT_LINE = re.compile(r"^\s*([\w.]+)/([\w.$]+)\s*$", re.MULTILINE)
 _START_PROBLEM = re.compile(r"^\s*(?:Error: .*|\S*Exception: .*)$|^\s*Error type \d+", re.MULTILINE)
-_BROADCAST_RESULT = re.compile(r"Broadcast completed: result=(-?\d+)")
+_BROADCAST_RESULT = re.compile(r"Broadcast completed: result=(-?\d{1,18})\b")
 _FIELD_CLASSES = ("EditText", "AutoCompleteTextView")
-_BOUNDS = re.compile(r"\[(\d+),(\d+)\]\[(\d+),(\d+)\]")
+_BOUNDS = re.compile(r"\[(\d{1,18}),(\d{1,18})\]\[(\d{1,18}),(\d{1,18})\]")
 _NO_SPACE = re.compile(r"\bENOSPC\b|No space left on device|SQLiteFullException|database or disk is full")
-_BOOT_TIME = re.compile(r"^btime (\d+)$", re.MULTILINE)
-_TOP_DISPLAY = re.compile(r"^\s*mTopFocusedDisplayId=(\d+)\s*$", re.MULTILINE)
+_BOOT_TIME = re.compile(r"^btime (\d{1,18})$", re.MULTILINE)
+_TOP_DISPLAY = re.compile(r"^\s*mTopFocusedDisplayId=(\d{1,18})\s*$", re.MULTILINE)
 _RGBA_FORMATS = (1, 2)  # RGBA_8888, RGBX_8888
 _MAX_SIDE_PX = 1 << 14
 _HEADER = struct.Struct("<3I")
@@ -152,7 +153,7 @@ def says_no_space(output: str) -> bool:
 def free_kib(output: str) -> int | None:
     """Return the KiB left on the one file system that `df -k PATH` printed."""
     words = output.split()
-    return int(words[-3]) if len(words) >= 3 and words[-3].isdecimal() else None
+    return whole_number(words[-3]) if len(words) >= 3 else None
 
 
 def boot_time_sec(output: str) -> int | None:

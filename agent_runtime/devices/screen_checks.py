@@ -8,6 +8,7 @@ import numpy as np
 
 from agent_runtime.devices import parsers
 from agent_runtime.devices.base import Device, Frame
+from agent_runtime.devices.numbers import whole_number
 from agent_runtime.devices.outcomes import Level, Outcome
 
 SLOW_SCREENSHOT_SEC, USELESS_SCREENSHOT_SEC = 1.0, 5.0
@@ -110,7 +111,7 @@ def stay_awake(device: Device) -> Outcome:
     """Will the screen stay on?"""
     plugged = setting(device, "global", "stay_on_while_plugged_in") or "0"
     timeout = setting(device, "system", "screen_off_timeout") or "0"
-    if plugged not in ("0", "") or (timeout.isdecimal() and int(timeout) >= LONG_TIMEOUT_MS):
+    if plugged not in ("0", "") or (whole_number(timeout) or 0) >= LONG_TIMEOUT_MS:
         return Outcome(Level.OK, f"stay_on_while_plugged_in {plugged}, screen_off_timeout {timeout} ms")
     return Outcome(Level.WARN, f"the screen goes off after {timeout} ms", PREPARE)
 

@@ -65,7 +65,7 @@ class ShellStream:
         self._clock = clock
         self._on_break = on_break
         self._token = secrets.token_hex(16)
-        self._end = re.compile(rf"{self._token} (\d+)\n\Z".encode())
+        self._end = re.compile(rf"{self._token} (\d{{1,18}})\n\Z".encode())
         self._expected_bytes = _SMALL_REPLY_BYTES
         self._socket: ByteStream | None = None
         self.one_stream_per_command = False

@@ -7,15 +7,15 @@ does not add up (a window numbered twice, two owners in one window, two windows 
 import re
 from dataclasses import dataclass
 
-_WINDOW = re.compile(r"^ *Window #(\d+) Window\{(\S+) u\d+ (.*?)\}:?$", re.MULTILINE)
+_WINDOW = re.compile(r"^ *Window #(\d{1,18}) Window\{(\S+) u\d+ (.*?)\}:?$", re.MULTILINE)
 _FOCUS = re.compile(r"\bmCurrentFocus=(?:null|Window\{(\S+) u\d+ ([^\n]*)\})")
 _COUNTED = ("mOwnerUid=", "mDisplayId=", "mHasSurface=")
 _PACKAGE = re.compile(r"^ *mOwnerUid=\d+ .*\bpackage=([\w.]+)", re.MULTILINE)
 _KIND = re.compile(r"\bty=(\w+)")
 _FLAGS = re.compile(r"\bfl=([^\n}]*)")
-_FRAME = re.compile(r"(?:\bmFrame=| frame=)\[(-?\d+),(-?\d+)\]\[(-?\d+),(-?\d+)\]")
+_FRAME = re.compile(r"(?:\bmFrame=| frame=)\[(-?\d{1,18}),(-?\d{1,18})\]\[(-?\d{1,18}),(-?\d{1,18})\]")
 _REGION = re.compile(r"\btouchable region=SkRegion\((.*?)\)$", re.MULTILINE)
-_RECT = re.compile(r"\((-?\d+),(-?\d+),(-?\d+),(-?\d+)\)")
+_RECT = re.compile(r"\((-?\d{1,18}),(-?\d{1,18}),(-?\d{1,18}),(-?\d{1,18})\)")
 _COMPONENT = re.compile(r"([\w.]+)/[\w.$]+")
 INPUT_METHOD = "INPUT_METHOD"
 NOTIFICATION_SHADE = ("NOTIFICATION_SHADE", "2040")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agent_runtime.devices.windows import Rect
 
-_BOUNDS = re.compile(r"\[(-?\d+),(-?\d+)\]\[(-?\d+),(-?\d+)\]")
+_BOUNDS = re.compile(r"\[(-?\d{1,18}),(-?\d{1,18})\]\[(-?\d{1,18}),(-?\d{1,18})\]")
 _FIELDS = ("EditText", "AutoCompleteTextView")
 _PRESSABLE = ("clickable", "long-clickable", "checkable")
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from agent_runtime.devices import Device
+from agent_runtime.devices.numbers import whole_number
 from agent_runtime.errors import TaskError
 from agent_runtime.tasks import probes
 from agent_runtime.tasks.base import Params, ParamSpace
@@ -179,7 +180,7 @@ class DisplaySizeTask(SettingTask):
 
 def _own_density_dpi(device: Device) -> int:
     said = probes.run(device, ["wm", "density"])
-    words = said.split("\n")[0].rpartition(":")[2].strip()
-    if not words.isdecimal():
+    density_dpi = whole_number(said.split("\n")[0].rpartition(":")[2].strip())
+    if density_dpi is None:
         raise TaskError(f"Got {said!r} for the density of {device.serial}, expected a number: use another device.")
-    return int(words)
+    return density_dpi

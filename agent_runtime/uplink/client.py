@@ -94,9 +94,11 @@ class TunerLink:
             OSError: the disk refused.
         """
         with self._state.changed:
-            self._spool.put(trajectory)
-            self._state.work = True
-            self._state.changed.notify_all()
+            try:
+                self._spool.put(trajectory)
+            finally:  # what fills a spool is work too: it may be there only because it could not be read before
+                self._state.work = True
+                self._state.changed.notify_all()
 
     def wait_for_change(self, timeout_sec: float) -> None:
         """Return when something left the spool or the link's state changed, after so long at the latest."""

@@ -1,6 +1,6 @@
 """`python -m benchmarks.learning_study STAGE`: plays what is missing of a stage, then tables and curves.
 
-The ablations share their reference arms with the stage ppo-pilot, so their records lie in its folder.
+The ablations share their reference arms with the stage ppo-long, so their records lie in its folder.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     specs = [spec for spec in chosen if spec.file_name.startswith(options.only)]
-    folder = options.folder / ("ppo-pilot" if options.stage == "ablations" else options.stage)
+    folder = options.folder / ("ppo-long" if options.stage == "ablations" else options.stage)
     wanted = sorted({spec.seed for spec in specs})[: options.seeds]
     specs = [spec for spec in specs if spec.seed in wanted]
     play_all(specs, folder, options.folder / BASES, options.jobs)

@@ -29,6 +29,8 @@ STANDARD = Scale()
 STANDARD_RECIPE = Recipe()
 PILOT = replace(STANDARD, final_splits=("instances",))
 LONG_UPDATES = 16
+ABLATION_SEEDS = LONG_SEEDS[:6]
+"""Their reference arms are the long comparison's."""
 LARGE = replace(STANDARD, updates=80, episodes_per_update=64, final_episodes=240)
 TINY = replace(
     STANDARD, updates=2, episodes_per_update=12, optimizer_steps=2, curve_every=1, curve_episodes=6, final_episodes=6
@@ -83,9 +85,10 @@ def specs_of(stage: Stage, alphas: Alphas | None = None, steps: Steps = (3e-4, 0
             arms = [arm for arm in chosen_arms("ppo", alphas or {}) if arm.weights in ("uniform", "scm", "actions")]
             return _crossed(arms, LONG_SEEDS, replace(standard, updates=LONG_UPDATES))
         case "ablations":
-            arms = chosen_arms("ppo", alphas or {})[1:]
-            named = _crossed(arms, PPO_PILOT_SEEDS, pilot, Recipe(names_choice=True))
-            return _crossed(ablation_arms(arms), PPO_PILOT_SEEDS, pilot) + named
+            chosen = chosen_arms("ppo", alphas or {})
+            long, told = replace(standard, updates=LONG_UPDATES), Recipe(names_choice=True)
+            named = [arm for arm in chosen if arm.weights in ("uniform", "scm")]
+            return _crossed(ablation_arms(chosen), ABLATION_SEEDS, long) + _crossed(named, ABLATION_SEEDS, long, told)
         case "full":
             arms = [*_grid(OBJECTIVES, (0.001, *ALPHAS, 0.3)), Arm("bc", "none")]
             return _crossed(arms, FULL_SEEDS, LARGE)
@@ -104,12 +107,12 @@ def ablation_arms(arms: Iterable[Arm]) -> list[Arm]:
     base = next(arm for arm in every if arm.weights == "scm")
     return [
         *every,
-        *(replace(base, alpha=alpha) for alpha in PPO_ALPHAS[base.weights] if alpha != base.alpha),
         replace(base, window=4),
         replace(base, labels="type"),
         replace(base, weights="released"),
         replace(base, null="neighbour"),
         replace(base, null="pad"),
+        *(replace(base, alpha=alpha) for alpha in PPO_ALPHAS[base.weights] if alpha != base.alpha),
     ]
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from agent_runtime.actions import Action, Finish, Malformed, Swipe
 from agent_runtime.actions.android_world import AndroidWorldGrammar, answer_fields
+from agent_runtime.devices.numbers import whole_number
 from agent_runtime.errors import UsageError
 from agent_runtime.sessions.importers import inert_pickle
 from agent_runtime.sessions.importers.arrays import number, picture_png
@@ -154,8 +155,8 @@ def _box(step: Mapping[str, object], index: object, size_px: SizePx) -> tuple[fl
     elements = next((step[name] for name in _ELEMENTS if isinstance(step.get(name), list)), None)
     if not isinstance(elements, list):
         raise ValueError("an index names an element, and the elements were not stored: it cannot be placed")
-    if isinstance(index, str) and index.isdecimal():
-        index = int(index)
+    if isinstance(index, str):
+        index = whole_number(index)
     if not isinstance(index, int) or not 0 <= index < len(elements):
         raise _NothingDoneError
     element = elements[index]

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_runtime.devices import parsers
+from agent_runtime.devices.numbers import whole_number
 from agent_runtime.errors import BadFrameError
 
 FIXTURES = Path(__file__).parents[4] / "shared" / "fixtures" / "adb_outputs"
@@ -124,3 +125,24 @@ def test_no_text_crashes_a_parser(output: str) -> None:
 @pytest.mark.parametrize("output", ["Row: 0 \n", "Row: 0 nothing that is a column\n"])
 def test_a_row_without_a_column_is_empty(output: str) -> None:
     assert parsers.content_rows(output) == [{}]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("0", 0), ("007", 7), ("9" * 18, 10**18 - 1), ("9" * 19, None), ("9" * 5000, None)]
+)
+def test_a_whole_number_has_eighteen_digits_at_the_most(text: str, expected: int | None) -> None:
+    assert whole_number(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.0", " 1", "1\n", "٣", "²", "0x10"])
+def test_only_digits_are_a_whole_number(text: str) -> None:
+    assert whole_number(text) is None
+
+
+def test_numbers_that_python_would_not_read_are_none() -> None:
+    endless = "9" * 5000
+    assert parsers.boot_time_sec(f"btime {endless}\n") is None
+    assert parsers.free_kib(f"/dev/x 10 1 {endless} 9% /data") is None
+    assert parsers.node_bounds({"bounds": f"[0,0][{endless},9]"}) is None
+    assert parsers.broadcast_result(f"Broadcast completed: result={endless}") is None
+    assert parsers.wm_size(f"Physical size: {endless}x9\n") is None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from coso.v1 import tuner_pb2
 
 from agent_runtime.uplink import sending
 from agent_runtime.uplink.client import TunerLink
+from agent_runtime.uplink.room import submit_when_there_is_room
 from agent_runtime.uplink.spool import Spool
-from tests.wire_world import DEADLINE_SEC, ServedTuner, message
+from tests.wire_world import DEADLINE_SEC, ServedTuner, message, until
 from tuner.ingest.service import TunerService
 
 Connect = Callable[..., TunerLink]
@@ -141,3 +143,26 @@ def test_a_torn_file_does_not_block_the_rest(serve: Serve, connect: Connect, spo
     (tmp_path / "spool" / "000000000000.trajectory").write_bytes(b"torn")
     assert connect(tuner.address).close(DEADLINE_SEC) == 0
     assert tuner.stored_ids() == ["a"]
+
+
+def test_a_full_spool_that_could_not_be_read_is_sent_once_it_can(
+    serve: Serve, connect: Connect, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a spool at its cap nobody hands anything over, which is what the sender otherwise waits for."""
+    for name in "ab":
+        spool.put(message(name))
+    monkeypatch.setattr(spool, "_cap_bytes", spool.size_bytes())
+    whole, looks = spool.waiting, list[int]()
+
+    def waiting() -> Iterator[Any]:
+        looks.append(len(looks))
+        return whole() if len(looks) > 2 else iter(())
+
+    monkeypatch.setattr(spool, "waiting", waiting)
+    tuner = serve()
+    link = connect(tuner.address)
+    assert until(lambda: len(looks) == 2)  # the second one because a link begins with work
+    ends_at = time.monotonic() + DEADLINE_SEC
+    submit_when_there_is_room(link, message("c"), lambda note: None, lambda: time.monotonic() > ends_at)
+    assert link.close(DEADLINE_SEC) == 0
+    assert tuner.stored_ids() == ["a", "b", "c"]
