@@ -5,13 +5,16 @@ from typing import Annotated
 
 import typer
 
-from agent_runtime.sessions.commands import DIFFERENT_EXIT_CODE, bad_input_is_a_sentence
-
-_DEVICE = Annotated[str, typer.Option(help="Serial, as `adb devices` shows it.")]
-_HOST = Annotated[str, typer.Option(help="Where the adb server runs.")]
-_PORT = Annotated[int, typer.Option(min=1, max=65535, help="The adb server's port.")]
-_GATE = Annotated[str | None, typer.Option(help="emulator, strict, or a JSON file (docs/gate.md).")]
-_PHYSICAL = Annotated[bool, typer.Option("--allow-physical", help="Use a real phone.")]
+from agent_runtime.command_options import (
+    DEFAULT_ADB_SERVER_HOST,
+    DEFAULT_ADB_SERVER_PORT,
+    AdbServerHost,
+    AdbServerPort,
+    Device,
+    RecordedFolder,
+    bad_input_is_a_sentence,
+)
+from agent_runtime.sessions.commands import DIFFERENT_EXIT_CODE
 
 
 def register(app: typer.Typer) -> None:
@@ -20,12 +23,12 @@ def register(app: typer.Typer) -> None:
 
 
 def perform(
-    folder: Annotated[Path, typer.Argument(help="Folder that `run --record` wrote.", metavar="DIR")],
-    device: _DEVICE,
-    adb_server_host: _HOST = "127.0.0.1",
-    adb_server_port: _PORT = 5037,
-    gate: _GATE = None,
-    allow_physical: _PHYSICAL = False,
+    folder: RecordedFolder,
+    device: Device,
+    adb_server_host: AdbServerHost = DEFAULT_ADB_SERVER_HOST,
+    adb_server_port: AdbServerPort = DEFAULT_ADB_SERVER_PORT,
+    gate: Annotated[str | None, typer.Option(help="emulator, strict, or a JSON file (docs/gate.md).")] = None,
+    allow_physical: Annotated[bool, typer.Option("--allow-physical", help="Use a real phone.")] = False,
     ignore_region: Annotated[
         list[str] | None, typer.Option(help="x0,y0,x1,y1 from 0 to 1 not to compare, as a clock; may be given again.")
     ] = None,

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent_runtime.command_options import bad_input_is_a_sentence
 from agent_runtime.errors import UsageError
-from agent_runtime.sessions.commands import bad_input_is_a_sentence
 
 if TYPE_CHECKING:
     from agent_runtime.sessions.recording import Session

@@ -2,16 +2,24 @@
 
 import select
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent_runtime.command_options import (
+    DEFAULT_ADB_SERVER_HOST,
+    DEFAULT_ADB_SERVER_PORT,
+    AdbServerHost,
+    AdbServerPort,
+    Device,
+    RedactRegions,
+    bad_input_is_a_sentence,
+)
 from agent_runtime.devices.numbers import whole_number
 from agent_runtime.errors import DeviceError, UsageError
-from agent_runtime.sessions.commands import bad_input_is_a_sentence
+from agent_runtime.stopping import stop_on_signals
 from agent_runtime.trajectory import Verdict
 
 if TYPE_CHECKING:
@@ -23,43 +31,41 @@ if TYPE_CHECKING:
 
 VOID_EXIT_CODE = 1
 _OUTCOMES = {"success": True, "failure": False}
-StopOnSignals = Callable[[], Callable[[], bool]]
 
 
-def register(app: typer.Typer, stop_on_signals: StopOnSignals) -> None:
-    """Add the command to the program's; ``stop_on_signals`` has signals ask for a stop and returns who tells."""
+def register(app: typer.Typer) -> None:
+    """Add the command to the program's."""
+    app.command()(record)
 
-    @app.command()
-    def record(
-        device: Annotated[str, typer.Option(help="Serial, as `adb devices` shows it.")],
-        output: Annotated[Path, typer.Option(help="New folder for the session.")],
-        goal: Annotated[str, typer.Option(help="What you are about to do, as an agent would be asked to.")],
-        name: Annotated[str, typer.Option(help="What the task is called.")] = "demonstration",
-        outcome: Annotated[
-            str | None, typer.Option(help="success or failure, as it will end; asked at the end by default.")
-        ] = None,
-        adb_server_host: Annotated[str, typer.Option(help="Where the adb server runs.")] = "127.0.0.1",
-        adb_server_port: Annotated[int, typer.Option(min=1, max=65535, help="The adb server's port.")] = 5037,
-        redact_text: Annotated[bool, typer.Option("--redact-text", help="Record typed text as ▒.")] = False,
-        redact_region: Annotated[
-            list[str] | None, typer.Option(help="x0,y0,x1,y1 from 0 to 1 to record as black; may be given again.")
-        ] = None,
-    ) -> None:
-        """Record what you do on a phone until Enter, Ctrl-C or the phone's volume-down key: exit code 1 when void."""
-        with bad_input_is_a_sentence():
-            from agent_runtime.devices.adb import open_device
-            from agent_runtime.sessions.start import chosen_redaction
 
-            if outcome is not None and outcome not in _OUTCOMES:
-                raise UsageError(f"Got the outcome {outcome!r}, expected success or failure: choose one of these.")
-            if not goal.strip():
-                raise UsageError("Got an empty goal, expected what you are about to do: name it with --goal.")
-            redaction = chosen_redaction(output, redact_text, redact_region or [])
-            with closing(open_device(device, adb_server_host, adb_server_port)) as opened:
-                verdict, steps = _record(opened, output, goal, name, redaction, outcome, stop_on_signals)
-        typer.echo(f"Wrote {output}: {steps} steps, {verdict.value}.")
-        if verdict is Verdict.VOID:
-            raise typer.Exit(VOID_EXIT_CODE)
+def record(
+    device: Device,
+    output: Annotated[Path, typer.Option(help="New folder for the session.")],
+    goal: Annotated[str, typer.Option(help="What you are about to do, as an agent would be asked to.")],
+    name: Annotated[str, typer.Option(help="What the task is called.")] = "demonstration",
+    outcome: Annotated[
+        str | None, typer.Option(help="success or failure, as it will end; asked at the end by default.")
+    ] = None,
+    adb_server_host: AdbServerHost = DEFAULT_ADB_SERVER_HOST,
+    adb_server_port: AdbServerPort = DEFAULT_ADB_SERVER_PORT,
+    redact_text: Annotated[bool, typer.Option("--redact-text", help="Record typed text as ▒.")] = False,
+    redact_region: RedactRegions = None,
+) -> None:
+    """Record what you do on a phone until Enter, Ctrl-C or the phone's volume-down key: exit code 1 when void."""
+    with bad_input_is_a_sentence():
+        from agent_runtime.devices.adb import open_device
+        from agent_runtime.sessions.start import chosen_redaction
+
+        if outcome is not None and outcome not in _OUTCOMES:
+            raise UsageError(f"Got the outcome {outcome!r}, expected success or failure: choose one of these.")
+        if not goal.strip():
+            raise UsageError("Got an empty goal, expected what you are about to do: name it with --goal.")
+        redaction = chosen_redaction(output, redact_text, redact_region or [])
+        with closing(open_device(device, adb_server_host, adb_server_port)) as opened:
+            verdict, steps = _record(opened, output, goal, name, redaction, outcome)
+    typer.echo(f"Wrote {output}: {steps} steps, {verdict.value}.")
+    if verdict is Verdict.VOID:
+        raise typer.Exit(VOID_EXIT_CODE)
 
 
 def _record(
@@ -69,7 +75,6 @@ def _record(
     name: str,
     redaction: "Redaction",
     outcome: str | None,
-    stop_on_signals: StopOnSignals,
 ) -> tuple[Verdict, int]:
     """Follow and write; a device that fails on the way makes the demonstration void, and nothing of it is lost.
 

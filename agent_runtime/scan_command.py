@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent_runtime.sessions.commands import DIFFERENT_EXIT_CODE, bad_input_is_a_sentence, load_for, put_in_place
+from agent_runtime.command_options import DEFAULT_MODEL, Model, RecordedQuantization, bad_input_is_a_sentence
+from agent_runtime.sessions.commands import DIFFERENT_EXIT_CODE, load_for, put_in_place
 
 if TYPE_CHECKING:
     from agent_runtime.actions import Grammar
@@ -28,8 +29,8 @@ def register(app: typer.Typer) -> None:
 
 def scan(
     folder: Annotated[Path, typer.Argument(help="Folder of a session, quarantined or not.", metavar="DIR")],
-    model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
-    quantization: Annotated[str | None, typer.Option(help="nf4, int8 or none; the recorded one by default.")] = None,
+    model: Model = DEFAULT_MODEL,
+    quantization: RecordedQuantization = None,
     adapter: Annotated[Path | None, typer.Option(help="Folder of the adapter version to examine.")] = None,
     states: Annotated[int, typer.Option(min=2, help="States to examine, spread over the session.")] = 60,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write what was found to this file.")] = None,

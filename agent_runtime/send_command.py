@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent_runtime.command_options import TunerTls, bad_input_is_a_sentence
 from agent_runtime.errors import UsageError
-from agent_runtime.sessions.commands import bad_input_is_a_sentence
 
 if TYPE_CHECKING:
     from coso.v1 import trajectory_pb2
@@ -39,9 +39,7 @@ def register(app: typer.Typer) -> None:
 def send(
     folders: Annotated[list[Path], typer.Argument(help="Recorded or imported sessions.", metavar="DIR...")],
     tuner: Annotated[str, typer.Option(help="host:port of a running tuner.")],
-    tls: Annotated[
-        Path | None, typer.Option(help="Folder of `tuner keys issue`: certificate and key to call the tuner with.")
-    ] = None,
+    tls: TunerTls = None,
 ) -> None:
     """Send recorded episodes to a running tuner under their own ids: exit code 1 when some were not taken."""
     with bad_input_is_a_sentence():

@@ -27,9 +27,10 @@ from agent_runtime.uplink.channel import open_channel
 from agent_runtime.uplink.registration import registration
 from agent_runtime.uplink.tls import load_client_tls
 from benchmarks.flood_attacks import KINDS
-from benchmarks.guarded_tuner import ROOT, Guarded, guarded_tuner
+from benchmarks.guarded_tuner import Guarded, guarded_tuner
 from benchmarks.measures import Measure, report
 from benchmarks.small_episodes import small_episode
+from tests.tuner_process import ROOT, environment
 from tuner.certificates.authority import Role
 
 OFFERED_PER_SECOND: Final = 10.0
@@ -130,7 +131,7 @@ def flood(kind: str, seconds: float, home: Path, plant: str = "") -> Flood:
         attacker = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'protos'}", "GRPC_VERBOSITY": "NONE"},
+            env={**environment(), "GRPC_VERBOSITY": "NONE"},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             preexec_fn=lambda: os.nice(19),

@@ -5,7 +5,6 @@ Its learner only waits. ``plant`` names lines of Python that break it on purpose
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -21,12 +20,12 @@ from coso.v1 import policy_pb2, tuner_pb2, tuner_pb2_grpc
 from agent_runtime.policy.identity import base_model_digest
 from agent_runtime.trajectory import PolicyIdentity
 from agent_runtime.uplink.tls import CA_FILE, CERTIFICATE_FILE, KEY_FILE
-from benchmarks.front import QUANTIZATION, identity_of, memory_bytes
+from benchmarks.front import identity_of, memory_bytes
+from tests.tuner_process import ROOT, environment, serve_options, write_model
 from tuner.adapters.store import AdapterStore
 from tuner.certificates.authority import Role
 from tuner.certificates.folder import issue_to, make_authority
 
-ROOT: Final = Path(__file__).parents[1]
 CALL_SEC: Final = 20.0
 _SERVE: Final = """
 import sys
@@ -77,7 +76,7 @@ class Guarded:
 
     def status(self, folder: Path) -> tuner_pb2.GetStatusResponse:
         """Ask how it stands with the certificate in a folder."""
-        with grpc.secure_channel(self.address, credentials(folder)) as channel:
+        with connected(self.address, credentials(folder)) as channel:
             stub = tuner_pb2_grpc.TunerServiceStub(channel)
             return stub.GetStatus(tuner_pb2.GetStatusRequest(), timeout=CALL_SEC)
 
@@ -97,17 +96,15 @@ def guarded_tuner(
     """Make a CA and a version to follow in a new folder, and serve while the block runs."""
     model, state = folder / "model", folder / "state"
     model.mkdir(parents=True)
-    for name, content in (("config.json", "{}"), ("model.safetensors", "weights"), ("tokenizer.json", "{}")):
-        (model / name).write_text(content)
+    write_model(model)
     make_authority(state, (), 90, datetime.now(timezone.utc))
     store = AdapterStore(state / "adapters")
     store.publish(policy_pb2.AdapterManifest(version=1, base_model_digest=base_model_digest(model)), payload)
     script = _SERVE.replace("NOTES", str(notes_handlers)) + plant + "\ncli.main()\n"
-    given = ["--state", str(state), "--model", str(model), "--quantization", QUANTIZATION, "--listen", "127.0.0.1:0"]
     process = subprocess.Popen(
-        [sys.executable, "-c", script, "serve", *given, "--tls", *options],
+        [sys.executable, "-c", script, *serve_options(model, state), "--tls", *options],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'protos'}"},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -126,3 +123,11 @@ def credentials(folder: Path, trusts: Path | None = None) -> grpc.ChannelCredent
     """Return a folder's credentials without the checks that a runtime makes first."""
     ca = ((trusts or folder) / CA_FILE).read_bytes()
     return grpc.ssl_channel_credentials(ca, (folder / KEY_FILE).read_bytes(), (folder / CERTIFICATE_FILE).read_bytes())
+
+
+def connected(address: str, given: grpc.ChannelCredentials | None) -> grpc.Channel:
+    """Return a channel with a connection of its own; in plaintext where no credentials are given."""
+    own = [("grpc.use_local_subchannel_pool", 1)]
+    if given is None:
+        return grpc.insecure_channel(address, options=own)
+    return grpc.secure_channel(address, given, options=own)

@@ -27,7 +27,7 @@ from coso.v1 import tuner_pb2, tuner_pb2_grpc
 from agent_runtime.uplink.channel import open_channel
 from agent_runtime.uplink.registration import registration
 from agent_runtime.uplink.tls import load_client_tls
-from benchmarks.guarded_tuner import CALL_SEC, Guarded, credentials, guarded_tuner
+from benchmarks.guarded_tuner import CALL_SEC, Guarded, connected, credentials, guarded_tuner
 from benchmarks.impostors import IMPOSTORS, Served
 from benchmarks.measures import Measure, report
 from benchmarks.small_episodes import small_episode
@@ -136,7 +136,7 @@ class Trials:
 
     def _standing(self) -> tuple[int, int]:
         """Ask as an operator, and be served as an agent."""
-        with grpc.secure_channel(self._tuner.address, credentials(self._lab)) as channel:
+        with connected(self._tuner.address, credentials(self._lab)) as channel:
             code = self._calls.code_of("FollowAdapters", tuner_pb2_grpc.TunerServiceStub(channel), "lab/phone", "")
         if code is not Code.OK:
             self.tally.turned_away += 1
@@ -158,7 +158,7 @@ class Trials:
         else:
             given = self._strangers[kind]
         call, name = rng.choice(calls), rng.choice(names)
-        with _connected(self._tuner.address, given) as channel:
+        with connected(self._tuner.address, given) as channel:
             code = self._calls.code_of(call, tuner_pb2_grpc.TunerServiceStub(channel), name, trial)
         if code not in REFUSED:
             self.tally.let_in += 1
@@ -173,13 +173,6 @@ class Trials:
         if code is Code.OK or impostor.heard:
             self.tally.told += 1
             self.tally.notes.append(f"{trial}: {call} ended with {code}, the impostor heard {impostor.heard}")
-
-
-def _connected(address: str, given: grpc.ChannelCredentials | None) -> grpc.Channel:
-    own = [("grpc.use_local_subchannel_pool", 1)]
-    if given is None:
-        return grpc.insecure_channel(address, options=own)
-    return grpc.secure_channel(address, given, options=own)
 
 
 def run(trials: int, seed: int, home: Path, kinds: Sequence[str] = KINDS, plant: str = "") -> Tally:

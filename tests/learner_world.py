@@ -44,6 +44,7 @@ JSON = grammar_named("json")
 PROMPT = "Goal: go"
 REWARDED = JSON.render(Tap(0.1205, 0.1505), "left")
 UNREWARDED = JSON.render(Tap(0.8705, 0.8105), "right")
+MIXED = (REWARDED, UNREWARDED, UNREWARDED, REWARDED)
 SIDE_PX = 64
 
 

@@ -14,6 +14,9 @@ PACKAGES = ("agent_runtime", "tuner", "device_scripts", "coso")
 ALLOWED: dict[str, tuple[str, ...]] = {
     "agent_runtime": ("agent_runtime", "coso"),
     "agent_runtime.errors": (),
+    "agent_runtime.files": (),
+    "agent_runtime.command_line": (),
+    "agent_runtime.command_options": ("agent_runtime.command_line", "agent_runtime.errors"),
     "agent_runtime.actions": ("agent_runtime.actions", "agent_runtime.errors"),
     "agent_runtime.trajectory": ("agent_runtime.actions",),
     "agent_runtime.devices": ("agent_runtime.devices", "agent_runtime.actions", "agent_runtime.errors"),
@@ -23,7 +26,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "agent_runtime.actions",
         "agent_runtime.errors",
     ),
-    "agent_runtime.adapters": ("agent_runtime.adapters", "agent_runtime.errors", "coso"),
+    "agent_runtime.adapters": ("agent_runtime.adapters", "agent_runtime.errors", "agent_runtime.files", "coso"),
     "agent_runtime.policy": (
         "agent_runtime.policy",
         "agent_runtime.adapters",
@@ -52,8 +55,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "agent_runtime.sessions": (
         "agent_runtime.sessions",
         "agent_runtime.actions",
+        "agent_runtime.command_line",
+        "agent_runtime.command_options",
         "agent_runtime.devices",
         "agent_runtime.errors",
+        "agent_runtime.files",
         "agent_runtime.observe",
         "agent_runtime.policy.base",
         "agent_runtime.tasks",
@@ -70,6 +76,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "agent_runtime.sessions",
         "agent_runtime.policy",
         "agent_runtime.actions",
+        "agent_runtime.command_line",
+        "agent_runtime.command_options",
         "agent_runtime.errors",
     ),
     "agent_runtime.uplink": (
@@ -85,6 +93,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "coso",
         "agent_runtime.actions",
         "agent_runtime.adapters",
+        "agent_runtime.command_line",
         "agent_runtime.policy",
         "agent_runtime.errors",
         "agent_runtime.files",

@@ -6,8 +6,9 @@ import asyncio
 import io
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -178,3 +179,17 @@ class ServedTuner:
         self._thread.call(self._front.stop())
         self._executor.submit(self._ledger.close).result(DEADLINE_SEC)
         self._executor.shutdown()
+
+
+@contextmanager
+def served_tuner(state: Path, **options: Any) -> Iterator[ServedTuner]:
+    """Serve a ``ServedTuner`` from a thread of its own while the block runs."""
+    thread = LoopThread()
+    try:
+        served = ServedTuner(thread, state, **options)
+        try:
+            yield served
+        finally:
+            served.stop()
+    finally:
+        thread.stop()

@@ -1,256 +1,40 @@
-"""`tuner`: options in, objects built, service run. Needs no torch; the learner is a process of its own."""
+"""`tuner`: all of its commands, and those that ask a running tuner or look into its store. Needs no torch."""
 
 from __future__ import annotations
 
-import asyncio
-import importlib.util
-import os
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent_runtime.command_line import run_program
 from agent_runtime.errors import AgentRuntimeError
-from tuner.command_options import DEFAULT, broken_setting, fail, named_checkpoint
-from tuner.config import (
-    AdvantageKind,
-    EntropyOver,
-    EntropyTerm,
-    LearnerConfig,
-    NullToken,
-    Objective,
-    Quantization,
-    ReportTo,
-    WeightSource,
-)
-from tuner.config_file import ConfigFile
+from tuner.command_options import DEFAULT_ADDRESS, fail, keep_grpc_quiet
 from tuner.errors import TunerServiceError
 from tuner.estimate_command import estimate
 from tuner.explain_command import explain
 from tuner.keys_commands import keys_app
-from tuner.logs import LogFormat, set_up_logs
+from tuner.serve_command import serve
 from tuner.train_command import train
 
 if TYPE_CHECKING:
     import grpc
 
 STATUS_DEADLINE_SEC = 5.0
-_TLS_HELP = "Folder of `tuner keys issue`, where the tuner serves with --tls."
+_Address = Annotated[str, typer.Option(help="host:port of a running tuner.")]
+_Tls = Annotated[Path | None, typer.Option(help="Folder of `tuner keys issue`, where the tuner serves with --tls.")]
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Stores trajectories, learns, publishes adapters.")
-
-
-@app.command()
-def serve(
-    state: Annotated[Path, typer.Option(help="Folder for the ledger, the adapters and the learner's checkpoint.")],
-    config_file: ConfigFile = None,
-    listen: Annotated[str, typer.Option(help="host:port; port 0 takes a free one.")] = "127.0.0.1:50051",
-    tls: Annotated[
-        bool, typer.Option("--tls", help="Let in only those with a certificate of `tuner keys issue`.")
-    ] = False,
-    submits_per_second: Annotated[
-        float, typer.Option(min=0.01, help="Trajectories a caller may send, over TLS; four seconds' worth at once.")
-    ] = 16.0,
-    page: Annotated[
-        str | None, typer.Option(help="host:port of a page to watch by; elsewhere than on loopback only with --tls.")
-    ] = None,
-    canary_share: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0,
-            max=1.0,
-            help="Share of the runtimes that try a new version before the others have it; by default all do at once.",
-        ),
-    ] = None,
-    keep_days: Annotated[
-        float | None, typer.Option(min=0.0, help="Empty records and remove versions that are older; none by default.")
-    ] = None,
-    keep_gb: Annotated[
-        float | None,
-        typer.Option(min=0.0, help="Empty the oldest records while the ledger is larger; none by default."),
-    ] = None,
-    least_free_gb: Annotated[
-        float, typer.Option(min=0.0, help="Take nothing in while less of the disk is free.")
-    ] = 1.0,
-    model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
-    quantization: Annotated[Quantization, typer.Option(help="How the base weights are held.")] = DEFAULT.quantization,
-    grammar: Annotated[str, typer.Option(help="Action grammar the runtimes speak.")] = DEFAULT.action_grammar,
-    objective: Annotated[
-        Objective, typer.Option(help="Policy term: advantage-weighted, PPO's clipped one, or cloning of successes.")
-    ] = DEFAULT.objective,
-    advantage: Annotated[
-        AdvantageKind,
-        typer.Option(
-            help="An outcome against its task's success rate, its group's (GRPO), critics' values, or tokens' (BAD)."
-        ),
-    ] = DEFAULT.advantage,
-    group_step_weight: Annotated[
-        float,
-        typer.Option(
-            help="Weight (omega) of a step's return among its group's visits to one screen (GiGPO); group only."
-        ),
-    ] = DEFAULT.group_step_weight,
-    instruction_share: Annotated[
-        float, typer.Option(help="Top share of the episodes kept (DigiRL); critic with awr only.")
-    ] = DEFAULT.instruction_share,
-    clip_range: Annotated[float, typer.Option(help="Clip range (epsilon); ppo only.")] = DEFAULT.clip_range,
-    thought_scaling: Annotated[
-        float, typer.Option(help="Weight (lambda) of the log-probability of thought tokens.")
-    ] = DEFAULT.thought_scaling,
-    soft_values: Annotated[
-        bool,
-        typer.Option(
-            "--soft-values", help="Let the next step's weighed entropy count in its value; ppo with critic only."
-        ),
-    ] = DEFAULT.soft_values,
-    length_weight: Annotated[
-        float,
-        typer.Option(
-            help="Reward an episode loses (Optima's lambda 1) for writing all the tokens it could; not for bc."
-        ),
-    ] = DEFAULT.length_weight,
-    readability_weight: Annotated[
-        float,
-        typer.Option(help="Reward an episode loses (Optima's lambda 2) for words the base model would not write."),
-    ] = DEFAULT.readability_weight,
-    reward_model_weight: Annotated[
-        float,
-        typer.Option(help="Reward a plain failure gets at most by a model learned from pairs of outcomes (ARMAP)."),
-    ] = DEFAULT.reward_model_weight,
-    entropy: Annotated[
-        EntropyTerm, typer.Option(help="Tokens the entropy bonus counts: by causal weight, all alike, or no bonus.")
-    ] = DEFAULT.entropy,
-    weight_source: Annotated[
-        WeightSource, typer.Option(help="Where the causal weights come from; uniform is entropy=uniform.")
-    ] = DEFAULT.weight_source,
-    entropy_over: Annotated[
-        EntropyOver, typer.Option(help="Entropy of each token, or of the action it decides (weight-source parser).")
-    ] = DEFAULT.entropy_over,
-    entropy_alpha: Annotated[float, typer.Option(help="Weight of the entropy bonus (alpha).")] = DEFAULT.entropy_alpha,
-    scm_window: Annotated[
-        int, typer.Option(help="Tokens taken away together for a causal weight; released always has 4.")
-    ] = DEFAULT.scm_window,
-    scm_null: Annotated[NullToken, typer.Option(help="What stands in for a token taken away.")] = DEFAULT.scm_null,
-    scm_gap_share: Annotated[
-        float, typer.Option(help="Share of the action model's training rows with tokens taken away; 0: none.")
-    ] = DEFAULT.scm_gap_share,
-    learning_rate: Annotated[float, typer.Option(help="AdamW's step size.")] = DEFAULT.learning_rate,
-    lora_r: Annotated[int, typer.Option(help="Rank of the adapter.")] = DEFAULT.lora_r,
-    lora_alpha: Annotated[float, typer.Option(help="Scale of the adapter.")] = DEFAULT.lora_alpha,
-    batch_size: Annotated[int, typer.Option(help="Utterances in one optimizer step.")] = DEFAULT.batch_size,
-    trajectories_per_update: Annotated[
-        int, typer.Option(help="New trajectories to wait for.")
-    ] = DEFAULT.trajectories_per_update,
-    optimizer_steps_per_update: Annotated[
-        int, typer.Option(help="Optimizer steps before a publish.")
-    ] = DEFAULT.optimizer_steps_per_update,
-    max_version_lag: Annotated[
-        int | None,
-        typer.Option(min=0, help="Learn from no step acted more than so many versions ago; no bound by default."),
-    ] = DEFAULT.max_version_lag,
-    max_agent_share: Annotated[
-        float, typer.Option(help="Largest share of an update's weight that one agent has while others have some.")
-    ] = DEFAULT.max_agent_share,
-    mismatch_limit: Annotated[
-        float,
-        typer.Option(min=0, help="Nats a token by which log-probs may be off those recomputed; 0 recomputes none."),
-    ] = DEFAULT.mismatch_limit,
-    report_to: Annotated[
-        ReportTo, typer.Option(help="Where figures go besides TensorBoard files in the state folder.")
-    ] = DEFAULT.report_to,
-    run_name: Annotated[str, typer.Option(help="Name of the run there; the state folder's by default.")] = "",
-    log_format: Annotated[
-        LogFormat, typer.Option(help="Lines of the log: text, or a JSON object each.")
-    ] = DEFAULT.log_format,
-    num_threads: Annotated[int, typer.Option(help="CPU threads of the learner.")] = DEFAULT.num_threads,
-    learner_processes: Annotated[
-        int, typer.Option(min=1, help="Processes that share each gradient, under torchrun: one for each GPU.")
-    ] = 1,
-    shard_base: Annotated[
-        bool, typer.Option("--shard-base", help="Split the base model over these processes, by FSDP2 (unquantized).")
-    ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the adapter's start and of the replay's order.")] = DEFAULT.seed,
-) -> None:
-    """Serve until SIGTERM: take trajectories in, learn, hand adapters out."""
-    _keep_grpc_quiet()
-    from tuner.ingest.retention import Limits
-    from tuner.serve import Keeping, Watching
-    from tuner.serve import serve as run_service
-    from tuner.supervisor import in_processes, learner_command
-
-    set_up_logs(log_format)
-    try:
-        folder, identity, spoken = named_checkpoint(model, quantization, grammar)
-        if shard_base and learner_processes == 1:
-            fail("Got --shard-base with one process, expected --learner-processes 2 or more to split the base over.")
-        if report_to != "none" and importlib.util.find_spec(report_to) is None:
-            fail(f"Got --report-to {report_to}, expected its package: pip install 'coso-phone[{report_to}]'.")
-        config = LearnerConfig(
-            state=state,
-            model=folder,
-            base_model_digest=identity.base_model_digest,
-            quantization=quantization,
-            action_grammar=identity.action_grammar,
-            objective=objective,
-            advantage=advantage,
-            group_step_weight=group_step_weight,
-            instruction_share=instruction_share,
-            clip_range=clip_range,
-            thought_scaling=thought_scaling,
-            soft_values=soft_values,
-            length_weight=length_weight,
-            readability_weight=readability_weight,
-            reward_model_weight=reward_model_weight,
-            entropy=entropy,
-            weight_source=weight_source,
-            entropy_over=entropy_over,
-            entropy_alpha=entropy_alpha,
-            scm_window=scm_window,
-            scm_null=scm_null,
-            scm_gap_share=scm_gap_share,
-            learning_rate=learning_rate,
-            lora_r=lora_r,
-            lora_alpha=lora_alpha,
-            batch_size=batch_size,
-            trajectories_per_update=trajectories_per_update,
-            optimizer_steps_per_update=optimizer_steps_per_update,
-            max_version_lag=max_version_lag,
-            max_agent_share=max_agent_share,
-            mismatch_limit=mismatch_limit,
-            report_to=report_to,
-            run_name=run_name,
-            log_format=log_format,
-            publish_start=canary_share is not None,
-            num_threads=num_threads,
-            shard_base=shard_base,
-            seed=seed,
-        )
-        announce = partial(_announce, listen.rpartition(":")[0])
-        watching = None if page is None else Watching(page, lambda url: typer.echo(f"page on {url}"))
-        rate = submits_per_second if tls else None
-        keeping = Keeping(
-            Limits(keep_days, None if keep_gb is None else _bytes(keep_gb)),
-            config.replay_capacity,
-            _bytes(least_free_gb),
-        )
-        command = in_processes(learner_command(config), learner_processes)
-        asyncio.run(
-            run_service(listen, state, identity, command, announce, watching, rate, canary_share, keeping, spoken)
-        )
-    except (TunerServiceError, AgentRuntimeError) as error:
-        fail(str(error))
-    except ValueError as error:  # pydantic's ValidationError
-        fail(f"Got settings that cannot be: {broken_setting(error)}; see tuner serve --help.")
+app.command()(serve)
 
 
 @app.command()
 def status(
-    address: Annotated[str, typer.Option(help="host:port of a running tuner.")] = "127.0.0.1:50051",
-    tls: Annotated[Path | None, typer.Option(help=_TLS_HELP)] = None,
+    address: _Address = DEFAULT_ADDRESS,
+    tls: _Tls = None,
 ) -> None:
     """Print how a running tuner stands."""
-    _keep_grpc_quiet()
+    keep_grpc_quiet()
     import grpc
     from coso.v1 import tuner_pb2, tuner_pb2_grpc
 
@@ -286,12 +70,12 @@ def export(
 @app.command()
 def rollback(
     version: Annotated[int, typer.Argument(min=1, help="The version to return to.")],
-    address: Annotated[str, typer.Option(help="host:port of a running tuner.")] = "127.0.0.1:50051",
-    tls: Annotated[Path | None, typer.Option(help=_TLS_HELP)] = None,
+    address: _Address = DEFAULT_ADDRESS,
+    tls: _Tls = None,
     timeout: Annotated[float, typer.Option(min=1.0, help="Seconds to wait: an update in progress ends first.")] = 600.0,
 ) -> None:
     """Publish an older version's tensors as a new version, from which learning goes on."""
-    _keep_grpc_quiet()
+    keep_grpc_quiet()
     import grpc
     from coso.v1 import tuner_pb2, tuner_pb2_grpc
 
@@ -317,13 +101,8 @@ app.add_typer(keys_app, name="keys")
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
-
-
-def _keep_grpc_quiet() -> None:
-    """Keep gRPC's own log lines from the terminal, unless asked for; call before gRPC is imported."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    """Entry point; bad options end with one sentence and exit code 2."""
+    run_program(app, "tuner", prefix="tuner: ")
 
 
 def _channel(address: str, tls: Path | None) -> grpc.Channel:
@@ -343,14 +122,6 @@ def _no_answer(error: grpc.RpcError, address: str, tls: Path | None) -> str:
         return error.details() or code
     way = "" if tls is None else ", whose certificate and ours one CA signed"
     return f"Got {code} from {address}, expected a tuner{way}: start one with `tuner serve`."
-
-
-def _announce(host: str, port: int) -> None:
-    typer.echo(f"listening on {host}:{port}")
-
-
-def _bytes(gigabytes: float) -> int:
-    return round(1e9 * gigabytes)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every error the tuner raises on purpose, as one tree. Holds no handling.
+"""Every error the tuner raises on purpose, as one tree, and a sentence that many say. Holds no handling.
 
 TunerServiceError        one sentence: what was got, what was expected, what to do
 ├── ConfigError          an option, a path or a port that cannot be used as given (exit code 2)
@@ -7,6 +7,8 @@ TunerServiceError        one sentence: what was got, what was expected, what to 
 ├── LearnerError         the learner cannot go on from its state
 └── RollbackError        a rollback that was asked for and not done
 """
+
+from pathlib import Path
 
 
 class TunerServiceError(Exception):
@@ -31,3 +33,10 @@ class LearnerError(TunerServiceError):
 
 class RollbackError(TunerServiceError):
     """A rollback was not done."""
+
+
+def unwritable(folder: Path, error: OSError, called: str = "folder") -> ConfigError:
+    """Return what to raise where the disk refuses a folder that somebody named."""
+    return ConfigError(
+        f"Got the {called} {folder}, expected one that can be written: {error.strerror}; choose another."
+    )

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent_runtime.errors import AgentRuntimeError
-from tuner.command_options import DEFAULT, fail, named_checkpoint
-from tuner.config import Quantization
+from tuner.command_options import DEFAULT, DEFAULT_MODEL, BaseWeights, Model, NumThreads, fail, named_checkpoint
 from tuner.errors import TunerServiceError
 
 if TYPE_CHECKING:
@@ -34,11 +33,11 @@ def estimate(
     temperature: Annotated[
         float | None, typer.Option(min=0.01, max=10.0, help="What it is to sample at; the recorded one by default.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
-    quantization: Annotated[Quantization, typer.Option(help="How the base weights are held.")] = DEFAULT.quantization,
+    model: Model = DEFAULT_MODEL,
+    quantization: BaseWeights = DEFAULT.quantization,
     grammar: Annotated[str, typer.Option(help="Action grammar of the sessions.")] = DEFAULT.action_grammar,
     confidence: Annotated[float, typer.Option(min=0.5, max=0.999, help="Of the intervals.")] = 0.95,
-    num_threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = DEFAULT.num_threads,
+    num_threads: NumThreads = DEFAULT.num_threads,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
 ) -> None:
@@ -47,11 +46,12 @@ def estimate(
         if version is not None and state is None:
             fail(f"Got --version {version} without --state, expected both: name the tuner's state folder.")
         folder, identity, _ = named_checkpoint(model, quantization, grammar)
+        from tuner.adapters.store import AdapterStore
         from tuner.estimate.acted import acted_episodes
         from tuner.estimate.verdict import judge
 
         acted = acted_episodes(sessions, identity)
-        asked = None if state is None else _version(state, version)
+        asked = None if state is None else AdapterStore(state / "adapters").get_or_newest(version)
         episodes = _scored(acted, folder, quantization, identity.action_grammar, asked, temperature, num_threads)
         verdict = judge(episodes, confidence=confidence, seed=seed)
     except (TunerServiceError, AgentRuntimeError) as error:
@@ -62,19 +62,6 @@ def estimate(
     if verdict.refusal is not None:
         typer.echo(f"tuner: {verdict.refusal}", err=True)
         raise typer.Exit(REFUSED_EXIT_CODE)
-
-
-def _version(state: Path, version: int | None) -> Version:
-    from tuner.adapters.store import AdapterStore
-    from tuner.errors import StoreError
-
-    store = AdapterStore(state / "adapters")
-    if version is None:
-        latest = store.latest()
-        if latest is None:
-            raise StoreError(f"Got {state} without a version, expected a tuner's state folder that has published one.")
-        version = latest.version
-    return store.get(version)
 
 
 def _scored(

@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent_runtime.errors import AgentRuntimeError, SessionError
-from tuner.command_options import DEFAULT, fail, named_checkpoint
-from tuner.config import LearnerConfig, Quantization
+from tuner.command_options import (
+    DEFAULT,
+    DEFAULT_MODEL,
+    BaseWeights,
+    Model,
+    NumThreads,
+    SpokenGrammar,
+    fail,
+    named_checkpoint,
+)
+from tuner.config import LearnerConfig
 from tuner.errors import StoreError, TunerServiceError
 
 if TYPE_CHECKING:
@@ -28,10 +37,10 @@ def explain(
     session: Annotated[Path, typer.Argument(help="Recorded session.", metavar="DIR")],
     state: Annotated[Path, typer.Option(help="The tuner's state folder; it is only read.")],
     output: Annotated[Path | None, typer.Option(help="File to write; DIR/explained.jsonl by default.")] = None,
-    model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
-    quantization: Annotated[Quantization, typer.Option(help="How the base weights are held.")] = DEFAULT.quantization,
-    grammar: Annotated[str, typer.Option(help="Action grammar the runtimes speak.")] = DEFAULT.action_grammar,
-    num_threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = DEFAULT.num_threads,
+    model: Model = DEFAULT_MODEL,
+    quantization: BaseWeights = DEFAULT.quantization,
+    grammar: SpokenGrammar = DEFAULT.action_grammar,
+    num_threads: NumThreads = DEFAULT.num_threads,
 ) -> None:
     """Write causal weights of every source, alternatives, values and advantages of a session's steps."""
     path = output if output is not None else session / "explained.jsonl"

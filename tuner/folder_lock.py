@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from tuner.errors import ConfigError
+from tuner.errors import ConfigError, unwritable
 
 LOCK_NAME = ".lock"
 _LOOK_AGAIN_SEC = 0.05
@@ -55,6 +55,4 @@ def _lock_file(folder: Path) -> TextIO:
     try:
         return (folder / LOCK_NAME).open("w")
     except OSError as error:
-        raise ConfigError(
-            f"Got the folder {folder}, expected one that can be written: {error.strerror}; choose another."
-        ) from error
+        raise unwritable(folder, error) from error

@@ -18,7 +18,7 @@ from tuner import __version__
 from tuner.adapters.keys import load_signer
 from tuner.adapters.store import AdapterStore
 from tuner.canary.rule import Rule
-from tuner.errors import ConfigError
+from tuner.errors import unwritable
 from tuner.folder_lock import folder_locked
 from tuner.ingest.forgery import Recomputation
 from tuner.ingest.free_space import FreeSpace
@@ -54,9 +54,7 @@ def prepare_state_folder(state: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise ConfigError(
-            f"Got the state folder {state}, expected one that can be written: {error.strerror}; choose another."
-        ) from error
+        raise unwritable(state, error, "state folder") from error
 
 
 def signing(state: Path) -> Sign | None:
@@ -129,12 +127,12 @@ async def serve(
             cannot be used, or another tuner has it.
         LedgerError: the ledger cannot be opened.
     """
-    listening = None if page is None else page_socket(page.listen, tls_submits_per_second is not None)
+    has_tls = tls_submits_per_second is not None
+    listening = None if page is None else page_socket(page.listen, has_tls)
     prepare_state_folder(state)
     refuse_unfinished_training(state)
     ledger = Ledger(state)
     loop = asyncio.get_running_loop()
-    stopped = asyncio.Event()
     lock = folder_locked(state, "one that no other tuner serves: stop that one, or choose another with --state.")
     with lock, ThreadPoolExecutor(1, thread_name_prefix="ledger") as executor:
         supervisor = Supervisor(learner_command, state / "learner.log")
@@ -152,17 +150,17 @@ async def serve(
         if trials is not None:
             await loop.run_in_executor(executor, trials.open)
         port = await front.start(listen)
-        for signal_number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signal_number, stopped.set)
+        stopped = _set_by_signals(loop)
         learning = asyncio.create_task(supervisor.run())
-        beside = [] if trials is None else [asyncio.create_task(Steward(trials, supervisor.view, executor).run())]
+        beside = []
+        if trials is not None:
+            beside.append(asyncio.create_task(Steward(trials, supervisor.view, executor).run()))
         if keeping.limits.are_set:
             retention = Retention(ledger, store, keeping.limits, keeping.replay)
             beside.append(asyncio.create_task(Housekeeping(retention, rollout, executor).run()))
         on_ready(port)
         watched = Watched(__version__, identity, supervisor.view, service.submissions)
-        controls = Controls(supervisor.view, trials, executor)
-        async with _page(page, listening, state, watched, controls, tls_submits_per_second is not None):
+        async with _page(page, listening, state, watched, Controls(supervisor.view, trials, executor), has_tls):
             await stopped.wait()
         await front.stop()
         for task in beside:
@@ -170,6 +168,14 @@ async def serve(
         await supervisor.stop()
         await learning
         await loop.run_in_executor(executor, ledger.close)
+
+
+def _set_by_signals(loop: asyncio.AbstractEventLoop) -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set from now on."""
+    stopped = asyncio.Event()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stopped.set)
+    return stopped
 
 
 @asynccontextmanager

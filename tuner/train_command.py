@@ -12,9 +12,24 @@ import typer
 from pydantic import ValidationError
 
 from agent_runtime.errors import AgentRuntimeError
-from tuner.command_options import DEFAULT, broken_setting, fail, named_checkpoint
-from tuner.config import LearnerConfig, Quantization
+from tuner.command_options import (
+    DEFAULT,
+    DEFAULT_MODEL,
+    BaseWeights,
+    BatchSize,
+    LearningRate,
+    LineFormat,
+    LoraAlpha,
+    LoraR,
+    Model,
+    SpokenGrammar,
+    broken_setting,
+    fail,
+    named_checkpoint,
+)
+from tuner.config import LearnerConfig
 from tuner.errors import TunerServiceError
+from tuner.logs import set_up_logs
 
 if TYPE_CHECKING:
     from tuner.ingest.identity import Identity
@@ -30,23 +45,25 @@ def train(
     sessions: Annotated[
         list[Path] | None, typer.Option(help="Recorded or imported session, or a folder of such; may be given again.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
-    quantization: Annotated[Quantization, typer.Option(help="How the base weights are held.")] = DEFAULT.quantization,
-    grammar: Annotated[str, typer.Option(help="Action grammar the runtimes speak.")] = DEFAULT.action_grammar,
+    model: Model = DEFAULT_MODEL,
+    quantization: BaseWeights = DEFAULT.quantization,
+    grammar: SpokenGrammar = DEFAULT.action_grammar,
     imitation_steps: Annotated[int, typer.Option(min=0, help="Optimizer steps on the steps of successes.")] = 200,
     filtered_steps: Annotated[int, typer.Option(min=0, help="Optimizer steps on what the critics keep.")] = 200,
     critic_epochs: Annotated[int, typer.Option(min=1, help="Passes of the critics over the episodes.")] = 20,
     instruction_share: Annotated[
         float, typer.Option(help="Top share of the episodes the filter keeps.")
     ] = DEFAULT.instruction_share,
-    learning_rate: Annotated[float, typer.Option(help="AdamW's step size.")] = DEFAULT.learning_rate,
-    lora_r: Annotated[int, typer.Option(help="Rank of the adapter.")] = DEFAULT.lora_r,
-    lora_alpha: Annotated[float, typer.Option(help="Scale of the adapter.")] = DEFAULT.lora_alpha,
-    batch_size: Annotated[int, typer.Option(help="Utterances in one optimizer step.")] = DEFAULT.batch_size,
+    learning_rate: LearningRate = DEFAULT.learning_rate,
+    lora_r: LoraR = DEFAULT.lora_r,
+    lora_alpha: LoraAlpha = DEFAULT.lora_alpha,
+    batch_size: BatchSize = DEFAULT.batch_size,
+    log_format: LineFormat = DEFAULT.log_format,
     num_threads: Annotated[int, typer.Option(help="CPU threads.")] = DEFAULT.num_threads,
     seed: Annotated[int, typer.Option(help="Seed of the adapter's start and of the draws.")] = DEFAULT.seed,
 ) -> None:
     """Learn offline from recorded sessions and the ledger, publish a version; `tuner serve` goes on from it."""
+    set_up_logs(log_format)
     try:
         folder, identity, _ = named_checkpoint(model, quantization, grammar)
         config = LearnerConfig(

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from agent_runtime.errors import UsageError
+from agent_runtime.files import fsync_folder
 
 FILE_NAME = "highest_versions"
 """In the spool folder, which belongs to one runtime."""
@@ -59,12 +60,4 @@ class HighestSeen:
             os.fsync(file.fileno())
         os.replace(beside, self.path)
         self._versions = versions
-        _sync_names(self.path.parent)
-
-
-def _sync_names(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        fsync_folder(self.path.parent)

@@ -1,4 +1,4 @@
-"""What an adb server says of its devices, and streams to them. The only module that knows adbutils; runs no command.
+"""What an adb server says of its devices, and streams to them. Here it alone knows adbutils; runs no command.
 
 It never stops or starts a server, and touches no device but the one it is asked about.
 """

@@ -1,13 +1,19 @@
 """`agent-runtime replay` and `agent-runtime inspect`: options in, a few lines out. Loads torch only to replay."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_runtime.errors import AgentRuntimeError, SessionError, UsageError
+from agent_runtime.command_line import BAD_INPUT_EXIT_CODE
+from agent_runtime.command_options import (
+    DEFAULT_MODEL,
+    Model,
+    RecordedFolder,
+    RecordedQuantization,
+    bad_input_is_a_sentence,
+)
+from agent_runtime.errors import SessionError, UsageError
 
 if TYPE_CHECKING:
     from agent_runtime.actions import Grammar
@@ -15,10 +21,7 @@ if TYPE_CHECKING:
     from agent_runtime.sessions.recording import Session
     from agent_runtime.sessions.replay import AgainstReport, ExactReport, UseAdapter
 
-BAD_INPUT_EXIT_CODE = 2
 DIFFERENT_EXIT_CODE = 1
-_FOLDER = Annotated[Path, typer.Argument(help="Folder that `run --record` wrote.", metavar="DIR")]
-_MODEL = Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,9 +31,9 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    folder: _FOLDER,
-    model: _MODEL = "small-vlm",
-    quantization: Annotated[str | None, typer.Option(help="nf4, int8 or none; the recorded one by default.")] = None,
+    folder: RecordedFolder,
+    model: Model = DEFAULT_MODEL,
+    quantization: RecordedQuantization = None,
     adapter: Annotated[
         Path | None, typer.Option(help="Folder of one adapter version, put in place for every step.")
     ] = None,
@@ -77,7 +80,7 @@ def replay(
 
 
 def inspect(
-    folder: _FOLDER,
+    folder: RecordedFolder,
     output: Annotated[Path | None, typer.Option(help="HTML file to write; DIR/inspect.html by default.")] = None,
     weights: Annotated[
         Path | None, typer.Option(help="What `tuner explain` wrote, or a tuner's weights.jsonl, to shade tokens by.")
@@ -85,7 +88,7 @@ def inspect(
     source: Annotated[
         str, typer.Option(help="Whose weights shade first, with --weights: scm, parser or uniform.")
     ] = "scm",
-    model: _MODEL = "small-vlm",
+    model: Model = DEFAULT_MODEL,
 ) -> None:
     """Write a session as one HTML page: screens, actions, answers and what each token was worth."""
     with bad_input_is_a_sentence():
@@ -109,19 +112,9 @@ def _write_both(session: "Session", report: "AgainstReport", path: Path, other_n
     from agent_runtime.sessions.page import Look, write_page
     from agent_runtime.sessions.tokens import TokenTexts
 
-    texts = TokenTexts(_tokenizer(session, "small-vlm"))
+    texts = TokenTexts(_tokenizer(session, DEFAULT_MODEL))
     write_page(session, texts, path, Look(other_name=other_name, answers=report.answers))
     typer.echo(f"Wrote {path}.")
-
-
-@contextmanager
-def bad_input_is_a_sentence() -> Iterator[None]:
-    """Say what is wrong in one sentence and end with exit code 2."""
-    try:
-        yield
-    except (AgentRuntimeError, OSError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(BAD_INPUT_EXIT_CODE) from None
 
 
 def load_for(

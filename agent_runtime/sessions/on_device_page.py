@@ -2,13 +2,12 @@
 
 import base64
 import io
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from agent_runtime.errors import SessionError
+from agent_runtime.sessions.html import write_html
 from agent_runtime.sessions.on_device import Performed, PerformedEpisode, ScreenDifference
 from agent_runtime.sessions.pictures import decoded
 from agent_runtime.sessions.recording import Session
@@ -48,13 +47,9 @@ def write_difference_page(session: Session, serial: str, report: Performed, path
     Raises:
         SessionError: it cannot be written.
     """
-    from jinja2 import Environment, StrictUndefined, select_autoescape
-
-    environment = Environment(
-        autoescape=select_autoescape(default=True), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    source = resources.files("agent_runtime.sessions").joinpath(_TEMPLATE).read_text("utf-8")
-    page = environment.from_string(source).render(
+    write_html(
+        path,
+        _TEMPLATE,
         name=session.folder.resolve().name,
         serial=serial,
         summary=summary(report),
@@ -70,11 +65,6 @@ def write_difference_page(session: Session, serial: str, report: Performed, path
             for done in report.episodes
         ],
     )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, "utf-8", errors="replace")
-    except OSError as error:
-        raise SessionError(f"Got no place for the page ({error}), expected a file to write: name another.") from error
 
 
 def _pictures(found: ScreenDifference) -> list[tuple[str, str]]:

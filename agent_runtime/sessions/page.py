@@ -9,14 +9,13 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from agent_runtime.actions import Action, LongPress, Malformed, Swipe, Tap
 from agent_runtime.actions.ruling import Ruling
-from agent_runtime.errors import SessionError
 from agent_runtime.sessions.explained import SOURCES, Explained
+from agent_runtime.sessions.html import write_html
 from agent_runtime.sessions.reader import screen_png
 from agent_runtime.sessions.recording import RecordedEpisode, RecordedStep, Session
 from agent_runtime.sessions.replay import Answer
@@ -62,15 +61,11 @@ def write_page(session: Session, texts: TokenTexts, path: Path, look: Look | Non
     Raises:
         SessionError: a screen is not what was recorded, or the page cannot be written.
     """
-    from jinja2 import Environment, StrictUndefined, select_autoescape
-
     look = look or Look()
-    environment = Environment(
-        autoescape=select_autoescape(default=True), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     episodes = [_episode(episode, texts, look) for episode in session.episodes]
-    source = resources.files("agent_runtime.sessions").joinpath(_TEMPLATE).read_text("utf-8")
-    page = environment.from_string(source).render(
+    write_html(
+        path,
+        _TEMPLATE,
         name=session.folder.resolve().name,
         session=session,
         facts=_facts(session),
@@ -82,11 +77,6 @@ def write_page(session: Session, texts: TokenTexts, path: Path, look: Look | Non
         screens=dict(_screens(session)),
         episodes=episodes,
     )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, "utf-8", errors="replace")
-    except OSError as error:
-        raise SessionError(f"Got no place for the page ({error}), expected a file to write: name another.") from error
 
 
 def _facts(session: Session) -> Mapping[str, str]:

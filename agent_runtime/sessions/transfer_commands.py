@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from agent_runtime.command_line import BAD_INPUT_EXIT_CODE
+from agent_runtime.command_options import bad_input_is_a_sentence
 from agent_runtime.errors import UsageError
-from agent_runtime.sessions.commands import BAD_INPUT_EXIT_CODE, bad_input_is_a_sentence
 
 LEFT_OUT_EXIT_CODE = 1
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from agent_runtime.errors import SessionError
+from agent_runtime.files import fsync_folder
 from agent_runtime.sessions import chain, schema
 from agent_runtime.sessions.recording import (
     HEADER_NAME,
@@ -153,7 +154,7 @@ class _Files:
             header, self._chain = chain.sealed_header(schema.info_record(self._info))
             _write_durably(self._folder / HEADER_NAME, header)
             self._file = (self._folder / LINES_NAME).open("xb", buffering=0)
-            _sync_folder(self._folder)
+            fsync_folder(self._folder)
 
     def add_start(self, start: EpisodeStart) -> None:
         self._add(schema.start_record(self._redactor.start(start)))
@@ -193,7 +194,7 @@ class _Files:
     def _sync(self) -> None:
         """Have names of screens on the disk, then the lines that name them; in between a journal keeps the order."""
         if not self._is_broken and self._file is not None:
-            _sync_folder(self._folder / SCREENS_NAME)
+            fsync_folder(self._folder / SCREENS_NAME)
             os.fsync(self._file.fileno())
 
     @contextmanager
@@ -220,14 +221,6 @@ def _write_all(handle: int, content: bytes) -> None:
     left = memoryview(content)
     while left:
         left = left[os.write(handle, left) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _unwritable(error: OSError) -> SessionError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from agent_runtime.adapters.signatures import ManifestSigner, ManifestVerifier
 from agent_runtime.errors import AdapterError
 from agent_runtime.uplink.client import TunerLink
 from agent_runtime.uplink.spool import Spool
-from tests.wire_world import DEADLINE_SEC, RUNTIME_IDENTITY, TOKENIZER, LoopThread, ServedTuner, until
+from tests.wire_world import DEADLINE_SEC, RUNTIME_IDENTITY, TOKENIZER, ServedTuner, served_tuner, until
 from tuner.adapters.delta_files import DELTA_NAME, EXTRAPOLATED_NAME
 from tuner.ingest.service import TunerService
 
@@ -114,18 +115,41 @@ class Runtime:
         self.inbox.apply_waiting()
         return self.slot.version
 
+    def follow(self, tuner: ServedTuner, files: Sequence[bytes], first: int = 1) -> None:
+        """Put version after version in place, numbered from ``first``, as soon as each is published."""
+        for version, file in enumerate(files, start=first):
+            tuner.publish(version, file)
+            assert self.take() == version
+            assert save(self.slot.tensors) == file
+
+    def encodings(self) -> list[Any]:
+        """Return how what came was written, in order."""
+        return [manifest.encoding for manifest in self.slot.manifests]
+
     @property
     def bytes_received(self) -> int:
         return self.link.counters.payload_bytes_received
 
+    def close(self) -> None:
+        self.inbox.close()
+        self.link.close(0.0)
+
+
+DAMAGES = ("gone", "truncated", "a bit")
+
+
+def damage(path: Path, how: str) -> None:
+    content = bytearray(path.read_bytes())
+    path.unlink()
+    if how != "gone":
+        content[-1] ^= 1
+        path.write_bytes(content[:-1] if how == "truncated" else content)
+
 
 @pytest.fixture
 def tuner(tmp_path: Path) -> Iterator[ServedTuner]:
-    thread = LoopThread()
-    served = ServedTuner(thread, tmp_path / "state")
-    yield served
-    served.stop()
-    thread.stop()
+    with served_tuner(tmp_path / "state") as served:
+        yield served
 
 
 @pytest.fixture
@@ -140,8 +164,7 @@ def runtime(tuner: ServedTuner, tmp_path: Path) -> Iterator[Callable[..., Runtim
 
     yield start
     for one in made:
-        one.inbox.close()
-        one.link.close(0.0)
+        one.close()
 
 
 Start = Callable[..., Runtime]
@@ -149,12 +172,9 @@ Start = Callable[..., Runtime]
 
 def test_a_runtime_that_follows_gets_deltas_and_ends_up_with_the_same_bytes(tuner: ServedTuner, runtime: Start) -> None:
     following = runtime()
-    for version in (1, 2, 3):
-        tuner.publish(version, FILES[version - 1])
-        assert following.take() == version
-        assert save(following.slot.tensors) == FILES[version - 1]
-        assert following.slot.digest == hashlib.sha256(FILES[version - 1]).hexdigest()
-    assert [manifest.encoding for manifest in following.slot.manifests] == [WHOLE, DELTA, EXTRAPOLATED]
+    following.follow(tuner, FILES[:3])
+    assert following.slot.digest == hashlib.sha256(FILES[2]).hexdigest()
+    assert following.encodings() == [WHOLE, DELTA, EXTRAPOLATED]
     assert following.link.counters.deltas_received == 2
     sizes = [manifest.payload_bytes for manifest in following.slot.manifests]
     assert sizes[0] == len(FILES[0])
@@ -164,8 +184,7 @@ def test_a_runtime_that_follows_gets_deltas_and_ends_up_with_the_same_bytes(tune
 
 def test_one_that_holds_an_older_version_gets_the_whole(tuner: ServedTuner, runtime: Start) -> None:
     late = runtime()
-    tuner.publish(1, FILES[0])
-    assert late.take() == 1
+    late.follow(tuner, FILES[:1])
     late.link.close(0.0)
     for version in (2, 3):
         tuner.publish(version, FILES[version - 1])
@@ -178,8 +197,7 @@ def test_one_that_holds_an_older_version_gets_the_whole(tuner: ServedTuner, runt
 
 def test_one_that_comes_back_with_the_parent_gets_the_delta(tuner: ServedTuner, runtime: Start) -> None:
     first = runtime()
-    tuner.publish(1, FILES[0])
-    assert first.take() == 1
+    first.follow(tuner, FILES[:1])
     first.link.close(0.0)
     tuner.publish(2, FILES[1])
     again = runtime(first.slot)
@@ -201,9 +219,7 @@ def test_the_number_of_the_parent_with_other_bytes_gets_the_whole(tuner: ServedT
 
 def test_a_runtime_of_the_release_before_gets_whole_payloads_as_before(tuner: ServedTuner, runtime: Start) -> None:
     old = runtime(encodings=())
-    for version in (1, 2):
-        tuner.publish(version, FILES[version - 1])
-        assert old.take() == version
+    old.follow(tuner, FILES[:2])
     assert old.bytes_received == len(FILES[0]) + len(FILES[1])
     last = old.slot.manifests[-1]
     assert (last.encoding, last.parent_version, last.replaces_any) == (WHOLE, 1, False)
@@ -224,42 +240,36 @@ class OfTheReleaseBefore(TunerService):
 
 
 def test_a_tuner_of_the_release_before_serves_this_runtime(tmp_path: Path) -> None:
-    thread = LoopThread()
-    old = ServedTuner(thread, tmp_path / "old", service=OfTheReleaseBefore)
-    old.publish(1, FILES[0])
     received: list[policy_pb2.AdapterManifest] = []
     spool = Spool(tmp_path / "spool")
     spool.open()
-    link = TunerLink(
-        old.address,
-        RUNTIME_IDENTITY,
-        ["new"],
-        spool,
-        lambda manifest, payload: received.append(manifest),
-        lambda: received[-1].version if received else 0,
-        lambda: "",
-        ENCODINGS,
-    )
-    link.start()
-    assert until(lambda: len(received) == 1)
-    old.publish(2, FILES[1])
-    assert until(lambda: len(received) == 2)
-    assert [(m.version, m.encoding, m.adapter_sha256) for m in received] == [(1, WHOLE, ""), (2, WHOLE, "")]
-    link.close(0.0)
-    old.stop()
-    thread.stop()
+    with served_tuner(tmp_path / "old", service=OfTheReleaseBefore) as old:
+        old.publish(1, FILES[0])
+        link = TunerLink(
+            old.address,
+            RUNTIME_IDENTITY,
+            ["new"],
+            spool,
+            lambda manifest, payload: received.append(manifest),
+            lambda: received[-1].version if received else 0,
+            lambda: "",
+            ENCODINGS,
+        )
+        link.start()
+        assert until(lambda: len(received) == 1)
+        old.publish(2, FILES[1])
+        assert until(lambda: len(received) == 2)
+        assert [(m.version, m.encoding, m.adapter_sha256) for m in received] == [(1, WHOLE, ""), (2, WHOLE, "")]
+        link.close(0.0)
 
 
 def test_a_delta_that_is_refused_comes_again_as_a_whole(tuner: ServedTuner, runtime: Start) -> None:
     following = runtime()
-    tuner.publish(1, FILES[0])
-    assert following.take() == 1
+    following.follow(tuner, FILES[:1])
     following.slot.refuses = 1
-    tuner.publish(2, FILES[1])
-    assert following.take() == 2
-    assert [manifest.encoding for manifest in following.slot.manifests] == [WHOLE, DELTA, WHOLE]
+    following.follow(tuner, FILES[1:2], first=2)
+    assert following.encodings() == [WHOLE, DELTA, WHOLE]
     assert following.inbox.refused == 1
-    assert save(following.slot.tensors) == FILES[1]
 
 
 def test_after_a_whole_that_is_refused_the_next_version_still_comes(tuner: ServedTuner, runtime: Start) -> None:
@@ -272,20 +282,13 @@ def test_after_a_whole_that_is_refused_the_next_version_still_comes(tuner: Serve
     assert following.slot.manifests[-1].replaces_any
 
 
-@pytest.mark.parametrize("damage", ["gone", "truncated", "a bit"])
-def test_a_damaged_delta_is_not_sent(tuner: ServedTuner, runtime: Start, tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_delta_is_not_sent(how: str, tuner: ServedTuner, runtime: Start, tmp_path: Path) -> None:
     first = runtime()
-    tuner.publish(1, FILES[0])
-    assert first.take() == 1
+    first.follow(tuner, FILES[:1])
     first.link.close(0.0)
     tuner.publish(2, FILES[1])
-    path = tmp_path / "state" / "adapters" / "00000002" / DELTA_NAME
-    content = bytearray(path.read_bytes())
-    if damage == "gone":
-        path.unlink()
-    else:
-        content[-1] ^= 1
-        path.write_bytes(content[:-1] if damage == "truncated" else content)
+    damage(tmp_path / "state" / "adapters" / "00000002" / DELTA_NAME, how)
     again = runtime(first.slot)
     assert again.take() == 2
     assert first.slot.manifests[-1].encoding == WHOLE
@@ -303,27 +306,21 @@ def test_every_manifest_that_goes_out_is_signed_for_what_it_carries(tmp_path: Pa
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments, lambda manifest: SIGNER.sign(manifest, time.time()))
 
-    thread = LoopThread()
-    tuner = ServedTuner(thread, tmp_path / "signing", service=Signing)
-    tuner.publish(1, FILES[0])
-    trusting = Runtime(tuner.address, tmp_path / "trusting", NumpySlot(ManifestVerifier(SIGNER.public_key)))
-    doubting = Runtime(
-        tuner.address, tmp_path / "doubting", NumpySlot(ManifestVerifier(ManifestSigner(bytes(32)).public_key))
-    )
-    for one in (trusting, doubting):
-        one.link.start()
-    assert trusting.take() == 1
-    assert until(lambda: doubting.inbox.refused == 1)
-    tuner.publish(2, FILES[1])
-    assert trusting.take() == 2
-    assert [manifest.encoding for manifest in trusting.slot.manifests] == [WHOLE, DELTA]
-    assert {manifest.tokenizer_digest for manifest in trusting.slot.manifests} == {TOKENIZER}
-    assert doubting.slot.version == 0
-    for one in (trusting, doubting):
-        one.inbox.close()
-        one.link.close(0.0)
-    tuner.stop()
-    thread.stop()
+    own, another = (ManifestVerifier(signer.public_key) for signer in (SIGNER, ManifestSigner(bytes(32))))
+    with (
+        served_tuner(tmp_path / "signing", service=Signing) as tuner,
+        closing(Runtime(tuner.address, tmp_path / "trusting", NumpySlot(own))) as trusting,
+        closing(Runtime(tuner.address, tmp_path / "doubting", NumpySlot(another))) as doubting,
+    ):
+        tuner.publish(1, FILES[0])
+        for one in (trusting, doubting):
+            one.link.start()
+        assert trusting.take() == 1
+        assert until(lambda: doubting.inbox.refused == 1)
+        trusting.follow(tuner, FILES[1:2], first=2)
+        assert trusting.encodings() == [WHOLE, DELTA]
+        assert {manifest.tokenizer_digest for manifest in trusting.slot.manifests} == {TOKENIZER}
+        assert doubting.slot.version == 0
 
 
 def test_what_the_wire_carries_is_the_delta_and_little_more(tuner: ServedTuner) -> None:
@@ -378,8 +375,8 @@ def test_one_that_holds_the_version_before_too_gets_less_and_the_same_bytes(
         for one in (following, plain):
             assert one.take() == version
             assert save(one.slot.tensors) == file
-    assert [manifest.encoding for manifest in following.slot.manifests] == [WHOLE, DELTA, EXTRAPOLATED, EXTRAPOLATED]
-    assert [manifest.encoding for manifest in plain.slot.manifests] == [WHOLE, DELTA, DELTA, DELTA]
+    assert following.encodings() == [WHOLE, DELTA, EXTRAPOLATED, EXTRAPOLATED]
+    assert plain.encodings() == [WHOLE, DELTA, DELTA, DELTA]
     assert following.link.counters.deltas_received == 3
     last, without = following.slot.manifests[-1], plain.slot.manifests[-1]
     assert last.payload_bytes < 0.8 * without.payload_bytes
@@ -398,28 +395,20 @@ class WithoutExtrapolation(TunerService):
 
 
 def test_a_tuner_that_does_not_know_it_sends_the_delta_to_the_parent(tmp_path: Path, steps: list[bytes]) -> None:
-    thread = LoopThread()
-    old = ServedTuner(thread, tmp_path / "old", service=WithoutExtrapolation)
-    new = Runtime(old.address, tmp_path / "new", NumpySlot())
-    new.link.start()
-    for version, file in enumerate(steps, start=1):
-        old.publish(version, file)
-        assert new.take() == version
-        assert save(new.slot.tensors) == file
-    assert [manifest.encoding for manifest in new.slot.manifests] == [WHOLE, DELTA, DELTA, DELTA]
-    new.inbox.close()
-    new.link.close(0.0)
-    old.stop()
-    thread.stop()
+    with (
+        served_tuner(tmp_path / "old", service=WithoutExtrapolation) as old,
+        closing(Runtime(old.address, tmp_path / "new", NumpySlot())) as new,
+    ):
+        new.link.start()
+        new.follow(old, steps)
+        assert new.encodings() == [WHOLE, DELTA, DELTA, DELTA]
 
 
 def test_one_that_comes_back_gets_it_only_while_it_holds_both(
     tuner: ServedTuner, runtime: Start, steps: list[bytes]
 ) -> None:
     first = runtime()
-    for version in (1, 2):
-        tuner.publish(version, steps[version - 1])
-        assert first.take() == version
+    first.follow(tuner, steps[:2])
     first.link.close(0.0)
     tuner.publish(3, steps[2])
     again = runtime(first.slot)
@@ -429,60 +418,45 @@ def test_one_that_comes_back_gets_it_only_while_it_holds_both(
     tuner.publish(4, steps[3])
     restarted = runtime(first.slot)
     assert restarted.take() == 4
-    assert [manifest.encoding for manifest in first.slot.manifests[1:]] == [DELTA, EXTRAPOLATED, DELTA]
+    assert first.encodings()[1:] == [DELTA, EXTRAPOLATED, DELTA]
 
 
 def test_one_that_skipped_the_version_before_gets_the_delta_to_the_parent(
     tuner: ServedTuner, runtime: Start, steps: list[bytes]
 ) -> None:
     first = runtime()
-    tuner.publish(1, steps[0])
-    assert first.take() == 1
+    first.follow(tuner, steps[:1])
     first.link.close(0.0)
     for version in (2, 3):
         tuner.publish(version, steps[version - 1])
     again = runtime(first.slot)
     assert again.take() == 3
-    tuner.publish(4, steps[3])
-    assert again.take() == 4
-    assert [manifest.encoding for manifest in first.slot.manifests] == [WHOLE, WHOLE, DELTA]
+    again.follow(tuner, steps[3:], first=4)
+    assert first.encodings() == [WHOLE, WHOLE, DELTA]
 
 
 def test_one_that_is_refused_is_asked_for_whole_and_the_next_is_extrapolated_again(
     tuner: ServedTuner, runtime: Start, steps: list[bytes]
 ) -> None:
     following = runtime()
-    for version in (1, 2):
-        tuner.publish(version, steps[version - 1])
-        assert following.take() == version
+    following.follow(tuner, steps[:2])
     following.slot.refuses = 1
-    tuner.publish(3, steps[2])
-    assert following.take() == 3
+    following.follow(tuner, steps[2:3], first=3)
     following.link.close(0.0)
     again = runtime(following.slot)
-    tuner.publish(4, steps[3])
-    assert again.take() == 4
-    sent = [manifest.encoding for manifest in following.slot.manifests]
-    assert sent == [WHOLE, DELTA, EXTRAPOLATED, WHOLE, EXTRAPOLATED]
+    again.follow(tuner, steps[3:], first=4)
+    assert again.encodings() == [WHOLE, DELTA, EXTRAPOLATED, WHOLE, EXTRAPOLATED]
 
 
-@pytest.mark.parametrize("damage", ["gone", "changed", "truncated"])
+@pytest.mark.parametrize("how", DAMAGES)
 def test_a_damaged_one_is_not_sent_but_the_delta_to_the_parent(
-    damage: str, tuner: ServedTuner, runtime: Start, tmp_path: Path, steps: list[bytes]
+    how: str, tuner: ServedTuner, runtime: Start, tmp_path: Path, steps: list[bytes]
 ) -> None:
     first = runtime()
-    for version in (1, 2):
-        tuner.publish(version, steps[version - 1])
-        assert first.take() == version
+    first.follow(tuner, steps[:2])
     first.link.close(0.0)
     tuner.publish(3, steps[2])
-    path = tmp_path / "state" / "adapters" / "00000003" / EXTRAPOLATED_NAME
-    content = bytearray(path.read_bytes())
-    if damage == "gone":
-        path.unlink()
-    else:
-        content[-1] ^= 1
-        path.write_bytes(content[:-1] if damage == "truncated" else content)
+    damage(tmp_path / "state" / "adapters" / "00000003" / EXTRAPOLATED_NAME, how)
     again = runtime(first.slot)
     assert again.take() == 3
     assert first.slot.manifests[-1].encoding == DELTA

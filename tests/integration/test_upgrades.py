@@ -22,7 +22,7 @@ from agent_runtime.uplink.client import TunerLink
 from agent_runtime.uplink.spool import Spool
 from tests.previous_release import previous_messages, write_ledger
 from tests.tuner_process import ROOT, environment
-from tests.wire_world import DEADLINE_SEC, RUNTIME_IDENTITY, LoopThread, ServedTuner, message, until
+from tests.wire_world import DEADLINE_SEC, RUNTIME_IDENTITY, ServedTuner, message, served_tuner, until
 from tuner.ingest.ledger import LEDGER_NAME, Ledger, StoreOutcome
 from tuner.ingest.mending import mend
 from tuner.ingest.migrations import SCHEMA_VERSION
@@ -119,11 +119,8 @@ def test_a_ledger_of_before_that_is_damaged_is_made_anew_with_its_runtimes(tmp_p
 
 @pytest.fixture
 def tuner(tmp_path: Path) -> Iterator[ServedTuner]:
-    thread = LoopThread()
-    served = ServedTuner(thread, tmp_path / "state")
-    yield served
-    served.stop()
-    thread.stop()
+    with served_tuner(tmp_path / "state") as served:
+        yield served
 
 
 def test_a_runtime_of_before_is_served(tuner: ServedTuner) -> None:

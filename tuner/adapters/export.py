@@ -18,7 +18,7 @@ from coso.v1 import policy_pb2
 from agent_runtime.adapters import VISION_MODULES
 from tuner import __version__
 from tuner.adapters.store import AdapterStore
-from tuner.errors import ConfigError, StoreError
+from tuner.errors import ConfigError, unwritable
 from tuner.files import write_atomically
 
 SETTINGS_NAME = "settings.json"
@@ -48,14 +48,8 @@ def export_version(state: Path, version: int | None, output: Path, base_model: s
         StoreError: there is no such version, or it is damaged.
         ConfigError: the folder cannot be used.
     """
-    store = AdapterStore(state / "adapters")
-    if version is None:
-        latest = store.latest()
-        if latest is None:
-            raise StoreError(f"Got {state} without a version, expected a tuner's state folder that has published one.")
-        version = latest.version
-    manifest, payload = store.get(version)
-    figures = _figures(state, version)
+    manifest, payload = AdapterStore(state / "adapters").get_or_newest(version)
+    figures = _figures(state, manifest.version)
     files = {
         TENSORS_NAME: payload,
         CARD_NAME: card(manifest, figures, _settings(state), base_model).encode(),
@@ -68,10 +62,8 @@ def export_version(state: Path, version: int | None, output: Path, base_model: s
         for name, content in files.items():
             write_atomically(output / name, content)
     except OSError as error:
-        raise ConfigError(
-            f"Got the folder {output}, expected one that can be written: {error.strerror}; choose another."
-        ) from error
-    return Exported(version, output, len(payload))
+        raise unwritable(output, error) from error
+    return Exported(manifest.version, output, len(payload))
 
 
 def peft_config(lora: policy_pb2.LoraConfig, base_model: str | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from agent_runtime.errors import UsageError
 from agent_runtime.files import fsync_folder
-from tuner.errors import ConfigError
+from tuner.errors import ConfigError, unwritable
 
 if TYPE_CHECKING:
     from agent_runtime.adapters.signatures import ManifestSigner
@@ -45,9 +45,7 @@ def make_signing_key(state: Path) -> ManifestSigner:
             f"Got {state}, which has a signing key, expected none: runtimes trust the old one; move {path} away first."
         ) from error
     except OSError as error:
-        raise ConfigError(
-            f"Got the state folder {state}, expected one that can be written: {error.strerror}; choose another."
-        ) from error
+        raise unwritable(state, error, "state folder") from error
     return signer
 
 

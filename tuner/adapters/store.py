@@ -122,6 +122,19 @@ class AdapterStore:
             self._whole = manifest
         return manifest, payload
 
+    def get_or_newest(self, version: int | None) -> tuple[policy_pb2.AdapterManifest, bytes]:
+        """Return manifest and payload of a version, of the newest whole one where none is named.
+
+        Raises:
+            StoreError: there is no such version, or none at all, or its bytes are damaged.
+        """
+        found = self.newer_than(0) if version is None else self.get(version)
+        if found is None:
+            raise StoreError(
+                f"Got {self._folder.parent} without a version, expected a tuner's state folder that has published one."
+            )
+        return found
+
     def manifest(self, version: int) -> policy_pb2.AdapterManifest:
         """Return what a version's manifest says; its payload is not looked at.
 

@@ -18,7 +18,7 @@ from agent_runtime.files import fsync_folder
 from agent_runtime.uplink.tls import CA_FILE, CERTIFICATE_FILE, KEY_FILE
 from tuner.certificates.authority import Pair, Role, holder_of, issue, make_ca
 from tuner.certificates.revocations import read_serials, write_serials
-from tuner.errors import ConfigError
+from tuner.errors import ConfigError, unwritable
 from tuner.files import write_atomically
 from tuner.folder_lock import folder_locked
 
@@ -64,7 +64,7 @@ def make_authority(state: Path, hosts: Sequence[str], lifetime_days: int, now: d
         making.rename(folder)
         fsync_folder(state)
     except OSError as error:
-        raise _unwritable(state, error) from error
+        raise unwritable(state, error) from error
 
 
 def issue_to(output: Path, state: Path, name: str, role: Role, lifetime_days: int, now: datetime) -> None:
@@ -86,7 +86,7 @@ def issue_to(output: Path, state: Path, name: str, role: Role, lifetime_days: in
         (output / CERTIFICATE_FILE).write_bytes(pair.certificate)
         (output / CA_FILE).write_bytes(ca.certificate)
     except OSError as error:
-        raise _unwritable(output, error) from error
+        raise unwritable(output, error) from error
 
 
 def renew_server(state: Path, hosts: Sequence[str], lifetime_days: int, now: datetime) -> None:
@@ -102,7 +102,7 @@ def renew_server(state: Path, hosts: Sequence[str], lifetime_days: int, now: dat
         write_atomically(folder / f"{SERVER_NAME}.key", pair.key)  # mode 600, as its temporary file is made so
         write_atomically(folder / f"{SERVER_NAME}.crt", pair.certificate)
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
 
 
 def revoke(state: Path, name: str) -> int:
@@ -122,7 +122,7 @@ def revoke(state: Path, name: str) -> int:
         try:
             write_serials(folder / "revoked", {**revoked, **found})
         except OSError as error:
-            raise _unwritable(folder, error) from error
+            raise unwritable(folder, error) from error
         return len(found.keys() - revoked.keys())
 
 
@@ -188,7 +188,3 @@ def _write_private(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _unwritable(folder: Path, error: OSError) -> ConfigError:
-    return ConfigError(f"Got the folder {folder}, expected one that can be written: {error.strerror}; choose another.")

@@ -58,15 +58,12 @@ def judge(
         return Verdict(overlap, recorded, around, why, None, None)
     values = cross_fitted_values(episodes)
     robust, plain = (
-        _estimate(table, baseline, overlap, recorded, confidence, draws, seed)
-        for baseline in (values, np.zeros_like(values))
+        _estimate(table, baseline, overlap, confidence, draws, seed) for baseline in (values, np.zeros_like(values))
     )
     return Verdict(overlap, recorded, around, None, robust, plain)
 
 
-def _estimate(
-    table: Table, values: Floats, overlap: Overlap, recorded: float, confidence: float, draws: int, seed: int
-) -> Estimate:
+def _estimate(table: Table, values: Floats, overlap: Overlap, confidence: float, draws: int, seed: int) -> Estimate:
     value = min(1.0, max(0.0, float(weighted_doubly_robust(table, values, values)[0])))
     drawn, means = bootstrap_draws(table, values, values, draws, seed)
     told = percentiles(drawn, confidence).joined(wilson(value, overlap.effective, confidence))

@@ -6,6 +6,7 @@ Each flush writes one new file, whole or not there; a file that does not read is
 the oldest are dropped, on disk by whole files.
 """
 
+import hashlib
 from pathlib import Path
 
 import torch
@@ -17,6 +18,16 @@ from tuner.files import write_atomically
 
 CAPACITY_ROWS = 32_768
 _KEY_BYTES = 32
+
+
+def key_of(*parts: str | bytes) -> bytes:
+    """Return the key of what the parts describe together; their lengths go in, so that no two cases run together."""
+    digest = hashlib.sha256()
+    for part in parts:
+        content = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        digest.update(len(content).to_bytes(8, "big"))
+        digest.update(content)
+    return digest.digest()
 
 
 class FeatureCache:

@@ -6,7 +6,6 @@ on the prompt and the picture alone, is computed for one step at a time, so that
 rounding, and is kept as float16, so that one that was kept and one computed anew are the same to the last bit.
 """
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from torch import Tensor
 
 from agent_runtime.errors import PolicyError
 from agent_runtime.policy.prompt import PromptBuilder, picture_from_png
-from tuner.learner.feature_cache import FeatureCache
+from tuner.learner.feature_cache import FeatureCache, key_of
 from tuner.learner.finite import require_finite
 from tuner.learner.samples import StepSample
 
@@ -49,7 +48,7 @@ class StepFeatures:
         self._cache.flush()
 
     def _of(self, step: StepSample) -> Tensor:
-        key = self._key(step)
+        key = key_of(self._identity, step.prompt, step.screenshot_png)
         found = self._cache.get(key)
         if found is None:
             found = self._computed(step)
@@ -67,13 +66,6 @@ class StepFeatures:
         require_finite("a feature of the base model", pooled)
         self.computed += 1
         return pooled.clamp(-_HALF_LIMIT, _HALF_LIMIT).half()
-
-    def _key(self, step: StepSample) -> bytes:
-        digest = hashlib.sha256()
-        for part in (self._identity.encode(), step.prompt.encode("utf-8", "surrogatepass"), step.screenshot_png):
-            digest.update(len(part).to_bytes(8, "big"))
-            digest.update(part)
-        return digest.digest()
 
 
 def feature_size(model: Any) -> int:

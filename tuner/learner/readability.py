@@ -5,14 +5,13 @@ mate can shift its rounding, and kept on disk as float16, so that one that was k
 to the last bit.
 """
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 
-from tuner.learner.feature_cache import FeatureCache
+from tuner.learner.feature_cache import FeatureCache, key_of
 from tuner.learner.finite import require_finite
 from tuner.learner.policy_update import PolicyUpdater
 from tuner.learner.samples import StepSample, can_be_shown
@@ -47,7 +46,8 @@ class Readability:
         self._cache.flush()
 
     def _of(self, step: StepSample) -> float:
-        key = self._key(step)
+        written = torch.tensor(step.utterance.token_ids, dtype=torch.int64).numpy().tobytes()
+        key = key_of(self._identity, step.prompt, step.screenshot_png, written)
         found = self._cache.get(key)
         if found is None:
             with self._policy.as_base():
@@ -58,12 +58,3 @@ class Readability:
             self._cache.put(key, found)
             self.computed += 1
         return float(found)
-
-    def _key(self, step: StepSample) -> bytes:
-        digest = hashlib.sha256()
-        written = torch.tensor(step.utterance.token_ids, dtype=torch.int64).numpy().tobytes()
-        prompt = step.prompt.encode("utf-8", "surrogatepass")
-        for part in (self._identity.encode(), prompt, step.screenshot_png, written):
-            digest.update(len(part).to_bytes(8, "big"))
-            digest.update(part)
-        return digest.digest()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tuner.errors import ConfigError
+from tuner.errors import unwritable
 from tuner.files import write_atomically
 
 FILE_NAME: Final = "page_sign_in"
@@ -46,9 +46,7 @@ def make_word(state: Path) -> str:
     try:
         write_atomically(state / FILE_NAME, f"{_sha256(word)}\n".encode("ascii"))
     except OSError as error:
-        raise ConfigError(
-            f"Got the folder {state}, expected one that can be written: {error.strerror}; choose another."
-        ) from error
+        raise unwritable(state, error) from error
     return word
 
 

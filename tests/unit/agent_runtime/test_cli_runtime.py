@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from agent_runtime import cli
+from agent_runtime.stopping import stop_on_signals
 
 DONE = '{"thought":"","action":"finish","status":"success"}'
 OPEN_NOTES = '{"action":"open_app","app":"Notes"}'
@@ -161,7 +162,7 @@ def test_a_tuner_that_is_away_leaves_the_episodes_in_the_spool(
 def test_the_first_signal_asks_for_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     try:
-        should_stop = cli.stop_on_signals()
+        should_stop = stop_on_signals()
         assert not should_stop()
         signal.raise_signal(signal.SIGTERM)
         assert should_stop()

@@ -37,7 +37,7 @@ def test_each_key_has_its_own(tmp_path: Path) -> None:
 
 def test_its_name_is_durable_once_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, synced = tmp_path / FILE_NAME, []
-    monkeypatch.setattr(highest_seen, "_sync_names", lambda folder: synced.append((folder, path.read_text())))
+    monkeypatch.setattr(highest_seen, "fsync_folder", lambda folder: synced.append((folder, path.read_text())))
     opened(path).raise_to(7)
     assert synced == [(tmp_path, "aa 7\n")]
 

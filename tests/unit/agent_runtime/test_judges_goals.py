@@ -171,11 +171,11 @@ def test_bad_options_are_one_sentence_and_exit_2(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from agent_runtime import cli  # brings every command along; only this test needs them
+    from agent_runtime import cli, run_command  # bring every command along; only this test needs them
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("JUDGE_API_KEY", raising=False)
-    monkeypatch.setattr(cli, "stop_on_signals", lambda: lambda: False)
+    monkeypatch.setattr(run_command, "stop_on_signals", lambda: lambda: False)
     (tmp_path / "goals.txt").write_text("Open Notes\n")
     monkeypatch.setattr(sys, "argv", ["agent-runtime", "--device", "x", *args])
     with pytest.raises(SystemExit) as ended:
@@ -197,11 +197,11 @@ def test_a_run_on_a_phone_is_judged(
     virtual_phone: Callable[..., Any],
     adb_server: Any,
 ) -> None:
-    from agent_runtime import cli
+    from agent_runtime import cli, run_command
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JUDGE_API_KEY", "sk-1")
-    monkeypatch.setattr(cli, "stop_on_signals", lambda: lambda: False)
+    monkeypatch.setattr(run_command, "stop_on_signals", lambda: lambda: False)
     (tmp_path / "goals.txt").write_text("Open Notes\n")
     (tmp_path / "script.txt").write_text(f'{{"action":"open_app","app":"Notes"}}\n{DONE}\n')
     phone = virtual_phone()

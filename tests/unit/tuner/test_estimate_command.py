@@ -15,17 +15,12 @@ from agent_runtime.policy.identity import base_model_digest, tokenizer_digest
 from agent_runtime.policy.lora import adapter_tensors, attach_lora
 from agent_runtime.trajectory import PolicyIdentity, Trajectory, Verdict
 from tests import session_world
-from tests.learner_world import REWARDED, UNREWARDED, World, tiny_checkpoint
+from tests.learner_world import REWARDED, UNREWARDED, World
 from tuner import cli
 from tuner.adapters.store import AdapterStore
 
 torch.set_num_threads(1)
 EPISODES = 40
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
 
 
 @pytest.fixture(scope="module")

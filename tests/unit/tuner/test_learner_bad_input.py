@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from dataclasses import replace
@@ -15,38 +14,23 @@ import torch
 from agent_runtime.actions import Malformed
 from agent_runtime.trajectory import Trajectory, Verdict
 from agent_runtime.uplink.codec import trajectory_to_message
-from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
+from tests.learner_parts import resumed_learner
+from tests.learner_world import REWARDED, UNREWARDED, World, learner_config
 from tuner.coso.action_model import ActionModel
 from tuner.coso.counterfactual import ScmWeights
 from tuner.coso.labels import FIELD_SIZES, Utterance
-from tuner.ingest.ledger import Ledger
 from tuner.learner.loop import Learner
-from tuner.learner.mailbox import Mailbox
-from tuner.learner.student import load_student
 
 torch.set_num_threads(1)
 BABBLE = "left left left"
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
-
-
-@pytest.fixture(scope="module")
-def world(checkpoint: Path) -> World:
-    return World(checkpoint)
-
-
 def updated(state: Path, checkpoint: Path, episodes: list[Trajectory], **settings: Any) -> tuple[Learner, Any]:
     """One update on all of the episodes; return the learner and the metrics, every one a finite number."""
     config = learner_config(state, checkpoint, **settings)
-    ledger = Ledger(state)
-    ledger.open()
+    learner, ledger = resumed_learner(config)
     for episode in episodes:
         ledger.store(trajectory_to_message(episode))
-    learner = Learner(config, load_student(config), ledger, Mailbox(io.StringIO(), io.StringIO()))
-    learner.resume()
     learner.update(ledger.recent(100) + ledger.waiting(100))
     metrics = json.loads((state / "metrics.jsonl").read_text().splitlines()[-1])
     assert all(math.isfinite(value) for value in metrics.values())

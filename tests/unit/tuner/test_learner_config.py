@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from tuner import cli
 from tuner.config import LearnerConfig
+from tuner.errors import ConfigError
 
 FLAG_OF = {"action_grammar": "grammar"}
 OF_THE_SERVICE = {"state", "model", "base_model_digest"}
@@ -105,7 +106,7 @@ def _served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *flags: str) -> tup
 
     def command(config: LearnerConfig) -> list[str]:
         asked.append(config)
-        raise ValueError("far enough")
+        raise ConfigError("Got far enough.")
 
     monkeypatch.setattr("tuner.supervisor.learner_command", command)
     monkeypatch.setattr("agent_runtime.policy.identity.resolve_checkpoint", lambda _: tmp_path)

@@ -12,17 +12,15 @@ import torch
 
 from agent_runtime.trajectory import Verdict
 from agent_runtime.uplink.codec import trajectory_to_message
-from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
+from tests.learner_parts import differing, made_step, resumed_learner
+from tests.learner_world import MIXED, REWARDED, UNREWARDED, World, learner_config
 from tuner.coso.critic import SuccessClassifier, has_two_classes, is_held_out, success_accuracy, success_loss
-from tuner.coso.labels import Utterance
-from tuner.ingest.ledger import Ledger, StoredTrajectory
+from tuner.ingest.ledger import StoredTrajectory
 from tuner.learner.critics import Critics, EpisodeValues
 from tuner.learner.experience import FAILURES_KEPT, Experience
-from tuner.learner.feature_cache import FeatureCache
+from tuner.learner.feature_cache import FeatureCache, key_of
 from tuner.learner.features import StepFeatures
 from tuner.learner.judging import digirl_weights, gae_weights
-from tuner.learner.loop import Learner
-from tuner.learner.mailbox import Mailbox
 from tuner.learner.samples import StepSample, trainable_steps
 from tuner.learner.student import load_student
 
@@ -31,33 +29,15 @@ TAUGHT = [name for name in map(str, range(100)) if not is_held_out(name)]
 HELD = [name for name in map(str, range(100)) if is_held_out(name)]
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
-
-
-@pytest.fixture(scope="module")
-def world(checkpoint: Path) -> World:
-    return World(checkpoint)
-
-
 def _steps(sequence: int, reward: float, count: int = 1, horizon: int = 4, name: str = "") -> list[StepSample]:
     return [
-        StepSample(
-            key=(sequence, place),
+        made_step(
+            sequence,
+            place,
             trajectory_id=name or str(sequence),
-            task_name="task",
-            goal="go",
             prompt="won" if reward else "lost",
-            screenshot_png=b"",
-            group=("task", ()),
-            utterance=Utterance((1, 2), ()),
-            behaviour_log_prob=-1.0,
-            behaviour_log_probs=(-0.5, -0.5),
-            temperature=1.0,
             reward=reward,
             succeeded=reward > 0,
-            version=0,
             steps=count,
             horizon=horizon,
         )
@@ -138,8 +118,7 @@ def test_what_is_held_out_teaches_nothing() -> None:
     held = [_steps(100 + n, float(n % 2), name=name) for n, name in enumerate(HELD[:4])]
     one.update(taught, 3, "s")
     other.update([*taught, *held], 3, "s")
-    expected, found = _tensors(one), _tensors(other)
-    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+    assert differing(_tensors(one), _tensors(other)) == set()
 
 
 @pytest.mark.parametrize("rewards", [[], [1.0, 1.0, 1.0], [0.0, 0.0]])
@@ -262,6 +241,13 @@ def test_a_feature_is_computed_once_by_content_and_never_from_the_adapter(
     assert again._features.computed == 0
 
 
+def test_a_key_tells_parts_from_their_concatenation_and_takes_any_text() -> None:
+    split = [key_of("ab", "c"), key_of("a", "bc"), key_of("abc"), key_of("ab", "c", b"")]
+    assert len({*split}) == len(split)
+    assert {len(key) for key in split} == {32}
+    assert key_of("é\ud800", b"x") == key_of(b"\xc3\xa9\xed\xa0\x80", b"x")
+
+
 def test_the_cache_outlives_the_process_within_its_capacity_and_survives_damage(tmp_path: Path) -> None:
     keys = [bytes([n]) * 32 for n in range(5)]
     rows = [torch.full((3,), float(n), dtype=torch.float16) for n in range(5)]
@@ -286,42 +272,31 @@ def test_the_cache_outlives_the_process_within_its_capacity_and_survives_damage(
 # ---- the learner
 
 
-def _learner(config: Any) -> tuple[Learner, Ledger, io.StringIO]:
-    said = io.StringIO()
-    ledger = Ledger(config.state)
-    ledger.open()
-    learner = Learner(config, load_student(config), ledger, Mailbox(io.StringIO(), said))
-    learner.resume()
-    return learner, ledger, said
-
-
-MIXED = (REWARDED, UNREWARDED, UNREWARDED, REWARDED)
-
-
 @pytest.mark.parametrize("objective", ["awr", "ppo"])
 def test_a_learner_with_critics_started_again_ends_up_bit_for_bit_where_an_undisturbed_one_does(
     tmp_path: Path, checkpoint: Path, world: World, objective: str
 ) -> None:
     settings = {"advantage": "critic", "objective": objective, "instruction_share": 0.5}
-    undisturbed, ledger, said = _learner(learner_config(tmp_path / "a", checkpoint, **settings))
+    said = io.StringIO()
+    undisturbed, ledger = resumed_learner(learner_config(tmp_path / "a", checkpoint, **settings), said)
     for update in range(2):
         world.store(ledger, 4 * update, MIXED)
         undisturbed.update(ledger.waiting(4))
     for update in range(2):
-        restarted, ledger, _ = _learner(learner_config(tmp_path / "b", checkpoint, **settings))
+        restarted, ledger = resumed_learner(learner_config(tmp_path / "b", checkpoint, **settings))
         world.store(ledger, 4 * update, MIXED)
         restarted.update(ledger.waiting(4))
-    expected, found = undisturbed._student.tensors(), restarted._student.tensors()
-    assert expected.keys() == found.keys()
+    expected = undisturbed._student.tensors()
     assert any(name.startswith("critic_adam_instruction/") for name in expected)
-    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+    assert differing(expected, restarted._student.tensors()) == set()
     metrics = [json.loads(line)["metrics"] for line in said.getvalue().splitlines() if '"metrics"' in line]
     assert [line["critic_trained"] for line in metrics] == [1.0, 1.0]
     assert metrics[-1]["optimizer_steps"] > 0
 
 
 def test_failures_alone_leave_critics_and_policy_as_they_are(tmp_path: Path, checkpoint: Path, world: World) -> None:
-    learner, ledger, said = _learner(learner_config(tmp_path / "a", checkpoint, advantage="critic"))
+    said = io.StringIO()
+    learner, ledger = resumed_learner(learner_config(tmp_path / "a", checkpoint, advantage="critic"), said)
     for number in range(4):
         ledger.store(trajectory_to_message(world.trajectory(number, UNREWARDED, Verdict.FAILURE)))
     before = {name: tensor.clone() for name, tensor in learner._student.tensors().items() if name[:3] != "scm"}
@@ -332,11 +307,13 @@ def test_failures_alone_leave_critics_and_policy_as_they_are(tmp_path: Path, che
 
 
 def test_a_checkpoint_without_critics_is_gone_on_from(tmp_path: Path, checkpoint: Path, world: World) -> None:
-    learner, ledger, _ = _learner(learner_config(tmp_path / "a", checkpoint))
+    learner, ledger = resumed_learner(learner_config(tmp_path / "a", checkpoint))
     world.store(ledger, 0, MIXED)
     learner.update(ledger.waiting(4))
     assert not [name for name in learner._student.tensors() if name.startswith("critic")]
-    again, ledger, _ = _learner(learner_config(tmp_path / "a", checkpoint, advantage="critic", instruction_share=1.0))
+    again, ledger = resumed_learner(
+        learner_config(tmp_path / "a", checkpoint, advantage="critic", instruction_share=1.0)
+    )
     world.store(ledger, 4, MIXED)
     again.update(ledger.waiting(4))
     assert again.progress.update == 2

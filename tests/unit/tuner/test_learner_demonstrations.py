@@ -20,7 +20,7 @@ from agent_runtime.sessions.recording import Origin
 from agent_runtime.sessions.trajectories import trajectory_of
 from agent_runtime.sessions.trust import my_trust
 from agent_runtime.uplink.codec import action_to_message, trajectory_to_message
-from tests.learner_world import JSON, REWARDED, SIDE_PX, UNREWARDED, World, learner_config, picture_png, tiny_checkpoint
+from tests.learner_world import JSON, REWARDED, SIDE_PX, UNREWARDED, World, learner_config, picture_png
 from tuner import cli
 from tuner.adapters.store import AdapterStore
 from tuner.errors import ConfigError
@@ -33,11 +33,6 @@ from tuner.unfinished import refuse_unfinished_training
 
 FIXTURES = Path(__file__).parents[4] / "shared" / "fixtures" / "sessions"
 torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
 
 
 @pytest.fixture(scope="module")

@@ -7,16 +7,14 @@ import json
 import math
 from pathlib import Path
 
-import pytest
 import torch
 
-from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
+from tests.learner_parts import resumed_learner
+from tests.learner_world import MIXED, World, learner_config
 from tuner.coso.divergence import kl_of_states, token_kl
-from tuner.ingest.ledger import Ledger
 from tuner.learner.decisions import DECISIONS_NAME, append_decision
 from tuner.learner.entropy_watch import LEAST_TOKENS, LEAST_UPDATES, EntropyWatch, alarm_kind
 from tuner.learner.loop import Learner
-from tuner.learner.mailbox import Mailbox
 from tuner.learner.student import load_student
 from tuner.page.learning import latest_alarms
 
@@ -42,19 +40,12 @@ def test_kl_of_states_is_that_of_their_logits_over_many_chunks() -> None:
     assert found.min() > 0
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
-
-
 def updated(state: Path, checkpoint: Path, **settings: float) -> tuple[Learner, dict[str, float], str]:
     """One update on four episodes; return the learner, the metrics of it and what it said."""
     config = learner_config(state, checkpoint, **settings)
-    ledger, said = Ledger(state), io.StringIO()
-    ledger.open()
-    World(checkpoint).store(ledger, 0, (REWARDED, UNREWARDED, UNREWARDED, REWARDED))
-    learner = Learner(config, load_student(config), ledger, Mailbox(io.StringIO(), said))
-    learner.resume()
+    said = io.StringIO()
+    learner, ledger = resumed_learner(config, said)
+    World(checkpoint).store(ledger, 0, MIXED)
     learner.update(ledger.waiting(10))
     return learner, json.loads((state / "metrics.jsonl").read_text().splitlines()[-1]), said.getvalue()
 

@@ -15,20 +15,10 @@ from agent_runtime.policy.identity import tokenizer_digest
 from agent_runtime.sessions.explained import read_weights
 from agent_runtime.trajectory import PolicyIdentity, Purpose, Verdict
 from tests import session_world
-from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
+from tests.learner_world import REWARDED, UNREWARDED, World, learner_config
 from tuner import cli
 
 torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
-
-
-@pytest.fixture(scope="module")
-def world(checkpoint: Path) -> World:
-    return World(checkpoint)
 
 
 @pytest.fixture

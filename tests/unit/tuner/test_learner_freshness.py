@@ -24,17 +24,15 @@ from agent_runtime.trajectory import (
     Verdict,
 )
 from agent_runtime.uplink.codec import trajectory_to_message
-from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
+from tests.learner_parts import resumed_learner
+from tests.learner_world import MIXED, World, learner_config
 from tuner.ingest.ledger import Ledger, StoredTrajectory
 from tuner.learner.commit import Commits
 from tuner.learner.experience import NOT_TRAINABLE, Experience
 from tuner.learner.freshness import Freshness
-from tuner.learner.loop import Learner
 from tuner.learner.mailbox import Mailbox, RollbackWish
-from tuner.learner.student import load_student
 
 torch.set_num_threads(1)
-MIXED = (REWARDED, UNREWARDED, UNREWARDED, REWARDED)
 
 
 def _stored(sequence: int, *versions: int, verdict: Verdict = Verdict.SUCCESS) -> StoredTrajectory:
@@ -136,11 +134,8 @@ class Running:
 
     def __init__(self, state: Path, checkpoint: Path, max_version_lag: int | None) -> None:
         config = learner_config(state, checkpoint, max_version_lag=max_version_lag)
-        self.ledger = Ledger(state)
-        self.ledger.open()
         self.said = io.StringIO()
-        self.learner = Learner(config, load_student(config), self.ledger, Mailbox(io.StringIO(), self.said))
-        self.learner.resume()
+        self.learner, self.ledger = resumed_learner(config, self.said)
 
     def learn(self, world: World, first: int, version: int) -> None:
         for number, text in enumerate(MIXED, start=first):
@@ -154,16 +149,6 @@ class Running:
         events = [json.loads(line) for line in self.said.getvalue().splitlines()]
         found: dict[str, float] = [event["metrics"] for event in events if event["event"] == "metrics"][-1]
         return found
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
-
-
-@pytest.fixture(scope="module")
-def world(checkpoint: Path) -> World:
-    return World(checkpoint)
 
 
 def test_rollbacks_are_known_from_the_store_alone(tmp_path: Path, checkpoint: Path) -> None:

@@ -1,7 +1,6 @@
 """The learner under its other objectives, advantages, entropy terms and nulls, on the tiny checkpoint."""
 
 import copy
-import io
 import json
 import math
 from collections.abc import Sequence
@@ -13,31 +12,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
+from tests.learner_parts import differing, made_step, resumed_learner
+from tests.learner_world import MIXED, REWARDED, UNREWARDED, World, learner_config
 from tuner.config import AdvantageKind, LearnerConfig
-from tuner.coso.labels import Utterance
 from tuner.coso.spans import THOUGHT_SPANS
 from tuner.errors import LearnerError
-from tuner.ingest.ledger import Ledger
 from tuner.learner.experience import Candidate
-from tuner.learner.loop import Learner
-from tuner.learner.mailbox import Mailbox
 from tuner.learner.policy_loss import PolicyLoss
-from tuner.learner.samples import StepSample
 from tuner.learner.student import Student, load_student
 
 torch.set_num_threads(1)
-MIXED = (REWARDED, UNREWARDED, UNREWARDED, REWARDED)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
-
-
-@pytest.fixture(scope="module")
-def world(checkpoint: Path) -> World:
-    return World(checkpoint)
 
 
 class Running:
@@ -45,11 +29,8 @@ class Running:
 
     def __init__(self, config: LearnerConfig, world: World) -> None:
         self.config = config
-        self.ledger = Ledger(config.state)
-        self.ledger.open()
-        self.student: Student = load_student(config)
-        self.learner = Learner(config, self.student, self.ledger, Mailbox(io.StringIO(), io.StringIO()))
-        self.learner.resume()
+        self.learner, self.ledger = resumed_learner(config)
+        self.student: Student = self.learner._student
         self._world = copy.copy(world)
 
     def update(self, number: int) -> dict[str, float]:
@@ -108,8 +89,7 @@ def test_ppo_started_again_ends_up_bit_for_bit_where_an_undisturbed_one_does(
         undisturbed.update(number)
         restarted = Running(learner_config(tmp_path / "b", checkpoint, **settings), world)
         restarted.update(number)
-    expected, found = undisturbed.student.tensors(), restarted.student.tensors()
-    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+    assert differing(undisturbed.student.tensors(), restarted.student.tensors()) == set()
 
 
 @pytest.mark.parametrize(
@@ -184,25 +164,7 @@ THOUGHT = {(1, 2, 3): [True, True, False], (4, 5): [True, False]}
 
 
 def _candidate(token_ids: tuple[int, ...], behaviour: Sequence[float], weight: float) -> Candidate:
-    sample = StepSample(
-        key=(0, 0),
-        trajectory_id="t",
-        task_name="task",
-        goal="go",
-        prompt="",
-        screenshot_png=b"",
-        group=("task", ()),
-        utterance=Utterance(token_ids, ()),
-        behaviour_log_prob=sum(behaviour),
-        behaviour_log_probs=tuple(behaviour),
-        temperature=1.0,
-        reward=1.0,
-        succeeded=True,
-        version=0,
-        steps=1,
-        horizon=1,
-    )
-    return Candidate(sample, weight, 1.0)
+    return Candidate(made_step(token_ids=token_ids, behaviour_log_probs=behaviour), weight, 1.0)
 
 
 ROWS = [_candidate((1, 2, 3), (-1.0, -1.0, -0.25), 0.5), _candidate((4, 5), (-2.0, -1.5), -1.0)]

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from agent_runtime.policy.identity import tokenizer_digest
 from agent_runtime.trajectory import PolicyIdentity, Purpose, Verdict
 from tests import session_world
-from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
+from tests.learner_parts import differing
+from tests.learner_world import MIXED, REWARDED, UNREWARDED, World, learner_config
 from tuner import cli
 from tuner.config import LearnerConfig
 from tuner.errors import ConfigError, LearnerError
@@ -26,18 +27,7 @@ from tuner.learner.student import Student, load_student
 from tuner.recorded import take_sessions
 
 torch.set_num_threads(1)
-MIXED = (REWARDED, UNREWARDED, UNREWARDED, REWARDED)
 PLAN = Plan(imitation_steps=4, filtered_steps=4, critic_epochs=2)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
-
-
-@pytest.fixture(scope="module")
-def world(checkpoint: Path) -> World:
-    return World(checkpoint)
 
 
 class KilledError(Exception):
@@ -106,9 +96,7 @@ def test_killed_after_every_commit_it_ends_up_bit_for_bit_where_an_undisturbed_o
             kills += 1
     assert kills == 6
     assert found == progress
-    expected, got = student.tensors(), restarted.tensors()
-    assert expected.keys() == got.keys()
-    assert [name for name in expected if not torch.equal(expected[name], got[name])] == []
+    assert differing(student.tensors(), restarted.tensors()) == set()
 
 
 @pytest.mark.parametrize("advantage", ["baseline", "critic"])

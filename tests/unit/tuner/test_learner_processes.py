@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
@@ -17,37 +16,24 @@ import torch
 from safetensors.torch import load
 from torch import Tensor
 
-from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
+from tests.learner_parts import resumed_learner
+from tests.learner_world import MIXED, World, learner_config
 from tuner.adapters.store import AdapterStore
 from tuner.config import LearnerConfig
 from tuner.ingest.ledger import Ledger
 from tuner.learner.checkpoint import CheckpointFolder
 from tuner.learner.experience import Candidate
-from tuner.learner.loop import Learner
-from tuner.learner.mailbox import Mailbox
 from tuner.learner.orders import order_bytes, read_order
 from tuner.learner.processes import shares
 from tuner.learner.samples import trainable_steps
-from tuner.learner.student import load_student
 from tuner.supervisor import in_processes, learner_command
 
 ROOT = Path(__file__).parents[3]
-MIXED = (REWARDED, UNREWARDED, UNREWARDED, REWARDED)
 UPDATES = 2
 UNEVEN = {"batch_size": 3, "micro_batch_size": 1}
 """Settings: of two processes one has two passes in a batch and the other one."""
 TOLERANCE = 1e-3
 """Largest difference of a LoRA tensor from one process's, as a share of its norm, after ``UPDATES`` updates."""
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
-
-
-@pytest.fixture(scope="module")
-def world(checkpoint: Path) -> World:
-    return World(checkpoint)
 
 
 def store_episodes(state: Path, world: World, update: int) -> None:
@@ -107,10 +93,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path, world: Wor
     """What one process learned."""
     torch.set_num_threads(1)
     config = learner_config(tmp_path_factory.mktemp("alone"), checkpoint, **UNEVEN)
-    ledger = Ledger(config.state)
-    ledger.open()
-    learner = Learner(config, load_student(config), ledger, Mailbox(io.StringIO(), io.StringIO()))
-    learner.resume()
+    learner, ledger = resumed_learner(config)
     for update in range(1, UPDATES + 1):
         world.store(ledger, 4 * update, MIXED)
         learner.update(ledger.waiting(config.trajectories_per_update))

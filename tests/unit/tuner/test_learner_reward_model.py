@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from agent_runtime.trajectory import Verdict
 from agent_runtime.uplink.codec import trajectory_to_message
-from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
+from tests.learner_parts import differing, made_step, resumed_learner
+from tests.learner_world import REWARDED, UNREWARDED, World, learner_config
 from tuner.coso.critic import is_held_out
-from tuner.coso.labels import Utterance
 from tuner.ingest.ledger import Ledger
 from tuner.learner.features import StepFeatures
 from tuner.learner.finite import NotFiniteError
-from tuner.learner.loop import Learner
-from tuner.learner.mailbox import Mailbox
 from tuner.learner.reward_model import RewardModel, outcome_pairs
 from tuner.learner.rewards import Rewards
 from tuner.learner.samples import StepSample
 from tuner.learner.shaping import credited
-from tuner.learner.student import load_student
 from tuner.learner.value_heads import ValueHeads
 
 torch.set_num_threads(1)
@@ -38,21 +33,15 @@ HELD = [name for name in map(str, range(200)) if is_held_out(name)]
 def _episode(sequence: int, looks: float, reward: float = 0.0, task: str = "task", name: str = "") -> list[StepSample]:
     """An episode whose last screen looks as good as ``looks``."""
     return [
-        StepSample(
-            key=(sequence, place),
+        made_step(
+            sequence,
+            place,
             trajectory_id=name or TAUGHT[sequence],
             task_name=task,
-            goal="go",
             prompt=str(looks if place else 0.0),
-            screenshot_png=b"",
             group=(task, ()),
-            utterance=Utterance((1, 2), ()),
-            behaviour_log_prob=-1.0,
-            behaviour_log_probs=(-0.5, -0.5),
-            temperature=1.0,
             reward=reward,
             succeeded=reward == 1,
-            version=0,
             steps=2,
             horizon=4,
         )
@@ -188,19 +177,6 @@ def test_a_base_model_that_says_no_number_credits_nobody_and_is_named(
 # ---- the learner
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
-
-
-def _learner(config: Any) -> tuple[Learner, Ledger]:
-    ledger = Ledger(config.state)
-    ledger.open()
-    learner = Learner(config, load_student(config), ledger, Mailbox(io.StringIO(), io.StringIO()))
-    learner.resume()
-    return learner, ledger
-
-
 def _store(world: World, ledger: Ledger, update: int) -> None:
     """Four episodes of which two fail; failures of the second batch show what successes of the first showed."""
     for number, text in enumerate((REWARDED, UNREWARDED, UNREWARDED, REWARDED), start=4 * update):
@@ -219,18 +195,17 @@ def test_a_learner_with_shaped_rewards_resumes_exactly(tmp_path: Path, checkpoin
         "mismatch_limit": 0.0,  # the prompts are not those that were acted on
     }
     configs = [learner_config(tmp_path / name, checkpoint, **settings) for name in ("a", "b")]
-    undisturbed, ledger = _learner(configs[0])
+    undisturbed, ledger = resumed_learner(configs[0])
     for update in range(3):
         _store(world, ledger, update)
         undisturbed.update(ledger.waiting(4))
     for update in range(3):
-        restarted, ledger = _learner(configs[1])
+        restarted, ledger = resumed_learner(configs[1])
         _store(world, ledger, update)
         restarted.update(ledger.waiting(4))
-    expected, found = undisturbed._student.tensors(), restarted._student.tensors()
-    assert expected.keys() == found.keys()
+    expected = undisturbed._student.tensors()
     assert any(name.startswith("critic_adam_reward/") for name in expected)
-    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+    assert differing(expected, restarted._student.tensors()) == set()
     assert undisturbed._experience.episodes() == restarted._experience.episodes()
     told = [json.loads(line) for line in (configs[0].state / "metrics.jsonl").read_text().splitlines()]
     assert [line["reward_model_pairs"] > 0 for line in told] == [True] * 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from dataclasses import replace
@@ -12,28 +11,17 @@ import pytest
 import torch
 
 from agent_runtime.policy.identity import agent_defaults
-from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
+from tests.learner_parts import resumed_learner
+from tests.learner_world import REWARDED, UNREWARDED, World, learner_config
 from tuner.ingest.ledger import Ledger
 from tuner.learner.experience import Experience
 from tuner.learner.feature_cache import FeatureCache
-from tuner.learner.loop import Learner
-from tuner.learner.mailbox import Mailbox
 from tuner.learner.readability import LEAST_MEAN_LOG_PROB, Readability
 from tuner.learner.samples import trainable_steps
 from tuner.learner.shaping import optima_shape, unshaped
 from tuner.learner.student import load_student
 
 torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
-
-
-@pytest.fixture(scope="module")
-def world(checkpoint: Path) -> World:
-    return World(checkpoint)
 
 
 def _stored(folder: Path, world: World, *texts: str) -> Ledger:
@@ -115,10 +103,8 @@ def test_what_is_recalled_is_shaped_as_what_was_taken(tmp_path: Path, world: Wor
 
 def test_an_update_learns_from_the_shaped_reward(tmp_path: Path, checkpoint: Path, world: World) -> None:
     config = learner_config(tmp_path / "state", checkpoint, length_weight=0.5)
-    ledger = _stored(config.state, world, *[REWARDED, UNREWARDED] * 2)
-    student = load_student(config)
-    learner = Learner(config, student, ledger, Mailbox(io.StringIO(), io.StringIO()))
-    learner.resume()
+    learner, ledger = resumed_learner(config)
+    world.store(ledger, 0, [REWARDED, UNREWARDED] * 2)
     learner.update(ledger.waiting(4))
     told = json.loads((config.state / "metrics.jsonl").read_text().splitlines()[-1])
     most = 4 * agent_defaults(checkpoint).max_new_tokens
@@ -130,9 +116,8 @@ def test_an_update_learns_from_the_reward_that_reading_well_leaves(
     tmp_path: Path, checkpoint: Path, world: World
 ) -> None:
     config = learner_config(tmp_path / "state", checkpoint, readability_weight=0.5)
-    ledger = _stored(config.state, world, *[REWARDED, UNREWARDED] * 2)
-    learner = Learner(config, load_student(config), ledger, Mailbox(io.StringIO(), io.StringIO()))
-    learner.resume()
+    learner, ledger = resumed_learner(config)
+    world.store(ledger, 0, [REWARDED, UNREWARDED] * 2)
     learner.update(ledger.waiting(4))
     told = json.loads((config.state / "metrics.jsonl").read_text().splitlines()[-1])
     reads = math.exp(sum(world._base[REWARDED]) / len(world._base[REWARDED]))  # 1 / perplexity

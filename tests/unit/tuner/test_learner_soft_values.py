@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
-from tuner.ingest.ledger import Ledger
-from tuner.learner.loop import Learner
-from tuner.learner.mailbox import Mailbox
-from tuner.learner.student import load_student
+from tests.learner_parts import resumed_learner
+from tests.learner_world import REWARDED, UNREWARDED, World, learner_config
 
 torch.set_num_threads(1)
 
 
-def test_the_entropy_of_steps_enters_the_targets(tmp_path: Path) -> None:
-    checkpoint = tiny_checkpoint(tmp_path / "tiny" / "checkpoint")
-    world = World(checkpoint)
+def test_the_entropy_of_steps_enters_the_targets(tmp_path: Path, checkpoint: Path, world: World) -> None:
     config = learner_config(
         tmp_path / "state",
         checkpoint,
@@ -30,14 +24,10 @@ def test_the_entropy_of_steps_enters_the_targets(tmp_path: Path) -> None:
         entropy_alpha=0.1,
         soft_values=True,
     )
-    ledger = Ledger(config.state)
-    ledger.open()
+    learner, ledger = resumed_learner(config)
     world.store(ledger, 0, [REWARDED, UNREWARDED] * 2)
-    student = load_student(config)
-    learner = Learner(config, student, ledger, Mailbox(io.StringIO(), io.StringIO()))
-    learner.resume()
     learner._experience.take(ledger.waiting(4))
-    before = student.policy.causal_entropies([learner._experience.steps_of(n)[0] for n in (1, 2)])
+    before = learner._student.policy.causal_entropies([learner._experience.steps_of(n)[0] for n in (1, 2)])
     learner.update(ledger.waiting(4))
     told = json.loads((config.state / "metrics.jsonl").read_text().splitlines()[-1])
     assert told["soft_bonus"] == pytest.approx(0.1 * sum(before.values()) / 2, rel=1e-4)

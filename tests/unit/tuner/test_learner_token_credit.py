@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -16,18 +15,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, picture_png, tiny_checkpoint
+from tests.learner_parts import differing, made_step, resumed_learner
+from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, picture_png
 from tuner.config import LearnerConfig
-from tuner.coso.labels import Utterance
-from tuner.ingest.ledger import Ledger
 from tuner.learner.experience import Candidate
 from tuner.learner.finite import NotFiniteError
-from tuner.learner.loop import Learner
-from tuner.learner.mailbox import Mailbox
 from tuner.learner.orders import order_bytes, read_order
 from tuner.learner.policy_loss import PolicyLoss
 from tuner.learner.samples import StepSample
-from tuner.learner.student import load_student
 from tuner.learner.token_critic import TokenCritic, token_advantages
 
 torch.set_num_threads(1)
@@ -36,21 +31,14 @@ PICTURE = picture_png()
 
 
 def _step(sequence: int, place: int, tokens: int, reward: float, picture: bytes = PICTURE) -> StepSample:
-    return StepSample(
-        key=(sequence, place),
-        trajectory_id=str(sequence),
-        task_name="task",
-        goal="go",
+    return made_step(
+        sequence,
+        place,
+        tuple(range(tokens)),
         prompt="won" if reward else "lost",
         screenshot_png=picture,
-        group=("task", ()),
-        utterance=Utterance(tuple(range(tokens)), ()),
-        behaviour_log_prob=-1.0 * tokens,
-        behaviour_log_probs=(-1.0,) * tokens,
-        temperature=1.0,
         reward=reward,
         succeeded=reward > 0,
-        version=0,
         steps=2,
         horizon=4,
     )
@@ -184,36 +172,22 @@ def test_the_credit_of_tokens_reaches_the_other_processes() -> None:
 # ---- the learner
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
-
-
-def _learner(config: Any) -> tuple[Learner, Ledger]:
-    ledger = Ledger(config.state)
-    ledger.open()
-    learner = Learner(config, load_student(config), ledger, Mailbox(io.StringIO(), io.StringIO()))
-    learner.resume()
-    return learner, ledger
-
-
 def test_a_learner_with_tokens_credit_learns_and_resumes_exactly(tmp_path: Path, checkpoint: Path) -> None:
     world = World(checkpoint)
     texts = (REWARDED, UNREWARDED, UNREWARDED, REWARDED)
     configs = [learner_config(tmp_path / name, checkpoint, entropy="none", **BAD) for name in ("a", "b")]
-    undisturbed, ledger = _learner(configs[0])
+    undisturbed, ledger = resumed_learner(configs[0])
     before = {text: world.log_prob(undisturbed._student.policy._model, text) for text in texts}
     for update in range(2):
         world.store(ledger, 4 * update, texts)
         undisturbed.update(ledger.waiting(4))
     for update in range(2):
-        restarted, ledger = _learner(configs[1])
+        restarted, ledger = resumed_learner(configs[1])
         world.store(ledger, 4 * update, texts)
         restarted.update(ledger.waiting(4))
-    expected, found = undisturbed._student.tensors(), restarted._student.tensors()
-    assert expected.keys() == found.keys()
+    expected = undisturbed._student.tensors()
     assert any(name.startswith("critic_adam_token/") for name in expected)
-    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+    assert differing(expected, restarted._student.tensors()) == set()
     model = undisturbed._student.policy._model
     assert world.log_prob(model, REWARDED) > before[REWARDED]
     assert world.log_prob(model, UNREWARDED) < before[UNREWARDED]

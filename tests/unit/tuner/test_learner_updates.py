@@ -11,7 +11,8 @@ import torch
 from agent_runtime.policy.adapter import AdapterSlot
 from agent_runtime.trajectory import Verdict
 from agent_runtime.uplink.codec import trajectory_to_message
-from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
+from tests.learner_parts import differing
+from tests.learner_world import MIXED, REWARDED, UNREWARDED, World, learner_config
 from tuner.adapters.store import AdapterStore
 from tuner.config import LearnerConfig
 from tuner.errors import LearnerError
@@ -21,17 +22,6 @@ from tuner.learner.mailbox import Mailbox
 from tuner.learner.student import Student, load_student
 
 torch.set_num_threads(1)
-MIXED = (REWARDED, UNREWARDED, UNREWARDED, REWARDED)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
-
-
-@pytest.fixture(scope="module")
-def world(checkpoint: Path) -> World:
-    return World(checkpoint)
 
 
 class Running:
@@ -124,9 +114,7 @@ def test_a_learner_started_again_ends_up_bit_for_bit_where_an_undisturbed_one_do
         restarted = Running(config)  # from disk alone, every time
         world.store(restarted.ledger, 4 * update, MIXED)
         restarted.update()
-    expected, found = undisturbed.student.tensors(), restarted.student.tensors()
-    assert expected.keys() == found.keys()
-    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+    assert differing(undisturbed.student.tensors(), restarted.student.tensors()) == set()
     assert restarted.store.get(3)[1] == undisturbed.store.get(3)[1]
     assert restarted.learner.progress == undisturbed.learner.progress
 

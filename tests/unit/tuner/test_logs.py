@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from tests.tuner_process import serve_options, tuner, write_model
+from tests.tuner_process import tuner
 from tests.wire_world import message
+from tuner.cli import app
 from tuner.ingest.ledger import Ledger
 from tuner.logs import JsonLines
 
@@ -41,12 +43,23 @@ def test_an_exception_is_a_field() -> None:
     assert written(record)["exception"].endswith("ValueError: no number")
 
 
-def test_a_served_tuner_takes_the_option_and_refuses_another(tmp_path: Path) -> None:
-    options = serve_options(write_model(tmp_path), tmp_path / "state", listen="127.0.0.1:nowhere")
-    refused = tuner(*options, "--log-format", "xml")
-    assert refused.returncode == 2
-    assert "xml" in refused.stderr
-    assert "log-format" in refused.stderr
+@pytest.mark.parametrize("command", ["serve", "train"])
+def test_another_format_is_refused_in_one_sentence(command: str, tmp_path: Path) -> None:
+    refused = tuner(command, "--state", str(tmp_path / "state"), "--log-format", "xml")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == "tuner: Got 'xml' for --log-format, expected one of 'text', 'json': choose one of these.\n"
+
+
+@pytest.mark.parametrize("command", ["serve", "train"])
+def test_the_log_has_the_format_that_was_asked_for(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(f"tuner.{command}_command.set_up_logs", asked.append)
+    for options in ([], ["--log-format", "json"]):
+        told = CliRunner().invoke(app, [command, "--state", str(tmp_path), "--model", str(tmp_path), *options])
+        assert told.exit_code == 2, "there is no model in the folder"
+    assert asked == ["text", "json"]
 
 
 def test_what_is_said_of_a_damaged_record_has_nothing_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -10,7 +10,7 @@ import pytest
 from coso.v1 import policy_pb2, trajectory_pb2, tuner_pb2, tuner_pb2_grpc
 
 from agent_runtime.trajectory import Purpose, Verdict
-from tests.wire_world import DEADLINE_SEC, LoopThread, ServedTuner, message
+from tests.wire_world import DEADLINE_SEC, message, served_tuner
 from tuner.adapters.store import AdapterStore
 from tuner.ingest.free_space import FreeSpace
 from tuner.ingest.ledger import Ledger, StoreOutcome
@@ -128,9 +128,10 @@ def test_nothing_is_taken_in_while_there_is_no_room(tmp_path: Path) -> None:
     def service(*parts: object) -> TunerService:
         return TunerService(*parts, free_space=FreeSpace(tmp_path, 1, lambda path: free[0]))  # type: ignore[arg-type]
 
-    thread = LoopThread()
-    served = ServedTuner(thread, tmp_path / "state", service=service)
-    with grpc.insecure_channel(served.address) as channel:
+    with (
+        served_tuner(tmp_path / "state", service=service) as served,
+        grpc.insecure_channel(served.address) as channel,
+    ):
         stub = tuner_pb2_grpc.TunerServiceStub(channel)
 
         def submit(told: trajectory_pb2.Trajectory) -> int:
@@ -143,5 +144,3 @@ def test_nothing_is_taken_in_while_there_is_no_room(tmp_path: Path) -> None:
         assert served.stored_ids() == []
         free[0] = 1
         assert submit(message("t")) == tuner_pb2.SUBMIT_OUTCOME_STORED
-    served.stop()
-    thread.stop()

@@ -19,8 +19,8 @@ from coso.v1 import tuner_pb2, tuner_pb2_grpc
 from safetensors.torch import load
 from typer.testing import CliRunner
 
-from tests.learner_world import REWARDED, UNREWARDED, World, learner_config, tiny_checkpoint
-from tests.wire_world import DEADLINE_SEC, LoopThread, ServedTuner, until
+from tests.learner_world import MIXED, World, learner_config
+from tests.wire_world import DEADLINE_SEC, ServedTuner, served_tuner, until
 from tuner.adapters.export import card
 from tuner.adapters.store import AdapterStore
 from tuner.cli import app
@@ -35,17 +35,6 @@ from tuner.learner.rollback import DECISIONS_NAME, record_rollback
 from tuner.learner.student import load_student
 
 torch.set_num_threads(1)
-MIXED = (REWARDED, UNREWARDED, UNREWARDED, REWARDED)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
-
-
-@pytest.fixture(scope="module")
-def world(checkpoint: Path) -> World:
-    return World(checkpoint)
 
 
 class Running:
@@ -237,14 +226,11 @@ def test_a_decision_after_a_torn_end_stands_on_a_line_of_its_own_and_is_not_told
 
 @pytest.fixture
 def tuner(tmp_path: Path) -> Iterator[ServedTuner]:
-    thread = LoopThread()
-    served = ServedTuner(thread, tmp_path / "served")
-    for version in (1, 2, 3):
-        served.publish(version, b"payload %d" % version)
-    served.view.state = "waiting"
-    yield served
-    served.stop()
-    thread.stop()
+    with served_tuner(tmp_path / "served") as served:
+        for version in (1, 2, 3):
+            served.publish(version, b"payload %d" % version)
+        served.view.state = "waiting"
+        yield served
 
 
 def answering(tuner: ServedTuner, answer: Any) -> list[dict[str, object]]:

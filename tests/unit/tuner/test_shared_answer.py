@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
 import pytest
 from coso.v1 import tuner_pb2, tuner_pb2_grpc
 
-from tests.wire_world import DEADLINE_SEC, LoopThread, ServedTuner, message
+from tests.wire_world import DEADLINE_SEC, message, served_tuner
 from tuner.errors import LedgerError
 from tuner.ingest.ledger import Ledger, LedgerCounts
 from tuner.ingest.shared_answer import SharedAnswer
@@ -92,11 +93,10 @@ def test_an_episode_waits_behind_one_count_or_two_while_many_ask(
         return really(ledger)
 
     monkeypatch.setattr(Ledger, "counts", slowly)
-    thread = LoopThread()
-    tuner = ServedTuner(thread, tmp_path / "state")
-    channels = [grpc.insecure_channel(tuner.address, [("grpc.use_local_subchannel_pool", 1)]) for _ in range(8)]
-    stubs = [tuner_pb2_grpc.TunerServiceStub(channel) for channel in channels]
-    try:
+    own_connection = [("grpc.use_local_subchannel_pool", 1)]
+    with served_tuner(tmp_path / "state") as tuner, ExitStack() as stack:
+        channels = [stack.enter_context(grpc.insecure_channel(tuner.address, own_connection)) for _ in range(8)]
+        stubs = [tuner_pb2_grpc.TunerServiceStub(channel) for channel in channels]
         status = tuner_pb2.GetStatusRequest()
         calls = [stubs[place % 8].GetStatus.future(status, timeout=DEADLINE_SEC) for place in range(asked)]
         calls[0].result()
@@ -108,8 +108,3 @@ def test_an_episode_waits_behind_one_count_or_two_while_many_ask(
         assert counts - before <= 3
         assert all(call.result().uptime_seconds >= 0 for call in calls)
         assert counts < asked / 4
-    finally:
-        for channel in channels:
-            channel.close()
-        tuner.stop()
-        thread.stop()

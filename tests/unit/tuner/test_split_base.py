@@ -16,15 +16,10 @@ from agent_runtime.policy.lora import adapter_tensors, attach_lora
 from agent_runtime.policy.lora_product import join_lora_products
 from agent_runtime.policy.prompt import PromptBuilder
 from agent_runtime.policy.score import Utterance, score_utterances
-from tests.learner_world import JSON, PROMPT, REWARDED, learner_config, picture_png, tiny_checkpoint
+from tests.learner_world import JSON, PROMPT, REWARDED, learner_config, picture_png
 from tuner.errors import LearnerError
 from tuner.learner.finite import NotFiniteError
 from tuner.learner.split_base import Blocks
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
 
 
 @pytest.fixture(autouse=True)
