@@ -56,6 +56,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "agent_runtime.errors",
         "agent_runtime.observe",
         "agent_runtime.policy.base",
+        "agent_runtime.policy.exploring",
         "agent_runtime.tasks",
         "agent_runtime.trajectory",
     ),
