@@ -128,6 +128,15 @@ def serve(
         EntropyOver, typer.Option(help="Entropy of each token, or of the action it decides (weight-source parser).")
     ] = DEFAULT.entropy_over,
     entropy_alpha: Annotated[float, typer.Option(help="Weight of the entropy bonus (alpha).")] = DEFAULT.entropy_alpha,
+    explorer: Annotated[
+        bool,
+        typer.Option(
+            "--explorer", help="Learn a second adapter that explores; the deployed one gets no bonus (OPARL); awr only."
+        ),
+    ] = DEFAULT.explorer,
+    explorer_reset_every: Annotated[
+        int, typer.Option(help="Published updates after which the explorer is set to the deployed adapter.")
+    ] = DEFAULT.explorer_reset_every,
     scm_window: Annotated[
         int, typer.Option(help="Tokens taken away together for a causal weight; released always has 4.")
     ] = DEFAULT.scm_window,
@@ -206,6 +215,8 @@ def serve(
             weight_source=weight_source,
             entropy_over=entropy_over,
             entropy_alpha=entropy_alpha,
+            explorer=explorer,
+            explorer_reset_every=explorer_reset_every,
             scm_window=scm_window,
             scm_null=scm_null,
             scm_gap_share=scm_gap_share,
@@ -272,13 +283,16 @@ def export(
     output: Annotated[Path, typer.Option(help="Folder to write, new or empty.")],
     version: Annotated[int | None, typer.Option(min=1, help="Version to write; the newest by default.")] = None,
     base_model: Annotated[str | None, typer.Option(help="Name of the base model, for the card and PEFT.")] = None,
+    explorer: Annotated[
+        bool, typer.Option("--explorer", help="Write the version's explorer instead of its deployed adapter.")
+    ] = False,
 ) -> None:
     """Write a version as a PEFT folder with a model card."""
     from tuner.adapters.export import export_version
 
     try:
-        exported = export_version(state, version, output, base_model)
-    except TunerServiceError as error:
+        exported = export_version(state, version, output, base_model, explorer)
+    except (TunerServiceError, AgentRuntimeError) as error:
         fail(str(error))
     typer.echo(f"version {exported.version}, {exported.payload_bytes:,} bytes, in {exported.folder}")
 

@@ -79,7 +79,6 @@ class AdapterSlot:
         self._lora: tuple[int, float, tuple[str, ...]] | None = None
         self._live: dict[str, Tensor] = {}
         """By the names in a version; an explorer's from the first version on that carries one."""
-        self._acting = DEPLOYED
 
     @property
     def before_digest(self) -> str:
@@ -158,10 +157,8 @@ class AdapterSlot:
 
     def act_as(self, explores: bool) -> None:
         """Have the explorer answer where the version in place carries one, the deployed adapter otherwise."""
-        wanted = EXPLORER if explores and self.has_explorer else DEPLOYED
-        if wanted != self._acting:
-            act_as(self.model, wanted, learns=False)
-            self._acting = wanted
+        if carries_explorer(self._live):
+            act_as(self.model, EXPLORER if explores and self.has_explorer else DEPLOYED, learns=False)
 
     def _whole(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> tuple[bytes, str]:
         """Return the adapter's own file and its digest; both are the manifest's."""

@@ -57,7 +57,8 @@ def attach_explorer(peft_model: Any) -> None:
 
 def act_as(peft_model: Any, adapter: str, *, learns: bool) -> None:
     """Have this adapter answer from now on; with ``learns`` its tensors, and no others, need gradients."""
-    peft_model.set_adapter(adapter, inference_mode=not learns)
+    if peft_model.active_adapter != adapter:
+        peft_model.set_adapter(adapter, inference_mode=not learns)
 
 
 def adapter_tensors(peft_model: Any, adapter: str = DEPLOYED) -> dict[str, Tensor]:
