@@ -10,6 +10,7 @@ from agent_runtime.devices import Device
 from agent_runtime.errors import AgentRuntimeError, DeviceError, JudgeError, PolicyError, TaskError
 from agent_runtime.observe import screenshot_of
 from agent_runtime.policy.base import Policy
+from agent_runtime.policy.exploring import acting_for
 from agent_runtime.tasks import NOTHING, Outcome, Task
 from agent_runtime.trajectory import EpisodeStart, Purpose, Step, Timings, Trajectory, Verdict, step_seed
 
@@ -67,6 +68,7 @@ def run_episode(device: Device, policy: Policy, grammar: Grammar, task: Task, co
     for most, once success is announced, so a graded task may give some to a failure; without the announcement, past a
     denied action and for VOID it is 0.
     """
+    policy = acting_for(policy, config.purpose)
     start = _start(task, config)
     config.on_start(start)
     progress = _Progress()

@@ -205,9 +205,14 @@ class Bench(Learner):
     """The real learner over a world's stores; figures go nowhere."""
 
     def __init__(self, config: LearnerConfig, world: World) -> None:
+        policy = _Policy(world)
         student: Any = SimpleNamespace(
             vocabulary_size=EVERYTHING,
-            policy=_Policy(world),
+            policy=policy,
+            policies={"policy": policy},
+            explorer=None,
+            step=lambda batch: (policy.step(batch),),
+            check=policy.check,
             causal_model=_CausalModel(world),
             critics=None,
             heads=None,

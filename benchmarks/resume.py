@@ -45,6 +45,7 @@ DEADLINE_SEC: Final = 300.0
 ARMS: Final[dict[str, dict[str, Any]]] = {
     "awr": {},
     "ppo with critics": {"objective": "ppo", "advantage": "critic", "max_version_lag": 2},
+    "awr with explorer": {"explorer": True, "explorer_reset_every": 2},
 }
 Plant = Callable[[], None]
 

@@ -92,7 +92,8 @@ class WarmLearner:
             if planted is not None:
                 planted()
             points.around(Mailbox, "_tell")
-            points.around(self.student.policy.optimizer, "step")
+            for policy in self.student.policies.values():
+                points.around(policy.optimizer, "step")
             points.install()
             code = learner_process.main()
             log.with_name("points").write_text(str(points.passed))

@@ -62,6 +62,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "agent_runtime.files",
         "agent_runtime.observe",
         "agent_runtime.policy.base",
+        "agent_runtime.policy.exploring",
         "agent_runtime.tasks",
         "agent_runtime.trajectory",
     ),

@@ -56,13 +56,16 @@ def export(
     output: Annotated[Path, typer.Option(help="Folder to write, new or empty.")],
     version: Annotated[int | None, typer.Option(min=1, help="Version to write; the newest by default.")] = None,
     base_model: Annotated[str | None, typer.Option(help="Name of the base model, for the card and PEFT.")] = None,
+    explorer: Annotated[
+        bool, typer.Option("--explorer", help="Write the version's explorer instead of its deployed adapter.")
+    ] = False,
 ) -> None:
     """Write a version as a PEFT folder with a model card."""
     from tuner.adapters.export import export_version
 
     try:
-        exported = export_version(state, version, output, base_model)
-    except TunerServiceError as error:
+        exported = export_version(state, version, output, base_model, explorer)
+    except (TunerServiceError, AgentRuntimeError) as error:
         fail(str(error))
     typer.echo(f"version {exported.version}, {exported.payload_bytes:,} bytes, in {exported.folder}")
 

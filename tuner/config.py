@@ -68,6 +68,16 @@ class LearnerConfig(BaseModel):
         "(weight_source parser only).",
     )
     entropy_alpha: float = Field(0.02, ge=0, description="α of Eq. 7, the weight of the entropy bonus.")
+    explorer: bool = Field(
+        False,
+        description="Learn a second adapter that explores: it alone has the entropy bonus, and is set to the deployed "
+        "one every so often (OPARL; awr only).",
+    )
+    explorer_reset_every: int = Field(
+        10,
+        ge=1,
+        description="Published updates after which the explorer is set to the deployed adapter (explorer only).",
+    )
     learning_rate: float = Field(2e-4, gt=0, description="AdamW's step size for the LoRA tensors.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm, module by module.")
     lora_r: int = Field(16, ge=1)
@@ -177,6 +187,16 @@ class LearnerConfig(BaseModel):
         if self.soft_values and ((self.objective, self.advantage) != ("ppo", "critic") or self.entropy == "none"):
             raise ValueError(
                 "soft_values is for advantage critic under objective ppo with an entropy term: leave it out"
+            )
+        if self.explorer and self.objective != "awr":
+            raise ValueError(
+                "explorer has the deployed adapter learn from what another one acted, which objective awr alone "
+                f"corrects for, got {self.objective}: set it to awr, or leave explorer out"
+            )
+        if self.explorer and (self.entropy == "none" or not self.entropy_alpha):
+            raise ValueError(
+                f"explorer differs from the deployed adapter by its entropy bonus, got entropy {self.entropy} and "
+                f"entropy_alpha {self.entropy_alpha:g}: set causal or uniform and one above 0, or leave explorer out"
             )
         for name in ("length_weight", "readability_weight", "reward_model_weight"):
             if getattr(self, name) and (self.objective == "bc" or self.advantage == "critic"):

@@ -132,13 +132,15 @@ class _Versions:
         prefix = "lora/"
         tensors = student.tensors().items()
         self._fresh = {name.removeprefix(prefix): t.detach().clone() for name, t in tensors if name.startswith(prefix)}
-        self._in_place: tuple[int, str] | None = None
+        self._in_place: tuple[int, str, bool] | None = None
 
-    def __call__(self, version: int, digest: str) -> bool:
-        """Put the version in place; False where it is not stored, or what is stored is another."""
+    def __call__(self, version: int, digest: str, explores: bool) -> bool:
+        """Put the version's adapter for this in place; False where it is not stored, or what is stored is another."""
         from safetensors.torch import load
 
-        if self._in_place == (version, digest):
+        from agent_runtime.adapters.explorer import deployed_part, exploring_part
+
+        if self._in_place == (version, digest, explores):
             return True
         if version == 0:
             self._student.load_adapter(self._fresh)
@@ -149,6 +151,6 @@ class _Versions:
                 return False
             if manifest.payload_sha256 != digest:
                 return False
-            self._student.load_adapter(load(payload))
-        self._in_place = version, digest
+            self._student.load_adapter((exploring_part if explores else deployed_part)(load(payload)))
+        self._in_place = version, digest, explores
         return True

@@ -130,6 +130,15 @@ def serve(
         EntropyOver, typer.Option(help="Entropy of each token, or of the action it decides (weight-source parser).")
     ] = DEFAULT.entropy_over,
     entropy_alpha: Annotated[float, typer.Option(help="Weight of the entropy bonus (alpha).")] = DEFAULT.entropy_alpha,
+    explorer: Annotated[
+        bool,
+        typer.Option(
+            "--explorer", help="Learn a second adapter that explores; the deployed one gets no bonus (OPARL); awr only."
+        ),
+    ] = DEFAULT.explorer,
+    explorer_reset_every: Annotated[
+        int, typer.Option(help="Published updates after which the explorer is set to the deployed adapter.")
+    ] = DEFAULT.explorer_reset_every,
     scm_window: Annotated[
         int, typer.Option(help="Tokens taken away together for a causal weight; released always has 4.")
     ] = DEFAULT.scm_window,
@@ -203,6 +212,8 @@ def serve(
             weight_source=weight_source,
             entropy_over=entropy_over,
             entropy_alpha=entropy_alpha,
+            explorer=explorer,
+            explorer_reset_every=explorer_reset_every,
             scm_window=scm_window,
             scm_null=scm_null,
             scm_gap_share=scm_gap_share,

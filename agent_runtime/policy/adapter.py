@@ -20,6 +20,7 @@ from torch import Tensor
 
 from agent_runtime.adapters import DELTAS, ENCODINGS, MAX_PAYLOAD_BYTES
 from agent_runtime.adapters.deltas import decode_delta
+from agent_runtime.adapters.explorer import as_explorer, carries_explorer, deployed_part
 from agent_runtime.adapters.extrapolation import decode_extrapolated
 from agent_runtime.adapters.hashed import sha256_of
 from agent_runtime.adapters.highest_seen import HighestSeen
@@ -28,7 +29,7 @@ from agent_runtime.adapters.layout import described_tensors
 from agent_runtime.adapters.signatures import ManifestVerifier
 from agent_runtime.errors import AdapterError
 from agent_runtime.policy.held import HeldVersions
-from agent_runtime.policy.lora import adapter_tensors, attach_lora
+from agent_runtime.policy.lora import DEPLOYED, EXPLORER, act_as, adapter_tensors, attach_explorer, attach_lora
 from agent_runtime.policy.turn_lock import TurnLock
 from agent_runtime.trajectory import NO_ADAPTER_DIGEST
 
@@ -55,9 +56,10 @@ class AdapterSlot:
     """The place in a model where adapters go: version 0 is the base model alone.
 
     LoRA layers are attached when the first adapter is staged, with zeros, so the answers stay the same until
-    an adapter is applied. ``lock`` is held by every decision and every change. With a ``verifier``, set before the
-    first version comes, only manifests with a good signature are taken; with ``seen`` none below the highest one that
-    was ever in place.
+    an adapter is applied. ``lock`` is held by every decision and every change. A version may carry an explorer beside
+    the deployed adapter; the holder of ``lock`` says by ``act_as`` which of the two answers. With a ``verifier``, set
+    before the first version comes, only manifests with a good signature are taken; with ``seen`` none below the highest
+    one that was ever in place.
     """
 
     def __init__(self, model: Any, base_model_digest: str) -> None:
@@ -69,11 +71,14 @@ class AdapterSlot:
         """What versions must be for, where it is known here and a manifest says."""
         self.version = 0
         self.digest = NO_ADAPTER_DIGEST
+        self.has_explorer = False
+        """Whether the version in place carries one."""
         self.held = HeldVersions()
         """As versions came; the model's own tensors are another copy."""
         self._base_model_digest = base_model_digest
         self._lora: tuple[int, float, tuple[str, ...]] | None = None
         self._live: dict[str, Tensor] = {}
+        """By the names in a version; an explorer's from the first version on that carries one."""
 
     @property
     def before_digest(self) -> str:
@@ -125,6 +130,11 @@ class AdapterSlot:
         tensors = _tensors(payload)
         for name, tensor in tensors.items():
             _check_values(name, tensor)
+        if carries_explorer(tensors) and not carries_explorer(self._live):
+            with self.lock:
+                attach_explorer(self.model)
+                self._rest()
+                self._live |= as_explorer(adapter_tensors(self.model, EXPLORER))
         return StagedAdapter(
             manifest.version, digest, tensors, None if manifest.replaces_any else manifest.parent_version
         )
@@ -141,8 +151,14 @@ class AdapterSlot:
             names = list(staged.tensors)
             torch._foreach_copy_([self._live[name] for name in names], [staged.tensors[name] for name in names])
             self.version, self.digest = staged.version, staged.digest
+            self.has_explorer = carries_explorer(staged.tensors)
             self.held = self.held.followed_by(staged.digest, staged.tensors)
         self._note_seen()
+
+    def act_as(self, explores: bool) -> None:
+        """Have the explorer answer where the version in place carries one, the deployed adapter otherwise."""
+        if carries_explorer(self._live):
+            act_as(self.model, EXPLORER if explores and self.has_explorer else DEPLOYED, learns=False)
 
     def _whole(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> tuple[bytes, str]:
         """Return the adapter's own file and its digest; both are the manifest's."""
@@ -179,13 +195,14 @@ class AdapterSlot:
             )
 
     def _live_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the tensors in use, on a CPU without a copy.
+        """Return the tensors of the version in place, on a CPU without a copy.
 
         No lock is needed: had they changed since the delta was made, the decoded adapter's sha256 would tell.
         """
-        if any(tensor.dtype != torch.float32 for tensor in self._live.values()):
+        in_place = self._live if self.has_explorer else deployed_part(self._live)
+        if any(tensor.dtype != torch.float32 for tensor in in_place.values()):
             raise AdapterError("Got a delta for tensors that are not float32 here, expected the whole: fetch it whole.")
-        return {name: tensor.detach().cpu().numpy() for name, tensor in self._live.items()}
+        return {name: tensor.detach().cpu().numpy() for name, tensor in in_place.items()}
 
     def _check_newer(self, version: int) -> None:
         if version <= self.version:
@@ -239,13 +256,19 @@ class AdapterSlot:
             self.model = attach_lora(self.model, lora.r, lora.lora_alpha, list(lora.target_modules), seed=0)
         except ValueError as error:
             raise AdapterError(f"Got target modules {wanted[2]} that the base model does not have: {error}.") from error
-        self.model.eval()
-        self.model.requires_grad_(False)
+        self._rest()
         self._live = adapter_tensors(self.model)
         self._lora = wanted
 
+    def _rest(self) -> None:
+        """Leave nothing of the model in a state to learn."""
+        self.model.eval()
+        self.model.requires_grad_(False)
+
     def _check_shapes(self, described: dict[str, tuple[str, tuple[int, ...]]]) -> None:
-        live = {name: ("F32", tuple(tensor.shape)) for name, tensor in self._live.items()}
+        live = {name: ("F32", tuple(tensor.shape)) for name, tensor in deployed_part(self._live).items()}
+        if carries_explorer(described):
+            live |= as_explorer(live)
         if described == live:
             return
         for name in sorted(described.keys() | live.keys()):

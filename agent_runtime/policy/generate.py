@@ -12,6 +12,7 @@ from agent_runtime.actions import Action, grammar_named
 from agent_runtime.policy.adapter import AdapterSlot
 from agent_runtime.policy.batch import Request, Row, TokenBatch
 from agent_runtime.policy.checkpoint import LoadedModel, load_model
+from agent_runtime.policy.exploring import Exploring
 from agent_runtime.policy.identity import agent_defaults, base_model_digest, tokenizer_digest
 from agent_runtime.policy.pictures import PictureFeatures
 from agent_runtime.policy.prompt import PromptBuilder, picture_from_png
@@ -53,11 +54,22 @@ class VlmPolicy:
         """Return what is said besides the picture."""
         return self._prompts.prompt_text(goal, history)
 
-    def decide(self, image_png: bytes, prompt: str, *, temperature: float, seed: int) -> Decision:
-        """Answer one picture and prompt; see ``base.Policy``."""
+    @property
+    def has_explorer(self) -> bool:
+        """Whether the version in place carries an explorer; for the holder of ``lock``."""
+        return self.slot.has_explorer
+
+    def exploring(self) -> Exploring:
+        """See ``exploring.HasExplorer``."""
+        return Exploring(self)
+
+    def decide(
+        self, image_png: bytes, prompt: str, *, temperature: float, seed: int, explores: bool = False
+    ) -> Decision:
+        """Answer one picture and prompt; see ``base.Policy``. ``explores``: by the explorer, where there is one."""
         request = self.request(image_png, prompt, temperature=temperature, seed=seed)
         with self.lock:
-            batch = self.new_batch()
+            batch = self.new_batch(explores)
             row = batch.join(request)
             while not row.is_over:
                 batch.step()
@@ -74,8 +86,12 @@ class VlmPolicy:
             inputs = self._prompts.inputs(prompt, picture)
         return Request(inputs, hashlib.sha256(image_png).hexdigest(), temperature, seed)
 
-    def new_batch(self) -> TokenBatch:
-        """Return an empty batch over the model as it is now; for the holder of ``lock``."""
+    def new_batch(self, explores: bool = False) -> TokenBatch:
+        """Return an empty batch over the model as it is now; for the holder of ``lock``.
+
+        All its rows are answered by one adapter: by the explorer where they explore and there is one.
+        """
+        self.slot.act_as(explores)
         return TokenBatch(self.slot.model, self._loaded.stop_token_ids, self._max_new_tokens, self.pictures)
 
     def decision(self, row: Row) -> Decision:

@@ -1,5 +1,6 @@
-"""LoRA on the language model's linear layers, kept unmerged. Loads and saves nothing."""
+"""LoRA on the language model's linear layers, kept unmerged, once or twice. Loads and saves nothing."""
 
+import copy
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +10,9 @@ from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 from torch import Tensor, nn
 
 from agent_runtime.adapters import VISION_MODULES
+
+DEPLOYED, EXPLORER = "default", "explorer"
+"""PEFT's names of the adapter that ``attach_lora`` makes and of the one beside it."""
 
 
 def attach_lora(model: Any, r: int, alpha: float, target_modules: Sequence[str], seed: int) -> Any:
@@ -44,7 +48,20 @@ def _refuse_other_layers(model: Any, target_modules: Sequence[str]) -> None:
             raise ValueError(f"{name} is a {type(module).__name__}, not a linear layer")
 
 
-def adapter_tensors(peft_model: Any) -> dict[str, Tensor]:
+def attach_explorer(peft_model: Any) -> None:
+    """Put a second adapter of the same shape beside the deployed one, which goes on answering."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        peft_model.add_adapter(EXPLORER, copy.deepcopy(peft_model.peft_config[DEPLOYED]))
+
+
+def act_as(peft_model: Any, adapter: str, *, learns: bool) -> None:
+    """Have this adapter answer from now on; with ``learns`` its tensors, and no others, need gradients."""
+    if peft_model.active_adapter != adapter:
+        peft_model.set_adapter(adapter, inference_mode=not learns)
+
+
+def adapter_tensors(peft_model: Any, adapter: str = DEPLOYED) -> dict[str, Tensor]:
     """Return the live LoRA tensors under PEFT's own names, sharing the model's storage."""
-    tensors: dict[str, Tensor] = get_peft_model_state_dict(peft_model)
+    tensors: dict[str, Tensor] = get_peft_model_state_dict(peft_model, adapter_name=adapter)
     return {name: tensors[name] for name in sorted(tensors)}

@@ -3,7 +3,7 @@
 A worker thread runs the model. Whatever waits joins the rows in flight before their next token, the oldest first, and
 each row leaves with its last one, so nobody waits for a batch to fill or for the slowest row. Where somebody wants the
 model's lock, for a new adapter, nobody joins until the rows in flight are over and that has happened: every decision
-is made under one adapter. Needs no torch.
+is made under one adapter. So it is where the oldest that waits is for the version's other adapter. Needs no torch.
 """
 
 import threading
@@ -16,6 +16,7 @@ from typing import Generic, Protocol, TypeVar
 
 from agent_runtime.actions import Action
 from agent_runtime.errors import PolicyError
+from agent_runtime.policy.exploring import Exploring
 from agent_runtime.policy.turn_lock import TurnLock
 from agent_runtime.trajectory import Decision, PolicyIdentity
 
@@ -69,8 +70,12 @@ class BatchedPolicy(Protocol[Asked, Row]):
     def request(self, image_png: bytes, prompt: str, *, temperature: float, seed: int) -> Asked:
         """Prepare a request; called in its caller's thread. Raises ``PolicyError``."""
 
-    def new_batch(self) -> Batch[Asked, Row]:
-        """Return an empty batch."""
+    @property
+    def has_explorer(self) -> bool:
+        """Whether those that explore and the others are answered by two adapters now."""
+
+    def new_batch(self, explores: bool) -> Batch[Asked, Row]:
+        """Return an empty batch, for requests that explore or for the others."""
 
     def decision(self, row: Row) -> Decision:
         """Return what a row came to. Raises ``PolicyError``."""
@@ -80,6 +85,7 @@ class BatchedPolicy(Protocol[Asked, Row]):
 class _Waiting(Generic[Asked]):
     request: Asked
     answer: "Future[Decision]"
+    explores: bool
 
 
 class DecisionServer(Generic[Asked, Row]):
@@ -109,25 +115,34 @@ class DecisionServer(Generic[Asked, Row]):
         """See ``base.Policy``."""
         return self._policy.prompt_text(goal, history)
 
-    def decide(self, image_png: bytes, prompt: str, *, temperature: float, seed: int) -> Decision:
-        """See ``base.Policy``; any number of threads may ask at once.
+    def exploring(self) -> Exploring:
+        """See ``exploring.HasExplorer``."""
+        return Exploring(self)
+
+    def decide(
+        self, image_png: bytes, prompt: str, *, temperature: float, seed: int, explores: bool = False
+    ) -> Decision:
+        """See ``base.Policy``; any number of threads may ask at once. ``explores``: by the explorer where there is one.
 
         Raises:
             PolicyError: the model cannot answer, or the server was closed.
         """
-        answer = self.submit(image_png, prompt, temperature=temperature, seed=seed)
+        answer = self.submit(image_png, prompt, temperature=temperature, seed=seed, explores=explores)
         try:
             return answer.result()
         finally:
             answer.cancel()  # who was interrupted leaves no row behind; nothing happens to one that is over
 
-    def submit(self, image_png: bytes, prompt: str, *, temperature: float, seed: int) -> "Future[Decision]":
+    def submit(
+        self, image_png: bytes, prompt: str, *, temperature: float, seed: int, explores: bool = False
+    ) -> "Future[Decision]":
         """Ask and return at once; cancelling the answer takes its row out before the next token.
 
         Raises:
             PolicyError: the picture is no PNG, or the server is closed.
         """
-        waiting = _Waiting(self._policy.request(image_png, prompt, temperature=temperature, seed=seed), Future())
+        request = self._policy.request(image_png, prompt, temperature=temperature, seed=seed)
+        waiting = _Waiting(request, Future(), explores)
         with self._changed:
             if self._closed:
                 raise _closed()
@@ -157,11 +172,15 @@ class DecisionServer(Generic[Asked, Row]):
 
     def _fly(self) -> None:
         """Serve until no row is in flight; others that want the lock keep newcomers out."""
-        batch = self._policy.new_batch()
+        explores = self._oldest_explores() if self._policy.has_explorer else None
+        batch = self._policy.new_batch(bool(explores))
         flying: dict[Row, Future[Decision]] = {}
         try:
             while not self._closed:
-                while batch.has_room and not self._policy.lock.is_wanted and (waiting := self._next()) is not None:
+                while batch.has_room and not self._policy.lock.is_wanted:
+                    waiting = self._next(explores)
+                    if waiting is None:
+                        break
                     self._join(batch, waiting, flying)
                 for row in [row for row, answer in flying.items() if answer.cancelled()]:
                     batch.drop(row)
@@ -181,13 +200,18 @@ class DecisionServer(Generic[Asked, Row]):
             for answer in flying.values():
                 _fail(answer, _closed())
 
-    def _next(self) -> _Waiting[Asked] | None:
-        """Take the oldest request that somebody still wants answered."""
+    def _oldest_explores(self) -> bool:
+        with self._changed:
+            return bool(self._waiting) and self._waiting[0].explores
+
+    def _next(self, explores: bool | None) -> _Waiting[Asked] | None:
+        """Take the oldest request that somebody still wants answered, None while it is not for these rows' adapter."""
         with self._changed:
             while self._waiting:
-                waiting = self._waiting.popleft()
-                if not waiting.answer.cancelled():
-                    return waiting
+                if self._waiting[0].answer.cancelled():
+                    self._waiting.popleft()
+                    continue
+                return None if explores not in (None, self._waiting[0].explores) else self._waiting.popleft()
         return None
 
     def _join(self, batch: Batch[Asked, Row], waiting: _Waiting[Asked], flying: "dict[Row, Future[Decision]]") -> None:

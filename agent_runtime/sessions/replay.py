@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from agent_runtime.actions import Action, Grammar, Malformed
 from agent_runtime.policy.base import Policy
+from agent_runtime.policy.exploring import acting_for
 from agent_runtime.sessions.course import refuse_inexact
 from agent_runtime.sessions.matching import AITW_TEXT, RULES
 from agent_runtime.sessions.pictures import fitted
@@ -92,7 +93,8 @@ def replay_exactly(
             report.skipped[recorded.adapter_version] += 1
             continue
         png = screen_png(session, step)
-        decision = policy.decide(png, step.prompt, temperature=episode.start.temperature, seed=step.seed)
+        acting = acting_for(policy, episode.start.purpose)
+        decision = acting.decide(png, step.prompt, temperature=episode.start.temperature, seed=step.seed)
         report.compared += 1
         if (decision.utterance, decision.token_ids) == (recorded.utterance, recorded.token_ids):
             report.identical += 1

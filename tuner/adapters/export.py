@@ -1,12 +1,13 @@
 """Writes a published version as a standard PEFT folder with a model card. Loads no model, changes no state.
 
 adapter_config.json          what PEFT needs to build the layers
-adapter_model.safetensors    the published payload, byte for byte
+adapter_model.safetensors    the published payload, byte for byte; of a version with an explorer the adapter asked for
 README.md                    the card: the base, how it was trained, the figures of its update
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ from typing import Any
 from coso.v1 import policy_pb2
 
 from agent_runtime.adapters import VISION_MODULES
+from agent_runtime.adapters.explorer import carries_explorer, deployed_part, exploring_part
+from agent_runtime.adapters.layout import described_tensors
 from tuner import __version__
 from tuner.adapters.store import AdapterStore
-from tuner.errors import ConfigError, unwritable
+from tuner.errors import ConfigError, StoreError, unwritable
 from tuner.files import write_atomically
 
 SETTINGS_NAME = "settings.json"
@@ -41,18 +44,23 @@ class Exported:
     payload_bytes: int
 
 
-def export_version(state: Path, version: int | None, output: Path, base_model: str | None) -> Exported:
+def export_version(
+    state: Path, version: int | None, output: Path, base_model: str | None, explorer: bool = False
+) -> Exported:
     """Write a version, the newest by default, to a folder that is new or empty; ``base_model`` is named as its base.
 
+    Of a version with an explorer the deployed adapter is written, or with ``explorer`` that one.
+
     Raises:
-        StoreError: there is no such version, or it is damaged.
+        StoreError: there is no such version, it is damaged, or it has no explorer that is asked for.
         ConfigError: the folder cannot be used.
     """
     manifest, payload = AdapterStore(state / "adapters").get_or_newest(version)
+    payload = _one_adapter(payload, manifest.version, explorer)
     figures = _figures(state, manifest.version)
     files = {
         TENSORS_NAME: payload,
-        CARD_NAME: card(manifest, figures, _settings(state), base_model).encode(),
+        CARD_NAME: card(manifest, figures, _settings(state), base_model, hashlib.sha256(payload).hexdigest()).encode(),
         CONFIG_NAME: (json.dumps(peft_config(manifest.lora, base_model), indent=2) + "\n").encode(),
     }
     try:
@@ -92,15 +100,16 @@ def card(
     figures: Mapping[str, float],
     settings: Mapping[str, Any],
     base_model: str | None,
+    adapter_sha256: str = "",
 ) -> str:
-    """Return the model card as Markdown."""
+    """Return the model card as Markdown; ``adapter_sha256`` where it is not the version's own."""
     head = ["---", "library_name: peft", "tags: [lora, coso, gui-agent, android]"]
     head += [f"base_model: {json.dumps(base_model)}"] if base_model else []
     lora, again = manifest.lora, manifest.rolled_back_to
     facts = {
         "base model": f"`{base_model}`" if base_model else "not named; see its digest",
         "base model sha256 (configuration and weights)": f"`{manifest.base_model_digest}`",
-        "adapter sha256": f"`{manifest.payload_sha256}`",
+        "adapter sha256": f"`{adapter_sha256 or manifest.payload_sha256}`",
         "version": f"{manifest.version}, "
         + (f"version {again} again" if again else f"made from {manifest.parent_version}"),
         "published": manifest.published_at.ToJsonString(),
@@ -123,6 +132,17 @@ def card(
         "The base must be the one of the digest above; another of the same shape loads and answers nonsense.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _one_adapter(payload: bytes, version: int, explorer: bool) -> bytes:
+    """Return the file of the adapter asked for; a version that has one alone is that file."""
+    if not carries_explorer(described_tensors(payload)):
+        if explorer:
+            raise StoreError(f"Got version {version} without an explorer, expected one with: leave --explorer out.")
+        return payload
+    from safetensors.numpy import load, save
+
+    return save((exploring_part if explorer else deployed_part)(load(payload)))
 
 
 def _table(title: str, note: str, rows: Mapping[str, object]) -> str:

@@ -82,7 +82,7 @@ def _learn(config: LearnerConfig, mailbox: Mailbox) -> None:
         write_atomically(config.state / SETTINGS_NAME, config.model_dump_json(indent=2).encode())
         student, blocks = _student(config)
         if dist.is_initialized():
-            student.policy.crew = Leader(student, blocks)
+            student.work_with(Leader(student, blocks))
         Learner(config, student, ledger, mailbox).run()
 
 

@@ -10,12 +10,14 @@ from typing import Any
 from safetensors.torch import save
 from torch import Tensor
 
+from agent_runtime.adapters.explorer import as_explorer
 from agent_runtime.files import make_folder
 from tuner.adapters.store import AdapterStore
 from tuner.config import LearnerConfig
 from tuner.errors import LearnerError, StoreError
 from tuner.ingest.ledger import Ledger
 from tuner.learner.checkpoint import Checkpoint, CheckpointFolder
+from tuner.learner.explorer import PREFIX as EXPLORERS
 from tuner.learner.finite import NotFiniteError, require_sound
 from tuner.learner.mailbox import Mailbox
 from tuner.learner.progress import Progress, manifest_of
@@ -95,7 +97,10 @@ class Commits:
 
 
 def _adapter_payload(tensors: Mapping[str, Tensor]) -> bytes:
-    """Return the adapter as runtimes take it: one safetensors file under PEFT's names, float32."""
-    prefix = "lora/"
-    named = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    """Return the adapters as runtimes take them: one safetensors file, float32, as ``adapters.explorer`` names them."""
+    named = _below("lora/", tensors) | as_explorer(_below(EXPLORERS, tensors))
     return save({name: named[name].detach().cpu().float().contiguous() for name in sorted(named)})
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

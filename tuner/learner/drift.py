@@ -6,8 +6,9 @@ Before an update the learner holds the tensors of the version it published last.
                 steps that this very version acted: rounding and quantization, not learning. ``mismatch_mean`` is
                 mean |Δ_i|, ``mismatch_max`` max |Δ_i|, ``mismatch_tokens`` how many, ``mismatch_version`` the version.
                 Nothing is said where no step looked at was acted by it.
+                Learned with an explorer beside the deployed adapter, these steps are the explorer's, and so is this.
     policy_kl   mean over the tokens of KL(π_new ‖ π_last version), exact over the vocabulary (``coso.divergence``);
-                ``policy_kl_max`` the largest of a token
+                ``policy_kl_max`` the largest of a token; ``explorer_kl`` and ``explorer_kl_max`` of an explorer
 
 The base model's head is frozen, so the last version's hidden states are all that is kept of it.
 """
@@ -28,9 +29,9 @@ STEPS_LOOKED_AT = 16
 class TooFarError(ArithmeticError):
     """An update whose policy is too far from the last version; ``figures`` says how far."""
 
-    def __init__(self, figures: dict[str, float], limit: float) -> None:
+    def __init__(self, name: str, figures: dict[str, float], limit: float) -> None:
         super().__init__(
-            f"the policy went {figures['policy_kl']:.3g} nats a token from the last version, over {limit:g}"
+            f"the {name} went {figures[f'{name}_kl']:.3g} nats a token from the last version, over {limit:g}"
         )
         self.figures = figures
 
@@ -42,10 +43,11 @@ class _Before:
 
 
 class Drift:
-    """Looks once before and once after the optimizer steps of one update."""
+    """Looks once before and once after the optimizer steps of one update; ``name`` is in what it says of KL."""
 
-    def __init__(self, policy: PolicyUpdater) -> None:
+    def __init__(self, policy: PolicyUpdater, name: str = "policy") -> None:
         self._policy = policy
+        self._name = name
         self._before: list[_Before] = []
 
     def before(self, samples: Sequence[StepSample], version: int) -> dict[str, float]:
@@ -81,7 +83,7 @@ class Drift:
         if not found:
             return {}
         tokens = torch.cat(found)
-        figures = {"policy_kl": float(tokens.mean()), "policy_kl_max": float(tokens.max())}
-        if not figures["policy_kl"] <= limit:
-            raise TooFarError(figures, limit)
+        figures = {f"{self._name}_kl": float(tokens.mean()), f"{self._name}_kl_max": float(tokens.max())}
+        if not figures[f"{self._name}_kl"] <= limit:
+            raise TooFarError(self._name, figures, limit)
         return figures

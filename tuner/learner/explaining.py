@@ -23,8 +23,8 @@ ALTERNATIVES = 5
 DIGITS = 4
 Judgement = tuple[float, float, str]
 """(V, A, by what)."""
-UseVersion = Callable[[int, str], bool]
-"""Puts the adapter of that version and digest in place; False when it is not to be had."""
+UseVersion = Callable[[int, str, bool], bool]
+"""Puts the adapter of that version and digest in place that explores or does not; False when it is not to be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,11 @@ def explain(
     judged = _judged(student, [steps for steps in episodes.values() if steps], judge)
     parser = ParserWeights(student.renderer.grammar, student.decode)
     for item, message in zip(stored, trajectories, strict=True):
+        explored = message.purpose == trajectory_pb2.PURPOSE_EXPLORE
         is_judged = message.verdict != trajectory_pb2.VERDICT_VOID
         for sample in episodes[item.sequence]:
             step = message.steps[sample.key[1]]
-            found = _step(student, sample, parser, use_version(step.adapter_version, step.adapter_digest))
+            found = _step(student, sample, parser, use_version(step.adapter_version, step.adapter_digest, explored))
             if has_action_model:
                 weights = _rounded(student.weights.whole(sample.utterance))
                 found = replace(found, sources={"scm": weights, **found.sources})

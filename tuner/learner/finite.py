@@ -10,7 +10,7 @@ PARAMETER_LIMIT = 100.0
 MOMENT_LIMIT = 1e8
 WEIGHT_LIMIT = 1e4
 """Of a step in the loss: advantages lie within 1, what corrects their draw is a ratio of two of them."""
-_OPTIMIZERS = ("lora_adam/", "scm_adam/", "critic_adam_")
+_OPTIMIZERS = ("lora_adam/", "explorer_adam/", "scm_adam/", "critic_adam_")
 
 
 class NotFiniteError(ArithmeticError):

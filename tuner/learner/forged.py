@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load
 from torch import Tensor
 
+from agent_runtime.adapters.explorer import exploring_part
 from tuner.adapters.store import AdapterStore
 from tuner.errors import StoreError
 from tuner.learner.samples import StepSample, can_be_shown
@@ -64,12 +65,12 @@ class LogProbCheck:
         return gaps
 
     def _adapter(self, version: int) -> Mapping[str, Tensor] | None:
-        """Return a version's tensors, None for the base model.
+        """Return the tensors of a version that explored, as all episodes here did; None for the base model.
 
         Raises:
             StoreError: it is not to be had.
         """
-        return load(self._store.get(version)[1]) if version else None
+        return exploring_part(load(self._store.get(version)[1])) if version else None
 
 
 def _why(sizes: Sequence[float], limit: float) -> str | None:

@@ -47,10 +47,17 @@ class Outcome:
     """What an update did: the figures of its good optimizer steps and how many were refused."""
 
     steps: tuple[StepFigures, ...] = ()
+    explorer: tuple[StepFigures, ...] = ()
+    """The explorer's figures of the same steps, where there is one."""
     refused: int = 0
     scm_loss: float = 0.0
     others: Mapping[str, float] = field(default_factory=dict)
     """Calibration of the action model, and what the critics say of themselves."""
+
+    @property
+    def exploring(self) -> tuple[StepFigures, ...]:
+        """The figures of the adapter that explores."""
+        return self.explorer or self.steps
 
 
 class Learner:
@@ -128,6 +135,8 @@ class Learner:
                 self._experience.dropped.update(checkpoint.state["dropped"])
                 # an earlier checkpoint has none
                 held = {sequence: set(places) for sequence, places in checkpoint.state.get("held", ())}
+            if self._student.explorer is not None and "explorer_age" in checkpoint.state:
+                self._student.explorer.age = checkpoint.state["explorer_age"]
             if "rewards" in checkpoint.state:  # an earlier checkpoint has none, nor has the offline stage
                 self._rewards.load(checkpoint.state["rewards"])
             self._commits.finish(self._progress, checkpoint.tensors)
@@ -168,6 +177,8 @@ class Learner:
             self._mailbox.state("training", f"update {self._progress.update + 1} was undone: {error}")
             outcome = Outcome(refused=1, others=error.figures if isinstance(error, TooFarError) else {})
         if not self._mailbox.stop_requested:
+            if outcome.steps and self._student.explorer is not None:
+                self._student.explorer.grow_older()
             self._commit(batch, outcome, time.monotonic() - started_sec)
 
     def _note_unsound(self, error: NotFiniteError | None) -> None:
@@ -197,14 +208,17 @@ class Learner:
         others = self._student.causal_model.calibration(unseen)  # before they are trained on
         scm_loss = self._update_causal_model(seed)
         others |= update_values(self._config, self._student, self._experience, seed)
-        drift = Drift(self._student.policy)
+        drifts = [Drift(policy, name) for name, policy in self._student.policies.items()]
         looked_at = [step for step in self._experience.newest_steps(STEPS_LOOKED_AT) if can_be_shown(step)]
-        others |= drift.before(looked_at, self._progress.version)
+        for drift in drifts:
+            others |= drift.before(
+                looked_at, self._progress.version
+            )  # the last one acted these steps, and has the word
         config = self._config
         sampler = Sampler(
             self._experience, config.max_uses_per_update, config.failure_share, seed, config.max_agent_share
         )
-        steps: list[StepFigures] = []
+        steps: list[tuple[StepFigures, ...]] = []
         refused = 0
         for _ in range(self._config.optimizer_steps_per_update):
             drawn = sampler.batch(self._config.batch_size)
@@ -215,15 +229,16 @@ class Learner:
                 refused += 1
                 continue
             try:
-                figures = self._student.policy.step(batch)
+                figures = self._student.step(batch)
             except NotFiniteError:
                 refused += 1
                 continue
-            self._student.policy.check()
+            self._student.check()
             steps.append(figures)
-        if steps:
+        for drift in drifts if steps else ():
             others |= drift.after(self._config.kl_limit)
-        return Outcome(tuple(steps), refused, scm_loss, others)
+        deployed, *beside = zip(*steps, strict=True) if steps else ((),)
+        return Outcome(deployed, beside[0] if beside else (), refused, scm_loss, others)
 
     def _update_causal_model(self, seed: str) -> float:
         latest = self._experience.latest_steps(SCM_UTTERANCES)
@@ -245,7 +260,7 @@ class Learner:
         sequences = [stored.sequence for stored in batch]
         self._progress = self._progress.after(sequences, len(outcome.steps), self._experience.unused)
         self._experience.train_from(self._experience.freshness.at(self._progress.version))
-        alarms = self._watch.look(entropies_by_action(outcome.steps))
+        alarms = self._watch.look(entropies_by_action(outcome.exploring))
         self._save_and_publish()
         for alarm in alarms:
             append_decision(
@@ -264,13 +279,15 @@ class Learner:
             "dropped": dict(self._experience.dropped),
             "held": list(held.items()),
             "rewards": self._rewards.state(held),
+            **({} if self._student.explorer is None else {"explorer_age": self._student.explorer.age}),
         }
         self._commits.commit(self._progress, self._student.tensors(), state)
 
     def _report(self, batch: Sequence[StoredTrajectory], outcome: Outcome, seconds: float) -> None:
         judged = [steps[0] for stored in batch if (steps := self._experience.steps_of(stored.sequence))]
         figures = mean_figures(outcome.steps) | dict(outcome.others)
-        figures |= entropy_figures(outcome.steps, self._watch.ringing)
+        figures |= {f"explorer_{name}": figure for name, figure in mean_figures(outcome.explorer).items()}
+        figures |= entropy_figures(outcome.exploring, self._watch.ringing)
         figures |= {
             "update": float(self._progress.update),
             "version": float(self._progress.version),

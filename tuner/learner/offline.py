@@ -71,7 +71,7 @@ class Standing:
 
 def offline_config(config: LearnerConfig) -> LearnerConfig:
     """Return the settings a student of this stage is built with: cloning without entropy, with critics."""
-    return config.model_copy(update={"objective": "bc", "entropy": "none", "advantage": "critic"})
+    return config.model_copy(update={"objective": "bc", "entropy": "none", "advantage": "critic", "explorer": False})
 
 
 class OfflineStage:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from agent_runtime.policy.lora import act_as
 from agent_runtime.policy.score import AnswerStates, answer_states
 from agent_runtime.policy.score import Utterance as ShownUtterance
 from agent_runtime.policy.shown import ShownInputs
@@ -88,7 +89,10 @@ class Alone:
 
 
 class PolicyUpdater:
-    """AdamW on the LoRA tensors under ``loss``; ``crew`` may be changed for one of several processes."""
+    """AdamW on the LoRA tensors under ``loss``; ``crew`` may be changed for one of several processes.
+
+    Of a model with two adapters ``adapter`` names the one that is trained and scored.
+    """
 
     def __init__(
         self,
@@ -99,11 +103,14 @@ class PolicyUpdater:
         learning_rate: float,
         max_grad_norm: float,
         micro_batch_size: int,
+        adapter: str | None = None,
     ) -> None:
+        self._model = model
+        self._adapter = adapter
+        self._choose_adapter()
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.crew: Crew = Alone()
         self.optimizer = torch.optim.AdamW(self.parameters, lr=learning_rate, weight_decay=0.0)
-        self._model = model
         self._shown = shown
         self._weights = weights
         self._loss = loss
@@ -117,11 +124,20 @@ class PolicyUpdater:
             NotFiniteError: before the step, of weights, moments, loss or gradient: nothing has moved. ``check`` is for
                 after it.
         """
+        figures = self.gradients(batch)
+        self.optimizer.step()
+        return figures
+
+    def gradients(self, batch: Sequence[Candidate]) -> StepFigures:
+        """Leave the gradients of ``batch`` in the parameters, clipped, for the optimizer to step by.
+
+        Raises:
+            NotFiniteError: as ``step``.
+        """
         self.check()
         self.optimizer.zero_grad()
         figures = self.crew.add_up(self, batch)
         norm = clip_gradients("policy", self.parameters, self._max_grad_norm)
-        self.optimizer.step()
         return _figures(figures, norm, batch)
 
     def add_up(self, batch: Sequence[Candidate], places: Sequence[int]) -> Tensor:
@@ -195,6 +211,10 @@ class PolicyUpdater:
         moments = (value for state in self.optimizer.state.values() for value in state.values())
         require_bounded("the optimizer", (value for value in moments if value.ndim), MOMENT_LIMIT)
 
+    def _choose_adapter(self) -> None:
+        if self._adapter is not None:
+            act_as(self._model, self._adapter, learns=True)
+
     def _passes(self, samples: Sequence[StepSample]) -> list[list[int]]:
         """Return the places of samples, a forward pass at a time."""
         if self._shown.packs:
@@ -221,6 +241,7 @@ class PolicyUpdater:
         return _Part(loss, (entropies * states.mask).sum(1).detach())
 
     def _states(self, samples: Sequence[StepSample]) -> AnswerStates:
+        self._choose_adapter()
         shown = [ShownUtterance(s.prompt, s.screenshot_png, s.utterance.token_ids) for s in samples]
         return answer_states(self._model, self._shown, shown)
 

@@ -80,7 +80,7 @@ class Leader:
         Raises:
             NotFiniteError: a process found the loss of its share not finite.
         """
-        _send(order_bytes(self._student.led(), batch))
+        _send(order_bytes(self._student.led(updater), batch))
         return _share_added_up(updater, batch, self._blocks)
 
     @staticmethod
@@ -97,10 +97,10 @@ def help_out(student: Student, blocks: Blocks | None = None) -> None:
             blocks.pass_by()
             continue
         tensors, batch = read_order(order)
-        student.follow(tensors)
-        student.policy.optimizer.zero_grad()
+        policy = student.follow(tensors)
+        policy.optimizer.zero_grad()
         try:
-            _share_added_up(student.policy, batch, blocks)
+            _share_added_up(policy, batch, blocks)
         except NotFiniteError:
             continue  # the learner was told
 

@@ -41,6 +41,9 @@ class FakeModel:
     def __init__(self, room: int = 8) -> None:
         self.lock = TurnLock()
         self.version = 0
+        self.has_explorer = False
+        self.batches: list[bool] = []
+        """Whether each explored."""
         self.room = room
         self.ticks = threading.Semaphore(0)
         self.joined: queue.Queue[str] = queue.Queue()
@@ -55,7 +58,8 @@ class FakeModel:
             raise PolicyError("Got no picture.")
         return prompt, seed
 
-    def new_batch(self) -> FakeBatch:
+    def new_batch(self, explores: bool) -> FakeBatch:
+        self.batches.append(explores)
         return FakeBatch(self)
 
     def decision(self, row: FakeRow) -> Decision:
@@ -118,7 +122,9 @@ def server(model: FakeModel) -> Iterator[DecisionServer[Any, Any]]:
 
 @pytest.fixture
 def ask(server: DecisionServer[Any, Any]) -> Ask:
-    return lambda prompt, tokens: server.submit(b"", prompt, temperature=1.0, seed=tokens)
+    return lambda prompt, tokens, explores=False: server.submit(
+        b"", prompt, temperature=1.0, seed=tokens, explores=explores
+    )
 
 
 def test_a_newcomer_joins_between_two_tokens_and_leaves_before_a_longer_one(model: FakeModel, ask: Ask) -> None:
@@ -144,6 +150,35 @@ def test_where_there_is_no_room_the_oldest_comes_next(model: FakeModel, ask: Ask
     model.ticks.release(20)
     assert [answer.result(DEADLINE_SEC).utterance for answer in answers] == [str(number) for number in range(6)]
     assert [model.next_joined() for _ in range(6)] == [str(number) for number in range(6)]
+
+
+def test_those_that_explore_fly_apart_from_the_others_while_there_is_an_explorer(model: FakeModel, ask: Ask) -> None:
+    model.has_explorer = True
+    order = (False, False, True, False, True, True)
+    with model.lock:  # all wait before the first joins
+        answers = [ask(str(number), 2, explores) for number, explores in enumerate(order)]
+    model.ticks.release(20)
+    assert [answer.result(DEADLINE_SEC).utterance for answer in answers] == [str(number) for number in range(6)]
+    assert [model.next_joined() for _ in range(6)] == [str(number) for number in range(6)]
+    assert model.batches == [False, True, False, True]
+
+
+def test_without_an_explorer_all_fly_together(model: FakeModel, ask: Ask) -> None:
+    with model.lock:
+        answers = [ask(str(number), 2, bool(number % 2)) for number in range(4)]
+    model.ticks.release(20)
+    assert [answer.result(DEADLINE_SEC).utterance for answer in answers] == [str(number) for number in range(4)]
+    assert model.batches == [False]
+
+
+def test_one_who_gave_up_keeps_no_other_from_being_answered(model: FakeModel, ask: Ask) -> None:
+    model.has_explorer = True
+    with model.lock:
+        gone, stays = ask("gone", 2, True), ask("stays", 2)
+        gone.cancel()
+    model.ticks.release(5)
+    assert stays.result(DEADLINE_SEC).utterance == "stays"
+    assert model.next_joined() == "stays"
 
 
 def test_what_fails_for_one_reaches_that_one_only(model: FakeModel, ask: Ask) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -12,8 +13,10 @@ import pytest
 import torch
 from coso.v1 import policy_pb2
 from peft import LoraConfig, PeftConfig, PeftModel
+from safetensors.torch import load
 from typer.testing import CliRunner
 
+from agent_runtime.adapters.explorer import as_explorer
 from agent_runtime.policy.checkpoint import load_model
 from agent_runtime.policy.generate import load_policy
 from agent_runtime.policy.identity import base_model_digest
@@ -168,3 +171,22 @@ def test_a_damaged_version_is_not_exported(checkpoint: Path, tmp_path: Path) -> 
 def test_exporting_needs_no_torch() -> None:
     probe = "import sys; sys.modules['torch'] = None; import tuner.adapters.export"
     assert subprocess.run([sys.executable, "-c", probe], cwd=ROOT, timeout=60, check=False).returncode == 0
+
+
+def test_of_a_version_with_an_explorer_either_adapter_is_written(tmp_path: Path, checkpoint: Path) -> None:
+    deployed, explorer = random_adapter(checkpoint, 1), random_adapter(checkpoint, 2)
+    store = published(tmp_path / "state", checkpoint, 3)
+    payload = payload_of({**deployed, **as_explorer(explorer)})
+    store.publish(manifest_of(checkpoint, payload, 2, 1), payload)
+    for flags, tensors in (((), deployed), (("--explorer",), explorer)):
+        folder = tmp_path / f"out{len(flags)}"
+        code, _, said = tuner("export", "--state", tmp_path / "state", "--output", folder, *flags)
+        assert (code, said) == (0, "")
+        written = (folder / TENSORS_NAME).read_bytes()
+        found = load(written)
+        assert found.keys() == tensors.keys()
+        assert all(torch.equal(found[name], tensor) for name, tensor in tensors.items())
+        assert hashlib.sha256(written).hexdigest() in (folder / CARD_NAME).read_text()
+    asked = ("--version", 1, "--output", tmp_path / "none", "--explorer")
+    code, _, said = tuner("export", "--state", tmp_path / "state", *asked)
+    assert (code, "Got version 1 without an explorer, expected" in said) == (2, True)

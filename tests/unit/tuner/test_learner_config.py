@@ -73,6 +73,11 @@ def test_entropy_and_weight_source_give_one_answer(settings: dict[str, Any], wei
         ({"group_step_weight": float("nan"), "advantage": "group"}, "group_step_weight"),
         ({"group_step_weight": float("inf"), "advantage": "group"}, "group_step_weight"),
         ({"advantage": "critic", "negative_ceiling": 0.5}, "negative_ceiling"),
+        ({"explorer": True, "objective": "bc"}, "got bc: set it to awr"),
+        ({"explorer": True, "objective": "ppo"}, "got ppo: set it to awr"),
+        ({"explorer": True, "entropy": "none"}, "got entropy none and entropy_alpha 0.02"),
+        ({"explorer": True, "entropy_alpha": 0.0}, "got entropy causal and entropy_alpha 0: set"),
+        ({"explorer": True, "explorer_reset_every": 0}, "explorer_reset_every"),
         ({"instruction_share": 0.0}, "instruction_share"),
         ({"objective": "a2c"}, "objective"),
         ({"clip_range": 1.0}, "clip_range"),
@@ -129,6 +134,15 @@ def test_flags_reach_the_learner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         4,
         "released",
     )
+
+
+def test_an_explorer_is_asked_for_by_a_flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, _ = _served(tmp_path, monkeypatch, "--explorer", "--explorer-reset-every", "5")
+    assert config is not None
+    assert (config.explorer, config.explorer_reset_every) == (True, 5)
+    config, said = _served(tmp_path, monkeypatch, "--explorer", "--entropy", "none")
+    assert config is None
+    assert "explorer differs from the deployed adapter by its entropy bonus, got entropy none" in said
 
 
 def test_without_flags_the_learner_gets_its_own_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
