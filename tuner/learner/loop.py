@@ -210,10 +210,8 @@ class Learner:
         others |= update_values(self._config, self._student, self._experience, seed)
         drifts = [Drift(policy, name) for name, policy in self._student.policies.items()]
         looked_at = [step for step in self._experience.newest_steps(STEPS_LOOKED_AT) if can_be_shown(step)]
-        for drift in drifts:
-            others |= drift.before(
-                looked_at, self._progress.version
-            )  # the last one acted these steps, and has the word
+        for drift in drifts:  # the last one acted these steps, and has the word
+            others |= drift.before(looked_at, self._progress.version)
         config = self._config
         sampler = Sampler(
             self._experience, config.max_uses_per_update, config.failure_share, seed, config.max_agent_share
