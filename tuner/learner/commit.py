@@ -7,9 +7,9 @@ came between; doing them twice changes nothing.
 from collections.abc import Mapping
 from typing import Any
 
-from safetensors.torch import save
 from torch import Tensor
 
+from agent_runtime.adapters.payload import float32_file
 from agent_runtime.files import make_folder
 from tuner.adapters.store import AdapterStore
 from tuner.config import LearnerConfig
@@ -98,4 +98,4 @@ def _adapter_payload(tensors: Mapping[str, Tensor]) -> bytes:
     """Return the adapter as runtimes take it: one safetensors file under PEFT's names, float32."""
     prefix = "lora/"
     named = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-    return save({name: named[name].detach().cpu().float().contiguous() for name in sorted(named)})
+    return float32_file({name: tensor.detach().cpu().float().numpy() for name, tensor in named.items()})
