@@ -69,6 +69,9 @@ class OnesAsWeights:
         """Return ones [B, T]."""
         return torch.ones_like(entropies)
 
+    def alternatives(self, utterances: Sequence[Utterance], entropies: Tensor, probabilities: object) -> None:
+        """Return none: tokens count, not actions."""
+
 
 class Plain:
     """The loop of the libraries' examples."""
