@@ -12,6 +12,7 @@ from torch import Tensor
 from agent_runtime.actions import grammar_named
 from agent_runtime.policy.checkpoint import LoadedModel, load_model
 from agent_runtime.policy.identity import AgentDefaults, agent_defaults
+from agent_runtime.policy.lean_norm import join_norms
 from agent_runtime.policy.lora import adapter_tensors, attach_lora
 from agent_runtime.policy.lora_product import join_lora_products
 from agent_runtime.policy.prompt import PromptBuilder
@@ -50,6 +51,7 @@ class Student:
         self.renderer = Renderer(grammar, prompts, self._text.encode, defaults.image_size_px)
         self._peft = attach_lora(loaded.model, config.lora_r, config.lora_alpha, config.target_modules, config.seed)
         join_lora_products(self._peft)
+        join_norms(self._peft)
         self._action_model = _action_model(loaded.encoder.tokenizer, config.seed)
         self.rehearsal = Rehearsal(grammar, self._text.encode, self._text.decode, config.seed)
         self.rehearsal.per_milles = whole_coordinates(loaded.encoder.tokenizer.get_vocab())
