@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent_runtime.files import fsync_folder, make_folder
+from agent_runtime.files import fsync_folder
 
 _PARTIAL = ".partial"
 
@@ -54,7 +54,6 @@ def filled_folder(folder: Path) -> Iterator[Path]:
     Raises:
         OSError: the disk refused. Unless it was the last step, ``folder`` is as it was or empty.
     """
-    make_folder(folder.parent)
     partial = folder.with_name(f".{folder.name}{_PARTIAL}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()

@@ -44,6 +44,7 @@ class AdapterStore:
         self._folder = folder
         self._last: dict[int, tuple[policy_pb2.AdapterManifest, bytes]] = {}
         """What was published last and before, by version."""
+        self._is_made = False
         self._whole: policy_pb2.AdapterManifest | None = None
         """The newest version whose bytes were checked; looked at again only when it is asked for."""
 
@@ -54,9 +55,12 @@ class AdapterStore:
             StoreError: the version is not newer than the latest one.
             OSError: the disk refused; the version does not exist then.
         """
-        newest = next(self._newest_first(), 0)
+        newest = self.newest()
         if manifest.version <= newest:
             raise StoreError(f"Got version {manifest.version}, expected one above {newest}: count on from the latest.")
+        if not self._is_made:  # once: it waits for the disk
+            make_folder(self._folder)
+            self._is_made = True
         complete = policy_pb2.AdapterManifest()
         complete.CopyFrom(manifest)
         complete.encoding = policy_pb2.ADAPTER_ENCODING_SAFETENSORS
@@ -79,9 +83,13 @@ class AdapterStore:
         """Return every version there is, ascending."""
         return list(self._newest_first())[::-1]
 
+    def newest(self) -> int:
+        """Return the newest version there is, whole or not, 0 where there is none."""
+        return next(self._newest_first(), 0)
+
     def latest(self) -> policy_pb2.AdapterManifest | None:
         """Return the manifest of the newest version that is whole, or None; its bytes are checked the first time."""
-        newest = next(self._newest_first(), 0)
+        newest = self.newest()
         if self._whole is not None and self._whole.version == newest:
             return self._whole
         found = self.newer_than(0)

@@ -35,7 +35,7 @@ class Commits:
     @property
     def latest_version(self) -> int:
         """The newest version published, 0 when there is none."""
-        return max(self.store.versions(), default=0)
+        return self.store.newest()
 
     def rollbacks(self) -> list[tuple[int, int]]:
         """Return (new version, version returned to) of the rollbacks among the versions there are."""
