@@ -174,7 +174,7 @@ BROKEN_VALUES: dict[str, tuple[Callable[[Tensors], bytes], str]] = {
     "too large": (lambda t: _with_value(t, -MAX_SIZE * 1.001), "not finite or beyond 1000"),
     "truncated data": (lambda t: payload_of(t)[:-4], "it is no whole adapter"),
     "data too long": (lambda t: payload_of(t) + b"more", "it is no whole adapter"),
-    "overlapping data": (_all_at_the_start, "expected it whole and from 16 on"),
+    "overlapping data": (_all_at_the_start, "expected it whole and from 0 on"),
 }
 
 
