@@ -33,7 +33,7 @@ from benchmarks.adapter_forgeries import ATTACKS, SIGNATURES
 from benchmarks.adapter_world import Sent, World
 from benchmarks.measures import Measure, report
 
-PARSERS = ("described_tensors", "decode_delta", "decode_extrapolated", "load_safetensors")
+PARSERS = ("described_tensors", "decode_delta", "decode_extrapolated", "float32_values")
 SLOWEST_SEC = 1.0
 MOST_GROWTH_BYTES = 256 << 20
 CONTROL_EVERY = 500

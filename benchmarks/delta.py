@@ -27,11 +27,11 @@ from typing import Any, Final
 
 import torch
 from coso.v1 import policy_pb2
-from safetensors.torch import save
 from torch import Tensor
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from agent_runtime.adapter_inbox import AdapterInbox
+from agent_runtime.adapters.payload import float32_file
 from agent_runtime.policy.adapter import AdapterSlot
 from agent_runtime.policy.lora import adapter_tensors, attach_lora
 from agent_runtime.uplink.client import TunerLink
@@ -107,7 +107,8 @@ class Delivery:
             base_model_digest=self._base_model_digest,
             lora=policy_pb2.LoraConfig(r=LORA_R, lora_alpha=LORA_ALPHA, target_modules=TARGET_MODULES),
         )
-        self._store.publish(manifest, save(dict(self.adapter(version))))
+        payload = float32_file({name: tensor.numpy() for name, tensor in self.adapter(version).items()})
+        self._store.publish(manifest, payload)
         self.publications_ms.append(1e3 * (time.perf_counter() - started_sec))
         os.write(self._words_to_front, json.dumps({"event": "published", "version": version}).encode() + b"\n")
         if not self.inbox.wait_for_version(DEADLINE_SEC):

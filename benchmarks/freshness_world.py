@@ -113,6 +113,9 @@ class _Store:
     def versions(self) -> list[int]:
         return sorted(self._world.manifests)
 
+    def newest(self) -> int:
+        return max(self._world.manifests, default=0)
+
     def latest(self) -> policy_pb2.AdapterManifest | None:
         return self._world.manifests[self.versions()[-1]] if self._world.manifests else None
 

@@ -102,5 +102,5 @@ def _audit_versions(found: Findings, state: Path) -> None:
             store.get(version)
         except StoreError as error:
             found.corrupt.append(str(error))
-    for pattern in ("learner/.*.partial", "adapters/*/.*.partial"):
+    for pattern in ("learner/.*.partial", "adapters/.*.partial"):
         found.corrupt += [f"{path} was left behind" for path in state.glob(pattern)]

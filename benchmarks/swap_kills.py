@@ -16,7 +16,8 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -155,10 +156,16 @@ class Kills:
 def half_written(points: KillPoints) -> None:
     """Plant the bug: write a store's files where they are to be, piece by piece."""
 
-    def write(path: Path, content: bytes, durable_name: bool = True) -> None:
+    def write(path: Path, content: bytes) -> None:
         with path.open("wb", buffering=0) as file:
             file.write(content[: len(content) // 2])
             points.here()
             file.write(content[len(content) // 2 :])
 
-    put(store_module, "write_atomically", write)
+    @contextmanager
+    def in_place(folder: Path) -> Iterator[Path]:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+
+    put(store_module, "write_synced", write)
+    put(store_module, "filled_folder", in_place)

@@ -33,6 +33,7 @@ from transformers import AutoModelForImageTextToText
 from agent_runtime.actions import grammar_named
 from agent_runtime.policy.checkpoint import LoadedModel, load_model
 from agent_runtime.policy.identity import agent_defaults, resolve_checkpoint
+from agent_runtime.policy.lean_norm import join_norms
 from agent_runtime.policy.lora import adapter_tensors, attach_lora
 from agent_runtime.policy.lora_product import join_lora_products
 from agent_runtime.policy.prompt import PromptBuilder, picture_from_png
@@ -68,6 +69,9 @@ class OnesAsWeights:
     def rows(self, utterances: Sequence[Utterance], entropies: Tensor, probabilities: object) -> Tensor:
         """Return ones [B, T]."""
         return torch.ones_like(entropies)
+
+    def alternatives(self, utterances: Sequence[Utterance], entropies: Tensor, probabilities: object) -> None:
+        """Return none: tokens count, not actions."""
 
 
 class Plain:
@@ -132,6 +136,7 @@ class Ours:
     def __init__(self, loaded: LoadedModel, prompts: PromptBuilder) -> None:
         self.model = _with_lora(loaded.model)
         join_lora_products(self.model)
+        join_norms(self.model)
         self._prompts = prompts
         self.forget()
 

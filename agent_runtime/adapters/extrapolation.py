@@ -18,9 +18,7 @@ parent's, so both ends agree on every bit. Every byte of 1. and 2. means somethi
 a file of the right size, and the adapter's sha256 says whether it is the one meant.
 """
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,6 +26,8 @@ import zstandard
 from numpy.typing import NDArray
 
 from agent_runtime.adapters.layout import Float32Layout, float32_layout
+from agent_runtime.adapters.tables import LEAST_SHORT as LEAST_SHORT
+from agent_runtime.adapters.tables import Block, Expected, Floats, Table, batches, stacked
 from agent_runtime.adapters.words import (
     WORD_BYTES,
     ZSTD_LEVEL,
@@ -43,8 +43,6 @@ from agent_runtime.adapters.words import (
 )
 from agent_runtime.errors import AdapterError
 
-LEAST_SHORT = 8
-"""Below that a byte for each place on the long side costs more than it saves."""
 LEAST_CODED_WORDS = 2048
 """A zstd block, and with it a code, ends where another size is expected, from so many words on; no decoder cares."""
 _COEFFICIENT_UNIT = np.float32(1 / 64)
@@ -53,45 +51,6 @@ _ULP_EXPONENT = 150
 """A float32's unit of the last place is 2 to the power of its biased exponent less this."""
 _MOST_EXPECTED = 63
 _EXPONENT_SHIFT, _EXPONENT_MASK = np.uint32(23), np.uint32(255)
-Floats = NDArray[np.float32]
-Expected = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """How a tensor's shape counts."""
-
-    rows: int
-    columns: int
-
-    @classmethod
-    def of(cls, shape: tuple[int, ...]) -> "_Table":
-        return cls(math.prod(shape[:-1]), shape[-1]) if shape else cls(1, 1)
-
-    @property
-    def short(self) -> int:
-        return min(self.rows, self.columns)
-
-    @property
-    def long_told(self) -> int:
-        """How many places of the long side are told of."""
-        return max(self.rows, self.columns) if self.short >= LEAST_SHORT else 0
-
-    @property
-    def told_bytes(self) -> int:
-        return 2 * self.short + self.long_told
-
-    @property
-    def long_axis(self) -> int:
-        return 1 if self.rows <= self.columns else 0
-
-    def along_short(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return values of the short side so that they spread over the table."""
-        return values[:, None] if self.long_axis else values[None, :]
-
-    def along_long(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return values of the long side so that they spread over the table."""
-        return values[None, :] if self.long_axis else values[:, None]
 
 
 def encode_extrapolated(grandparent: bytes, parent: bytes, payload: bytes) -> bytes:
@@ -101,24 +60,24 @@ def encode_extrapolated(grandparent: bytes, parent: bytes, payload: bytes) -> by
         AdapterError: the three do not hold the same float32 tensors.
     """
     layout = float32_layout(payload)
-    before, parents, children = (
-        words_by_name(file, _layout_of(file, payload, layout)) for file in (grandparent, parent, payload)
-    )
-    require_same(layout, shapes_of(parents))
-    require_same(layout, shapes_of(before))
-    size = len(payload) + sum(_Table.of(shape).told_bytes for shape in layout.shapes.values())
+    all_three = [words_by_name(file, _layout_of(file, payload, layout)) for file in (grandparent, parent, payload)]
+    require_same(layout, shapes_of(all_three[1]))
+    require_same(layout, shapes_of(all_three[0]))
+    size = len(payload) + sum(Table.of(shape).told_bytes for shape in layout.shapes.values())
     compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compressobj(size=size)
     parts = [compressor.compress(payload[: layout.data_offset_bytes])]
     for names in block_names(layout):
-        tables = [_Table.of(layout.shapes[name]) for name in names]
-        triples = [
-            tuple(_floats(tensors[name], table) for tensors in (before, parents, children))
-            for name, table in zip(names, tables, strict=True)
-        ]
-        told = [_told(table, *triple) for table, triple in zip(tables, triples, strict=True)]
-        expected, sizes = _expected(tables, told, triples)
-        order = np.argsort(sizes, kind="stable")
-        planes = memoryview(planes_of(expected, np.concatenate([children[name].ravel() for name in names]), order))
+        tables = [Table.of(layout.shapes[name]) for name in names]
+        told, block = [b""] * len(names), Block(tables)
+        for table, places in batches(tables):
+            triple = [stacked([tensors[names[place]] for place in places], table) for tensors in all_three]
+            sides = _told(table, *triple)
+            block.lay(places, *_extrapolated(table, sides, *triple[:2]))
+            for place, side in zip(places, sides, strict=True):
+                told[place] = side.tobytes()
+        order, sizes = np.argsort(block.sizes, kind="stable"), block.sizes
+        words = np.concatenate([all_three[2][name].ravel() for name in names])
+        planes = memoryview(planes_of(block.expected, words, order))
         parts += [compressor.compress(b"".join(told)), compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)]
         ends = _ends(sizes)
         for plane in (planes[start : start + sizes.size] for start in range(0, len(planes), max(sizes.size, 1))):
@@ -140,7 +99,7 @@ def decode_extrapolated(
     """
     before, parents = as_words(grandparent), as_words(parent)
     shapes = shapes_of(parents)
-    told_bytes = sum(_Table.of(shape).told_bytes for shape in shapes.values())
+    told_bytes = sum(Table.of(shape).told_bytes for shape in shapes.values())
     content = unpacked(delta, WORD_BYTES * sum(words.size for words in parents.values()), told_bytes)
     layout = float32_layout(content)
     require_same(layout, shapes)
@@ -151,18 +110,18 @@ def decode_extrapolated(
         )
     parts, place = [content[: layout.data_offset_bytes]], layout.data_offset_bytes
     for names in block_names(layout):
-        tables = [_Table.of(layout.shapes[name]) for name in names]
+        tables = [Table.of(layout.shapes[name]) for name in names]
         told = []
         for table in tables:
-            told.append(content[place : place + table.told_bytes])
+            told.append(np.frombuffer(content, np.uint8, table.told_bytes, place))
             place += table.told_bytes
-        pairs = [
-            (_floats(before[name], table), _floats(parents[name], table))
-            for name, table in zip(names, tables, strict=True)
-        ]
-        expected, sizes = _expected(tables, told, pairs)
-        planes = np.frombuffer(content, np.uint8, WORD_BYTES * expected.size, place)
-        parts.append(words_from(expected, planes, np.argsort(sizes, kind="stable")).tobytes())
+        block = Block(tables)
+        for table, places in batches(tables):
+            pair = [stacked([tensors[names[one]] for one in places], table) for tensors in (before, parents)]
+            sides = np.stack([told[one] for one in places])
+            block.lay(places, *_extrapolated(table, sides, *pair))
+        planes = np.frombuffer(content, np.uint8, WORD_BYTES * block.expected.size, place)
+        parts.append(words_from(block.expected, planes, np.argsort(block.sizes, kind="stable")).tobytes())
         place += planes.size
     return b"".join(parts)
 
@@ -173,15 +132,14 @@ def _layout_of(file: bytes, payload: bytes, layout: Float32Layout) -> Float32Lay
     return layout if is_alike else float32_layout(file)
 
 
-def _floats(words: Words, table: _Table) -> Floats:
-    return words.reshape(table.rows, table.columns).view(np.float32)
+def _told(table: Table, before: Floats, parent: Floats, child: Floats) -> NDArray[np.uint8]:
+    """Choose what makes the differences of tables [G, rows, columns] small and lets their sizes be expected.
 
-
-def _told(table: _Table, before: Floats, parent: Floats, child: Floats) -> bytes:
-    """Choose what makes the differences small and lets their sizes be expected."""
-    if not parent.size:
-        return bytes(table.told_bytes)
-    across, along = table.long_axis, 1 - table.long_axis
+    Returns the bytes to tell of each, [G, told].
+    """
+    if not table.words:
+        return np.zeros((len(parent), table.told_bytes), np.uint8)
+    across, along = table.long_axis, 3 - table.long_axis
     with np.errstate(all="ignore"):
         last, rest = parent - before, child - parent
         best = np.add.reduce(last * rest, axis=across) / np.add.reduce(last * last, axis=across) / _COEFFICIENT_UNIT
@@ -192,11 +150,11 @@ def _told(table: _Table, before: Floats, parent: Floats, child: Floats) -> bytes
         means = np.add.reduce(rest, axis=across) / np.float32(rest.shape[across])
         sizes = _bounded(2 * np.log2(means) + _SIZE_OFFSET, 0, 255).astype(np.uint8)
         if not table.long_told:
-            return coefficients.tobytes() + sizes.tobytes()
+            return np.concatenate([coefficients.view(np.uint8), sizes], 1)
         rest /= table.along_short(means)
         relative = np.add.reduce(rest, axis=along) / np.float32(rest.shape[along])
         offsets = _bounded(2 * np.log2(relative), -128, 127).astype(np.int8)
-    return coefficients.tobytes() + sizes.tobytes() + offsets.tobytes()
+    return np.concatenate([coefficients.view(np.uint8), sizes, offsets.view(np.uint8)], 1)
 
 
 def _bounded(values: Floats, least: int, most: int) -> Floats:
@@ -208,34 +166,21 @@ def _factors(coefficients: NDArray[np.int8]) -> Floats:
     return coefficients.astype(np.float32) * _COEFFICIENT_UNIT
 
 
-def _expected(
-    tables: Sequence[_Table], told: Sequence[bytes], tensors: Sequence[Sequence[Floats]]
-) -> tuple[Words, Expected]:
-    """Return a block's extrapolated words and the sizes of the differences to expect; ``tensors`` begin with
-    grandparent and parent."""
-    pairs = [
-        _extrapolated(table, side, before, parent)
-        for table, side, (before, parent, *_) in zip(tables, told, tensors, strict=True)
-    ]
-    words, sizes = zip(*pairs, strict=True)
-    return np.concatenate(words), np.concatenate(sizes)
-
-
-def _extrapolated(table: _Table, told: bytes, before: Floats, parent: Floats) -> tuple[Words, Expected]:
+def _extrapolated(table: Table, told: NDArray[np.uint8], before: Floats, parent: Floats) -> tuple[Words, Expected]:
+    """Return the extrapolated words and the sizes of the differences to expect, both [G, rows, columns]."""
     short = table.short
-    factors = _factors(np.frombuffer(told, np.int8, short))
+    factors = _factors(told[:, :short].view(np.int8))
     with np.errstate(all="ignore"):
         value = parent - before
         value *= table.along_short(factors)
         value += parent
     words = value.view(np.uint32)
     np.copyto(words, parent.view(np.uint32), where=~np.isfinite(value))
-    sizes = table.along_short(np.frombuffer(told, np.uint8, short, short).astype(np.int16))
-    sizes = sizes - 2 * ((words >> _EXPONENT_SHIFT) & _EXPONENT_MASK).astype(np.int16)
-    sizes += 2 * _ULP_EXPONENT - _SIZE_OFFSET
+    sizes = table.along_short(told[:, short : 2 * short].astype(np.int16) + np.int16(2 * _ULP_EXPONENT - _SIZE_OFFSET))
     if table.long_told:
-        sizes += table.along_long(np.frombuffer(told, np.int8, table.long_told, 2 * short).astype(np.int16))
-    return words.ravel(), np.fmin(np.fmax(sizes, 0), _MOST_EXPECTED).astype(np.uint8).ravel()
+        sizes = sizes + table.along_long(told[:, 2 * short :].view(np.int8).astype(np.int16))
+    sizes = sizes - 2 * ((words >> _EXPONENT_SHIFT) & _EXPONENT_MASK).astype(np.int16)
+    return words, np.clip(sizes, 0, _MOST_EXPECTED, out=sizes).astype(np.uint8)
 
 
 def _ends(sizes: Expected) -> list[int]:

@@ -1,12 +1,15 @@
 """Reads what a safetensors file says of its tensors, from its header alone. Makes no tensor and trusts no size.
 
-A safetensors file is eight bytes of length (little-endian), so many bytes of JSON, and the tensors' bytes.
+A safetensors file is eight bytes of length (little-endian), so many bytes of JSON, and the tensors' bytes. What is
+refused in the JSON is at least what `safetensors` refuses. Versions have their headers in common, so that the last few
+are remembered; what is returned is shared and not to be changed.
 """
 
 import json
 import math
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from agent_runtime.errors import AdapterError
@@ -14,6 +17,7 @@ from agent_runtime.errors import AdapterError
 MAX_HEADER_BYTES = 1 << 20
 LENGTH_BYTES = 8
 _FLOAT32_BYTES = 4
+_REMEMBERED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,7 @@ def described_tensors(payload: bytes) -> dict[str, tuple[str, tuple[int, ...]]]:
     Raises:
         AdapterError: the header cannot be read.
     """
-    header = _header(payload)
-    try:
-        return {name: (str(entry["dtype"]), tuple(map(int, entry["shape"]))) for name, entry in header.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise _unreadable(error) from error
+    return _described(_header_of(payload))
 
 
 def float32_layout(payload: bytes) -> Float32Layout:
@@ -50,7 +50,20 @@ def float32_layout(payload: bytes) -> Float32Layout:
     Raises:
         AdapterError: a tensor is not float32, or the bytes are not the tensors' one after another.
     """
-    entries = _header(payload).items()
+    return _float32_layout(_header_of(payload))
+
+
+@lru_cache(_REMEMBERED)
+def _described(header: bytes) -> dict[str, tuple[str, tuple[int, ...]]]:
+    try:
+        return {name: (str(entry["dtype"]), tuple(map(int, entry["shape"]))) for name, entry in _read(header).items()}
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise _unreadable(error) from error
+
+
+@lru_cache(_REMEMBERED)
+def _float32_layout(header: bytes) -> Float32Layout:
+    entries = _read(header).items()
     places: list[tuple[int, int, str, tuple[int, ...]]] = []
     try:
         for name, entry in entries:
@@ -69,33 +82,39 @@ def float32_layout(payload: bytes) -> Float32Layout:
             )
         reached = end
     shapes = {name: shape for _, _, name, shape in sorted(places)}
-    return Float32Layout(LENGTH_BYTES + _header_bytes(payload), shapes)
+    return Float32Layout(LENGTH_BYTES + len(header), shapes)
 
 
-def _header_bytes(payload: bytes) -> int:
+def _header_of(payload: bytes) -> bytes:
+    """Return the JSON, unread."""
     length = struct.unpack("<Q", payload[:LENGTH_BYTES])[0] if len(payload) >= LENGTH_BYTES else 0
     if not 0 < length <= min(MAX_HEADER_BYTES, len(payload) - LENGTH_BYTES):
         raise AdapterError(
             f"Got a safetensors header of {length} bytes, expected 1 to {MAX_HEADER_BYTES} within the payload: "
             "the version is broken."
         )
-    return int(length)
+    return payload[LENGTH_BYTES : LENGTH_BYTES + length]
 
 
-def _header(payload: bytes) -> dict[str, Any]:
-    length = _header_bytes(payload)
+def _read(header: bytes) -> dict[str, Any]:
     try:
-        header = json.loads(payload[LENGTH_BYTES : LENGTH_BYTES + length], object_pairs_hook=_without_duplicates)
-        header.pop("__metadata__", None)
+        read = json.loads(header.decode(), object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
+        metadata = read.pop("__metadata__", None) or {}
+        if not all(isinstance(text, str) for pair in metadata.items() for text in pair):
+            raise ValueError("its metadata are not texts")
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise _unreadable(error) from error
-    return dict(header)
+    return dict(read)
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({name for name, _ in pairs}) != len(pairs):
         raise ValueError("a name occurs twice")
     return dict(pairs)
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _whole(value: object) -> int:

@@ -6,7 +6,7 @@ Every step is a bijection, so NaN payloads, signed zeros, subnormals and infinit
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import zstandard
@@ -23,6 +23,7 @@ WORD_BYTES = 4
 _SIGN = np.uint32(1 << 31)
 Words = NDArray[np.uint32]
 Order = NDArray[np.intp]
+Value = TypeVar("Value", bound=np.generic)
 
 
 def unpacked(delta: bytes, data_bytes: int, told_bytes: int = 0) -> bytes:
@@ -80,10 +81,16 @@ def words_by_name(payload: bytes, layout: Float32Layout) -> dict[str, Words]:
     Raises:
         AdapterError: as ``words_of``.
     """
-    words, found, place = words_of(payload, layout), {}, 0
+    return split_by_name(words_of(payload, layout), layout)
+
+
+def split_by_name(values: NDArray[Value], layout: Float32Layout) -> dict[str, NDArray[Value]]:
+    """Return the part of each tensor in its shape, without a copy."""
+    found, place = {}, 0
     for name, shape in layout.shapes.items():
-        found[name] = words[place : place + math.prod(shape)].reshape(shape)
-        place += math.prod(shape)
+        end = place + math.prod(shape)
+        found[name] = values[place:end].reshape(shape)
+        place = end
     return found
 
 

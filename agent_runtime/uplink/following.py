@@ -179,11 +179,12 @@ class _Arriving:
             self.payload, self._arrived_bytes = HashingBuffer(), 0
         self._goes_on = False
         manifest, reached = self.manifest, self._arrived_bytes
-        if chunk.offset_bytes != reached or reached + len(chunk.data) > manifest.payload_bytes:
+        data = chunk.data  # a copy each time it is asked for
+        if chunk.offset_bytes != reached or reached + len(data) > manifest.payload_bytes:
             raise TunerError(
-                f"Got {len(chunk.data)} bytes for place {chunk.offset_bytes} of version {manifest.version}, expected "
+                f"Got {len(data)} bytes for place {chunk.offset_bytes} of version {manifest.version}, expected "
                 f"place {reached} of {manifest.payload_bytes}."
             )
-        self._arrived_bytes += len(chunk.data)
+        self._arrived_bytes += len(data)
         if self.is_admitted:
-            self.payload += chunk.data
+            self.payload += data

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from safetensors.numpy import save
 
+from agent_runtime.adapters import tables
 from agent_runtime.adapters import words as words_module
 from agent_runtime.adapters.deltas import encode_delta
 from agent_runtime.adapters.extrapolation import decode_extrapolated, encode_extrapolated
@@ -67,6 +68,21 @@ def test_any_shape_comes_back(shape: tuple[int, ...]) -> None:
 def test_blocks_of_any_size_come_back(monkeypatch: pytest.MonkeyPatch, block_words: int) -> None:
     monkeypatch.setattr(words_module, "BLOCK_WORDS", block_words)
     whole_way(*strides())
+
+
+@pytest.mark.parametrize("batch_words", [1, 700, 1 << 20])
+def test_a_side_may_work_on_another_number_of_tables_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, batch_words: int
+) -> None:
+    generator = np.random.default_rng(3)
+    shapes = [(16, 40), (40, 16), (16, 40), (), (3, 4, 9), (0, 9), (40, 16), (16, 40), (7,)]
+    start = {f"t{i}": generator.normal(0, 0.1, shape) for i, shape in enumerate(shapes)}
+    step = {f"t{i}": generator.normal(0, 1e-4, shape) for i, shape in enumerate(shapes)}
+    triple = [{name: np.asarray(start[name] + n * step[name], np.float32) for name in start} for n in range(3)]
+    delta = whole_way(*triple)
+    monkeypatch.setattr(tables, "BATCH_WORDS", batch_words)
+    assert decode_extrapolated(triple[0], triple[1], delta) == save(triple[2])
+    whole_way(*triple)
 
 
 def test_the_header_comes_back_as_it_was_written() -> None:

@@ -7,8 +7,6 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from tuner.files import write_atomically
-
 DELTA_NAME = "delta.zst"
 EXTRAPOLATED_NAME = "extrapolated.zst"
 _DIGEST_BYTES = 32
@@ -20,12 +18,12 @@ def delta_file(against_sha256: Sequence[str], delta: bytes) -> bytes:
 
 
 def write_delta(path: Path, content: bytes) -> None:
-    """Write a file of ``delta_file``, durably.
+    """Write a file of ``delta_file``; whether the disk keeps it is nobody's matter, so nobody waits for that.
 
     Raises:
         OSError: the disk refused.
     """
-    write_atomically(path, content)
+    path.write_bytes(content)
 
 
 def read_delta(path: Path, against_sha256: Sequence[str]) -> bytes | None:

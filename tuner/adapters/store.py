@@ -1,22 +1,23 @@
 """The adapter store: one folder per version, published whole or not at all. Handles bytes, not tensors.
 
     adapters/00000003/adapter_model.safetensors     the payload
-    adapters/00000003/manifest.pb                   coso.v1.AdapterManifest, written last: it makes the version exist
+    adapters/00000003/manifest.pb                   coso.v1.AdapterManifest: it makes the version exist
     adapters/00000003/manifest.sha256               sha256 of the manifest, in hexadecimal
     adapters/00000003/delta.zst                     sha256 of the parent's payload, sha256 of the rest, the delta;
                                                     only where it is smaller, and nothing depends on it
     adapters/00000003/extrapolated.zst              likewise, with the grandparent's after the parent's; only where it
                                                     is smaller than that
 
-A version whose payload does not have the manifest's sha256, or whose manifest is not what was written, is set aside
-under ``damaged/`` when it is read. A manifest of an earlier release has no sha256 and is taken as it is.
+A version is written under another name, synced, and put in its place by one rename. One whose payload does not have
+the manifest's sha256, or whose manifest is not what was written, is set aside under ``damaged/`` when it is read. A
+manifest of an earlier release has no sha256 and is taken as it is.
 """
 
 import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from agent_runtime.errors import AdapterError
 from agent_runtime.files import fsync_folder, make_folder
 from tuner.adapters.delta_files import DELTA_NAME, EXTRAPOLATED_NAME, delta_file, read_delta, write_delta
 from tuner.errors import StoreError
-from tuner.files import write_atomically
+from tuner.files import filled_folder, write_synced
 
 PAYLOAD_NAME = "adapter_model.safetensors"
 MANIFEST_NAME = "manifest.pb"
@@ -43,6 +44,7 @@ class AdapterStore:
         self._folder = folder
         self._last: dict[int, tuple[policy_pb2.AdapterManifest, bytes]] = {}
         """What was published last and before, by version."""
+        self._is_made = False
         self._whole: policy_pb2.AdapterManifest | None = None
         """The newest version whose bytes were checked; looked at again only when it is asked for."""
 
@@ -53,42 +55,41 @@ class AdapterStore:
             StoreError: the version is not newer than the latest one.
             OSError: the disk refused; the version does not exist then.
         """
-        newest = max(self.versions(), default=0)
+        newest = self.newest()
         if manifest.version <= newest:
             raise StoreError(f"Got version {manifest.version}, expected one above {newest}: count on from the latest.")
-        folder = self._version_folder(manifest.version)
-        make_folder(folder)
+        if not self._is_made:  # once: it waits for the disk
+            make_folder(self._folder)
+            self._is_made = True
         complete = policy_pb2.AdapterManifest()
         complete.CopyFrom(manifest)
-        complete.payload_bytes = len(payload)
-        with ThreadPoolExecutor(2, thread_name_prefix="payload") as beside:  # the disk works meanwhile
-            # the next durable write makes the name durable too
-            writing = beside.submit(write_atomically, folder / PAYLOAD_NAME, payload, durable_name=False)
-            complete.payload_sha256 = hashlib.sha256(payload).hexdigest()
-            deltas = self._deltas(complete, payload, beside)
-            writing.result()
         complete.encoding = policy_pb2.ADAPTER_ENCODING_SAFETENSORS
-        complete.adapter_bytes, complete.adapter_sha256 = complete.payload_bytes, complete.payload_sha256
-        complete.published_at.GetCurrentTime()
-        told = complete.SerializeToString()
-        digest = hashlib.sha256(told).hexdigest().encode()
-        write_atomically(folder / MANIFEST_SHA256_NAME, digest)  # no manifest may be there before the payload is
-        write_atomically(folder / MANIFEST_NAME, told)
-        fsync_folder(self._folder)
-        self._keep_deltas(complete.version, deltas)
+        with (
+            filled_folder(self._version_folder(manifest.version)) as folder,
+            ThreadPoolExecutor(3, thread_name_prefix="payload") as beside,  # the disk works meanwhile
+        ):
+            writing = beside.submit(write_synced, folder / PAYLOAD_NAME, payload)
+            complete.payload_bytes, complete.payload_sha256 = len(payload), hashlib.sha256(payload).hexdigest()
+            complete.adapter_bytes, complete.adapter_sha256 = complete.payload_bytes, complete.payload_sha256
+            complete.published_at.GetCurrentTime()
+            telling = beside.submit(_write_manifest, folder, complete.SerializeToString())
+            _lay_beside(folder, self._deltas(complete, payload, beside))
+            for written in (writing, telling):
+                written.result()
         self._last = {**dict(list(self._last.items())[-1:]), complete.version: (complete, payload)}
         return complete
 
     def versions(self) -> list[int]:
         """Return every version there is, ascending."""
-        if not self._folder.is_dir():
-            return []
-        names = (path.parent.name for path in self._folder.glob(f"*/{MANIFEST_NAME}"))
-        return sorted(int(name) for name in names if name.isdigit())
+        return list(self._newest_first())[::-1]
+
+    def newest(self) -> int:
+        """Return the newest version there is, whole or not, 0 where there is none."""
+        return next(self._newest_first(), 0)
 
     def latest(self) -> policy_pb2.AdapterManifest | None:
         """Return the manifest of the newest version that is whole, or None; its bytes are checked the first time."""
-        newest = max(self.versions(), default=0)
+        newest = self.newest()
         if self._whole is not None and self._whole.version == newest:
             return self._whole
         found = self.newer_than(0)
@@ -96,7 +97,7 @@ class AdapterStore:
 
     def newer_than(self, version: int) -> tuple[policy_pb2.AdapterManifest, bytes] | None:
         """Return manifest and payload of the newest whole version above ``version``, or None."""
-        for candidate in reversed(self.versions()):
+        for candidate in self._newest_first():
             if candidate <= version:
                 return None
             try:
@@ -176,6 +177,13 @@ class AdapterStore:
         path = self._version_folder(manifest.version) / EXTRAPOLATED_NAME
         return read_delta(path, [parent_sha256, grandparent_sha256]) if grandparent_sha256 else None
 
+    def _newest_first(self) -> Iterator[int]:
+        """Yield the versions there are, one look at each: who wants the newest alone looks at no other."""
+        names = (name for name in os.listdir(self._folder) if name.isdigit()) if self._folder.is_dir() else ()
+        for name in sorted(names, key=int, reverse=True):
+            if (self._folder / name / MANIFEST_NAME).exists():
+                yield int(name)
+
     def _parents(self, manifest: policy_pb2.AdapterManifest) -> list[tuple[policy_pb2.AdapterManifest, bytes]]:
         """Return the parent and the parent's own, as far as they are there and whole."""
         found: list[tuple[policy_pb2.AdapterManifest, bytes]] = []
@@ -214,14 +222,6 @@ class AdapterStore:
             _LOG.info("version %d has not every delta: %s", manifest.version, error)
         return found
 
-    def _keep_deltas(self, version: int, deltas: dict[str, bytes]) -> None:
-        """Write the deltas there are; the version stands without them."""
-        try:
-            for name, content in deltas.items():
-                write_delta(self._version_folder(version) / name, content)
-        except OSError as error:
-            _LOG.info("version %d has not every delta: %s", version, error)
-
     def _version_folder(self, version: int) -> Path:
         return self._folder / f"{version:08d}"
 
@@ -235,3 +235,17 @@ class AdapterStore:
         return StoreError(
             f"Got version {version} damaged ({why}): it was moved to {damaged}; older versions stay in use."
         )
+
+
+def _write_manifest(folder: Path, told: bytes) -> None:
+    write_synced(folder / MANIFEST_SHA256_NAME, hashlib.sha256(told).hexdigest().encode())
+    write_synced(folder / MANIFEST_NAME, told)
+
+
+def _lay_beside(folder: Path, deltas: Mapping[str, bytes]) -> None:
+    """Write the deltas there are; the version stands without them."""
+    for name, content in deltas.items():
+        try:
+            write_delta(folder / name, content)
+        except OSError as error:
+            _LOG.info("version in %s has not every delta: %s", folder, error)

@@ -28,7 +28,7 @@ class Rollout:
         """How the trials stand; the newest version is the trusted one where there are none."""
         if self.trials is not None:
             return self.trials.standing
-        return Standing(trusted=max(self._store.versions(), default=0))
+        return Standing(trusted=self._store.newest())
 
     @contextmanager
     def following(self, runtime_id: str) -> Iterator[None]:

@@ -7,10 +7,10 @@ came between; doing them twice changes nothing.
 from collections.abc import Mapping
 from typing import Any
 
-from safetensors.torch import save
 from torch import Tensor
 
 from agent_runtime.adapters.explorer import as_explorer
+from agent_runtime.adapters.payload import float32_file
 from agent_runtime.files import make_folder
 from tuner.adapters.store import AdapterStore
 from tuner.config import LearnerConfig
@@ -37,7 +37,7 @@ class Commits:
     @property
     def latest_version(self) -> int:
         """The newest version published, 0 when there is none."""
-        return max(self.store.versions(), default=0)
+        return self.store.newest()
 
     def rollbacks(self) -> list[tuple[int, int]]:
         """Return (new version, version returned to) of the rollbacks among the versions there are."""
@@ -99,7 +99,7 @@ class Commits:
 def _adapter_payload(tensors: Mapping[str, Tensor]) -> bytes:
     """Return the adapters as runtimes take them: one safetensors file, float32, as ``adapters.explorer`` names them."""
     named = _below("lora/", tensors) | as_explorer(_below(EXPLORERS, tensors))
-    return save({name: named[name].detach().cpu().float().contiguous() for name in sorted(named)})
+    return float32_file({name: tensor.detach().cpu().float().numpy() for name, tensor in named.items()})
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

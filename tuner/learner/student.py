@@ -13,6 +13,7 @@ from agent_runtime.actions import grammar_named
 from agent_runtime.adapters.explorer import exploring_part
 from agent_runtime.policy.checkpoint import LoadedModel, load_model
 from agent_runtime.policy.identity import AgentDefaults, agent_defaults
+from agent_runtime.policy.lean_norm import join_norms
 from agent_runtime.policy.lora import DEPLOYED, EXPLORER, adapter_tensors, attach_explorer, attach_lora
 from agent_runtime.policy.lora_product import join_lora_products
 from agent_runtime.policy.prompt import PromptBuilder
@@ -59,6 +60,7 @@ class Student:
         if config.explorer:
             attach_explorer(self._peft)
         join_lora_products(self._peft)
+        join_norms(self._peft)
         self._action_model = _action_model(loaded.encoder.tokenizer, config.seed)
         self.rehearsal = Rehearsal(grammar, self._text.encode, self._text.decode, config.seed)
         self.rehearsal.per_milles = whole_coordinates(loaded.encoder.tokenizer.get_vocab())

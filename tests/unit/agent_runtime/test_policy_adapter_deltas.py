@@ -257,7 +257,7 @@ def test_missing_foreign_wrong_and_expired_signatures_are_refused_before_the_pay
     def touched(*_: object) -> None:
         raise AssertionError("the payload was parsed")
 
-    for name in ("described_tensors", "decode_delta", "decode_extrapolated", "load_safetensors"):
+    for name in ("described_tensors", "decode_delta", "decode_extrapolated", "float32_values"):
         monkeypatch.setattr(adapter_module, name, touched)
     payload = payload_of(second)
     changed = signed(tiny_folder, payload)

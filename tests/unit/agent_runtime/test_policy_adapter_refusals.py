@@ -172,9 +172,9 @@ BROKEN_VALUES: dict[str, tuple[Callable[[Tensors], bytes], str]] = {
     "infinity": (lambda t: _with_value(t, math.inf), "not finite or beyond 1000"),
     "minus infinity": (lambda t: _with_value(t, -math.inf), "not finite or beyond 1000"),
     "too large": (lambda t: _with_value(t, -MAX_SIZE * 1.001), "not finite or beyond 1000"),
-    "truncated data": (lambda t: payload_of(t)[:-4], "no safetensors file"),
-    "data too long": (lambda t: payload_of(t) + b"more", "no safetensors file"),
-    "overlapping data": (_all_at_the_start, "no safetensors file"),
+    "truncated data": (lambda t: payload_of(t)[:-4], "it is no whole adapter"),
+    "data too long": (lambda t: payload_of(t) + b"more", "it is no whole adapter"),
+    "overlapping data": (_all_at_the_start, "expected it whole and from 0 on"),
 }
 
 

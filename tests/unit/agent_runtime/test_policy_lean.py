@@ -12,6 +12,7 @@ from torch import Tensor
 
 from agent_runtime.actions import grammar_named
 from agent_runtime.policy.checkpoint import LoadedModel, load_model
+from agent_runtime.policy.lean_norm import join_norms
 from agent_runtime.policy.lora import adapter_tensors, attach_lora
 from agent_runtime.policy.lora_product import join_lora_products
 from agent_runtime.policy.prompt import PromptBuilder
@@ -88,6 +89,7 @@ def test_gradients_are_those_of_the_whole_model_row_by_row(loaded: LoadedModel) 
     peft, prompts = lora_on(loaded.model), prompts_of(loaded)
     expected = plain_gradients(peft, prompts)
     assert join_lora_products(peft) == len(expected) // 2
+    assert join_norms(peft) > 0
     found = lean_gradients(peft, ShownInputs(peft, prompts))
     assert len(found) == len(expected) > 0
     for mine, theirs in zip(found, expected, strict=True):
@@ -146,3 +148,27 @@ def test_joined_products_have_the_gradients_of_finite_differences() -> None:
     rows, weight, down, up = (torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes)
     learned = [tensor.requires_grad_() for tensor in (rows, down, up)]
     assert torch.autograd.gradcheck(lambda x, a, b: _Product.apply(x, weight, a, b, 0.7), learned)
+
+
+def test_a_joined_norm_has_the_gradients_of_finite_differences() -> None:
+    from agent_runtime.policy.lean_norm import _Norm
+
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn((3, 2, 5), generator=generator, dtype=torch.float64).requires_grad_()
+    weight = torch.randn(5, generator=generator, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda x: _Norm.apply(x, weight, 1e-3), [rows])
+
+
+def test_joined_norms_say_what_they_said_and_stand_aside_where_a_weight_learns(tiny_folder: Path) -> None:
+    model = load_model(tiny_folder, "none").model
+    norm = model.model.language_model.layers[0].input_layernorm
+    rows = torch.randn((2, 3, len(norm.weight)), generator=torch.Generator().manual_seed(0))
+    torch.nn.init.normal_(norm.weight)
+    expected = norm(rows)
+    assert join_norms(model) == sum(type(module).__name__.endswith("RMSNorm") for module in model.modules()) > 0
+    torch.testing.assert_close(norm(rows), expected)
+    assert torch.equal(norm(torch.zeros_like(rows)), torch.zeros_like(rows))
+    assert norm(rows.half()).dtype == norm.weight.dtype
+    norm.weight.requires_grad_(True)
+    norm(rows).sum().backward()
+    assert norm.weight.grad is not None

@@ -18,7 +18,7 @@ from safetensors.numpy import save
 from agent_runtime.adapters.deltas import encode_delta
 from agent_runtime.adapters.extrapolation import encode_extrapolated
 from tests.wire_world import manifest
-from tuner.adapters.delta_files import EXTRAPOLATED_NAME
+from tuner.adapters.delta_files import DELTA_NAME, EXTRAPOLATED_NAME
 from tuner.adapters.store import MANIFEST_NAME, MANIFEST_SHA256_NAME, PAYLOAD_NAME, AdapterStore
 from tuner.errors import StoreError
 
@@ -62,7 +62,7 @@ def test_no_manifest_is_there_before_its_payload_is_durable(
     done: list[tuple[str, str]] = []
     replace, fsync = os.replace, os.fsync
 
-    def replacing(source: str, target: Path) -> None:
+    def replacing(source: Path, target: Path) -> None:
         replace(source, target)
         done.append(("named", target.name))
 
@@ -73,10 +73,24 @@ def test_no_manifest_is_there_before_its_payload_is_durable(
     monkeypatch.setattr(os, "replace", replacing)
     monkeypatch.setattr(os, "fsync", syncing)
     publish(store, 1)
-    payload, manifest_ = (done.index(("named", name)) for name in (PAYLOAD_NAME, MANIFEST_NAME))
-    digest = done.index(("named", MANIFEST_SHA256_NAME))
-    assert ("synced", "00000001") in done[max(payload, digest) : manifest_]
-    assert ("synced", "00000001") in done[manifest_:]
+    named = done.index(("named", "00000001"))
+    names_synced = done.index(("synced", ".00000001.partial"))
+    assert names_synced < named < len(done) - 1 == done.index(("synced", folder.name), named)
+    for name in (PAYLOAD_NAME, MANIFEST_NAME, MANIFEST_SHA256_NAME):
+        assert done.index(("synced", name)) < names_synced
+
+
+def test_what_a_killed_learner_left_of_a_version_is_gone_once_it_is_published(
+    store: AdapterStore, folder: Path
+) -> None:
+    partial = folder / ".00000001.partial"
+    partial.mkdir(parents=True)
+    (partial / PAYLOAD_NAME).write_bytes(b"half")
+    (partial / MANIFEST_NAME).write_bytes(b"half")
+    assert (store.versions(), store.latest()) == ([], None)
+    publish(store, 1)
+    assert [path.name for path in folder.iterdir()] == ["00000001"]
+    assert store.get(1)[1] == payload_of(1)
 
 
 def test_a_version_comes_back_as_it_was_published(store: AdapterStore, folder: Path) -> None:
@@ -129,8 +143,7 @@ def test_a_full_disk_publishes_nothing(store: AdapterStore, folder: Path) -> Non
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert (store.versions(), latest_version(store)) == ([1], 1)
-    left = sorted(path.name for path in (folder / "00000002").iterdir())
-    assert left == [PAYLOAD_NAME, MANIFEST_SHA256_NAME]  # and no temporary file
+    assert [path.name for path in folder.iterdir()] == ["00000001"]
     store.publish(manifest(2), b"again")
     assert store.get(2)[1] == b"again"
 
@@ -271,3 +284,26 @@ def test_a_version_whose_grandparent_is_gone_or_damaged_has_the_delta_to_its_par
     assert not (folder / "00000003" / EXTRAPOLATED_NAME).exists()
     AdapterStore(folder).publish(manifest(4, parent_version=3), adapter_of(4))
     assert (folder / "00000004" / EXTRAPOLATED_NAME).exists()
+
+
+def test_a_version_stands_without_deltas_that_the_disk_refuses(
+    store: AdapterStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    store.publish(manifest(1, parent_version=0), adapter_of(1))
+    monkeypatch.setattr("tuner.adapters.store.write_delta", refuse)
+    store.publish(manifest(2, parent_version=1), adapter_of(2))
+    assert store.get(2)[1] == adapter_of(2)
+    assert store.delta(store.get(2)[0], sha256(adapter_of(1))) is None
+
+
+def test_a_delta_that_a_power_cut_tore_counts_as_none(store: AdapterStore, folder: Path) -> None:
+    for version in (1, 2):
+        store.publish(manifest(version, parent_version=version - 1), adapter_of(version))
+    path = folder / "00000002" / DELTA_NAME
+    whole = path.read_bytes()
+    for length in (0, 40, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        assert store.delta(store.get(2)[0], sha256(adapter_of(1))) is None

@@ -11,7 +11,7 @@ import pytest
 
 from agent_runtime.files import fsync_folder
 from tuner.errors import ConfigError
-from tuner.files import remove_partial, write_atomically
+from tuner.files import filled_folder, remove_partial, write_atomically, write_synced
 from tuner.folder_lock import folder_awaited, folder_locked
 
 
@@ -134,3 +134,38 @@ def test_a_folder_is_waited_for_until_it_is_free_or_a_stop_comes(tmp_path: Path)
         with pytest.raises(ConfigError), folder_locked(tmp_path, "a free one"):
             pass
     assert len(waits) == 3
+
+
+def test_a_folder_is_put_in_its_place_whole_and_replaces_what_was_left_there(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "old").touch()
+    (tmp_path / ".folder.partial").mkdir()
+    (tmp_path / ".folder.partial" / "half").touch()
+    with filled_folder(folder) as partial:
+        write_synced(partial / "new", b"content")
+        assert names(folder) == ["old"]
+    assert (names(tmp_path), names(folder)) == (["folder"], ["new"])
+    assert ((folder / "new").read_bytes(), (folder / "new").stat().st_mode & 0o777) == (b"content", 0o600)
+
+
+@pytest.mark.parametrize("error", [OSError("full"), KeyboardInterrupt()])
+def test_a_folder_that_was_not_filled_leaves_no_trace(tmp_path: Path, error: BaseException) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "old").touch()
+
+    def fill() -> None:
+        with filled_folder(tmp_path / "folder") as partial:
+            write_synced(partial / "new", b"content")
+            raise error
+
+    with pytest.raises(type(error)):
+        fill()
+    assert (names(tmp_path), names(tmp_path / "folder")) == (["folder"], ["old"])
+
+
+def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
+    write_synced(tmp_path / "file", b"old")
+    with pytest.raises(FileExistsError):
+        write_synced(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"old"
