@@ -34,6 +34,7 @@ _OPTIONS = [
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),  # of keepalive's pings too; a minute otherwise
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.initial_reconnect_backoff_ms", round(1e3 * FIRST_RETRY_SEC)),
     ("grpc.max_reconnect_backoff_ms", round(1e3 * LONGEST_RETRY_SEC)),

@@ -39,6 +39,7 @@ _OPTIONS = [
     ("grpc.http2.lookahead_bytes", 256 << 10),  # so much instead, until a message is asked for
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),  # of keepalive's pings too; a minute otherwise
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
