@@ -85,6 +85,7 @@ def _load(name: str) -> None:
     """Load what a store's work needs, so that a process forked from this one calls for nothing else."""
     if name == LEARNER:
         importlib.import_module("benchmarks.rotten_stores")  # with torch
+        importlib.import_module("agent_runtime.adapters.extrapolation")  # with zstandard, which publishing loads
 
 
 def strike(name: str, faults: Sequence[Fault], before: Callable[[], None] = lambda: None) -> Tally:

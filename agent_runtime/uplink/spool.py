@@ -140,8 +140,12 @@ class Spool:
         self._move(path, "refused")
 
     def size_bytes(self) -> int:
-        """Return how many bytes wait."""
-        return sum(path.stat().st_size for path in self._files())
+        """Return how many bytes wait; what is sent meanwhile may count or not."""
+        held_bytes = 0
+        for path in self._files():
+            with suppress(FileNotFoundError):
+                held_bytes += path.stat().st_size
+        return held_bytes
 
     def __len__(self) -> int:
         return len(self._files())
