@@ -57,6 +57,8 @@ class Retention:
         self._limits = limits
         self._replay = replay
         self._now_sec = now_sec
+        self._passed: dict[str, int] = {}
+        """By condition, up to which record a look has come that is not over: the next one goes on from there."""
 
     def sweep(self, versions_kept: Collection[int]) -> int:
         """Empty some records that are beyond a limit and remove such versions; return how many records it were.
@@ -88,13 +90,17 @@ class Retention:
                 "ORDER BY sequence DESC LIMIT 1 OFFSET ?",
                 (self._replay,),
             ).fetchone()
-            done = sql.execute(
-                "UPDATE trajectories SET message = x'' WHERE sequence IN (SELECT sequence FROM trajectories "
-                f"WHERE length(message) > 0 AND (consumed_by_version IS NULL OR sequence <= ?) {condition} "
-                f"AND NOT ({_UNUSED} AND verdict != {trajectory_pb2.VERDICT_VOID}) ORDER BY sequence LIMIT ?)",
-                (newest_free[0] if newest_free else 0, *arguments, RECORDS_AT_ONCE),
+            found = sql.execute(
+                "SELECT sequence FROM trajectories WHERE sequence > ? AND length(message) > 0 "
+                f"AND (consumed_by_version IS NULL OR sequence <= ?) {condition} "
+                f"AND NOT ({_UNUSED} AND verdict != {trajectory_pb2.VERDICT_VOID}) ORDER BY sequence LIMIT ?",
+                (self._passed.get(condition, 0), newest_free[0] if newest_free else 0, *arguments, RECORDS_AT_ONCE),
             )
-            return done.rowcount
+            sequences = [row[0] for row in found]
+            places = ", ".join("?" * len(sequences))
+            sql.execute(f"UPDATE trajectories SET message = x'' WHERE sequence IN ({places})", sequences)
+        self._passed[condition] = sequences[-1] if len(sequences) == RECORDS_AT_ONCE else 0
+        return len(sequences)
 
     def _remove_versions(self, kept: Collection[int]) -> None:
         if self._limits.age_days is None:

@@ -144,3 +144,20 @@ def test_nothing_is_taken_in_while_there_is_no_room(tmp_path: Path) -> None:
         assert served.stored_ids() == []
         free[0] = 1
         assert submit(message("t")) == tuner_pb2.SUBMIT_OUTCOME_STORED
+
+
+def test_a_look_goes_on_where_the_last_one_ended_and_begins_anew_when_there_is_no_more(
+    ledger: Ledger, store: AdapterStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuner.ingest.retention.RECORDS_AT_ONCE", 2)
+    first = put(ledger, 1, "waits")
+    used = put(ledger, 4 + REPLAY, "used")
+    ledger.mark_consumed(used, 1)
+    tidy = retention(ledger, store, Limits(size_bytes=0))
+    assert tidy.sweep(()) == 2
+    ledger.mark_consumed(first, 2)  # it may go from now on, and lies behind
+    assert tidy.sweep(()) == 2
+    assert whole(ledger) == {*first, *used[-REPLAY:]}
+    assert tidy.sweep(()) == 0  # through; one more of the used is the replay's now
+    assert tidy.sweep(()) == 1
+    assert whole(ledger) == set(used[-REPLAY:])
