@@ -44,7 +44,7 @@ server._OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.so_reuseport"
 server.MAX_CALLS = gate.MAX_CALLS_OF_ONE = gate.READERS_OF_ONE = 1 << 20
 gate.PeerRate.take = lambda self, peer, cost=1.0: None
 """
-PLANTED_KINDS: Final = ("messages just below the limit", "submissions")
+PLANTED_KINDS: Final = ("messages just below the limit", "registrations just below the limit")
 
 
 @dataclass(frozen=True)
