@@ -28,6 +28,7 @@ from unittest import mock
 
 from PIL import Image
 
+from agent_runtime.adapters import layout
 from benchmarks.fuzz_targets import Target, targets
 from benchmarks.measures import Measure, report
 
@@ -219,12 +220,18 @@ def _png_before_its_length() -> mock._patch[Any]:
     return mock.patch("tuner.ingest.validate._broken_screenshot", broken)
 
 
-def _uncaught_nesting() -> mock._patch[Any]:
-    return mock.patch("agent_runtime.adapters.layout.json.loads", lambda content, **settings: _nested(content))
+@contextmanager
+def _uncaught_nesting() -> Iterator[None]:
+    try:
+        with mock.patch("agent_runtime.adapters.layout.json.loads", lambda content, **settings: _nested(content)):
+            yield
+    finally:  # nobody is to remember what was read wrong
+        layout._described.cache_clear()
+        layout._float32_layout.cache_clear()
 
 
-def _nested(content: bytes) -> dict[str, object]:
-    if content.count(b"{") > 40:
+def _nested(content: str) -> dict[str, object]:
+    if content.count("{") > 40:
         raise KeyError("nested")
     return {}
 

@@ -16,23 +16,12 @@ from typing import Any, Final
 
 import numpy as np
 import zstandard
-from coso.v1 import trajectory_pb2, tuner_pb2
+from coso.v1 import tuner_pb2
 from google.protobuf.message import DecodeError
 from safetensors.numpy import save
 
 from agent_runtime.actions import (
     GRAMMAR_NAMES,
-    Action,
-    Finish,
-    Key,
-    LongPress,
-    Malformed,
-    OpenApp,
-    PressKey,
-    Swipe,
-    Tap,
-    TypeText,
-    Wait,
     agentcpm,
     android_world,
     auto_ui,
@@ -57,39 +46,23 @@ from agent_runtime.sessions import chain, reader, schema
 from agent_runtime.sessions.reader import open_session
 from agent_runtime.sessions.recording import HEADER_NAME, LINES_NAME
 from agent_runtime.uplink import codec
+from benchmarks.fuzz_seeds import IDENTITY, SIZE_PX, output_seeds, text_seeds, wire_seeds
 from benchmarks.recording import phone_pictures
 from benchmarks.rotten_stores import RottingSession
-from device_scripts.in_process import InProcessLines
 from device_scripts.virtual_phone.adb_wire import auth, connection, messages, shell_protocol, sync
 from device_scripts.virtual_phone.device import build_device
 from device_scripts.virtual_phone.errors import WireError
 from device_scripts.virtual_phone.phone import Phone
 from device_scripts.virtual_phone.session import DeviceSession
-from device_scripts.virtual_phone.shell.commands import COMMANDS
-from device_scripts.virtual_phone.shell.interpreter import Shell
 from tuner.canary.facts import facts_of
 from tuner.ingest import validate
-from tuner.ingest.identity import Identity
 
-_VERDICTS: Final = (trajectory_pb2.VERDICT_SUCCESS, trajectory_pb2.VERDICT_FAILURE, trajectory_pb2.VERDICT_VOID)
-_ACTIONS: Final[tuple[Action, ...]] = (
-    Tap(0.1, 0.2),
-    LongPress(0.5, 0.5),
-    Swipe(0.5, 0.8, 0.5, 0.2),
-    TypeText('say "hi"\n'),
-    PressKey(Key.BACK),
-    OpenApp("Clock"),
-    Wait(2.0),
-    Finish(True),
-)
 _DELTA_WRITERS: Final = frozenset(
     {
         *("encode_delta", "looks_worthwhile", "_is_worthwhile", "_pair", "encode_extrapolated", "_told"),
         *("_layout_of", "_bounded", "_ends", "planes_of", "words_by_name", "words_of"),
     }
 )
-IDENTITY: Final = Identity("b" * 64, "7" * 64, "none", "json")
-SIZE_PX: Final = (128, 224)
 
 
 @dataclass(frozen=True)
@@ -288,11 +261,11 @@ def targets() -> list[Target]:
     """Return them all, with their seeds."""
     session, delta, adb = _SessionTarget(), _DeltaTarget(), _AdbTarget()
     return [
-        Target("wire", wire, _wire_seeds(), (DecodeError,), (validate, codec), 0.8),
+        Target("wire", wire, wire_seeds(), (DecodeError,), (validate, codec), 0.8),
         Target(
             "model text",
             model_text,
-            _text_seeds(),
+            text_seeds(),
             (),
             (
                 agentcpm,
@@ -313,7 +286,7 @@ def targets() -> list[Target]:
         Target(
             "device output",
             device_output,
-            _output_seeds(),
+            output_seeds(),
             (BadFrameError,),
             (parsers, windows, dialogs, getevent),
             0.8,
@@ -339,86 +312,3 @@ def targets() -> list[Target]:
             "adb wire", adb.parse, adb.seeds(), (WireError,), (connection, messages, shell_protocol, sync, auth), 0.5
         ),
     ]
-
-
-def _wire_seeds() -> list[bytes]:
-    made, picture = [], phone_pictures(1)[0]
-    for number, action in enumerate((*_ACTIONS, Malformed("x"))):
-        trajectory = trajectory_pb2.Trajectory(
-            trajectory_id=f"t{number}",
-            runtime_id="r",
-            task_name="task",
-            goal="go",
-            task_params={"a": "b"},
-            purpose=trajectory_pb2.PURPOSE_EXPLORE,
-            step_limit=8,
-            verdict=_VERDICTS[number % 3],
-            reward=0.0,
-            temperature=1.0,
-            base_model_digest=IDENTITY.base_model_digest,
-            tokenizer_digest=IDENTITY.tokenizer_digest,
-            quantization="none",
-            action_grammar="json",
-        )
-        shot = trajectory_pb2.Screenshot(png=picture, width_px=SIZE_PX[0], height_px=SIZE_PX[1])
-        gate = trajectory_pb2.GateRuling(allowed=False, rule="word", reason="no") if number % 2 else None
-        step = trajectory_pb2.Step(
-            prompt="Goal: go",
-            screenshot=shot,
-            token_ids=[1, 2],
-            log_probs=[-0.5, -0.25],
-            utterance="hi",
-            action=codec.action_to_message(action),
-            adapter_digest="0" * 64,
-            gate=gate,
-        )
-        trajectory.steps.append(step)
-        made.append(trajectory)
-    for changes in ({"png": b""}, {"png": picture[:20]}, {"width_px": 0}):
-        broken = trajectory_pb2.Trajectory.FromString(made[0].SerializeToString())
-        for name, value in changes.items():
-            setattr(broken.steps[0].screenshot, name, value)
-        made.append(broken)
-    return [tuner_pb2.SubmitTrajectoriesRequest(trajectory=each).SerializeToString() for each in made]
-
-
-def _text_seeds() -> list[bytes]:
-    said = []
-    for name in GRAMMAR_NAMES:
-        grammar = grammar_named(name, SIZE_PX)
-        for action in _ACTIONS:
-            try:
-                said.append(grammar.render(action, "I think so").encode())
-            except ValueError:
-                continue  # this grammar has no such action
-    return said
-
-
-def _output_seeds() -> list[bytes]:
-    device = InProcessLines(Shell(build_device(Phone(SIZE_PX, 160, 0, apps="full"), "seeds"), COMMANDS))
-    lines = (
-        "dumpsys window",
-        "dumpsys window windows",
-        "dumpsys activity activities",
-        "dumpsys display",
-        "uiautomator dump /dev/tty",
-        "wm size",
-        "df /data",
-        "settings list system",
-        "settings get system screen_brightness",
-        "content query --uri content://sms",
-        "am start -n com.android.settings/.Settings",
-        "am start -n no.such/.Thing",
-        "cmd package resolve-activity --brief com.android.settings",
-        "am broadcast -a com.example.X",
-        "cat /proc/stat",
-        "getevent -lp",
-        "settings get secure long_press_timeout",
-        "screencap",
-    )
-    outputs = [bytes(device.run(line, 5.0, repeatable=True).body) for line in lines]
-    dialog = b"  mCurrentFocus=Window{1 u0 Application Not Responding: com.android.settings}\n"
-    tree = next(output for output in outputs if b"</hierarchy>" in output).partition(b"</hierarchy>")
-    touch = b"[   9.5] /dev/input/event1: EV_ABS       ABS_MT_POSITION_X    000001f4            \n"
-    press = b"[   9.5] EV_KEY       BTN_TOUCH            DOWN\n"
-    return [output for output in outputs if output] + [dialog, tree[0] + tree[1], touch + press]

@@ -282,16 +282,23 @@ def test_after_a_whole_that_is_refused_the_next_version_still_comes(tuner: Serve
     assert following.slot.manifests[-1].replaces_any
 
 
+def encoding_after_damage(
+    tuner: ServedTuner, runtime: Start, files: Sequence[bytes], folder: Path, name: str, how: str
+) -> int:
+    """Return how the last of the versions comes to a runtime that has the others, when one file of it was damaged."""
+    first, newest = runtime(), len(files)
+    first.follow(tuner, files[:-1])
+    first.link.close(0.0)
+    tuner.publish(newest, files[-1])
+    damage(folder / f"{newest:08d}" / name, how)
+    assert runtime(first.slot).take() == newest
+    return first.slot.manifests[-1].encoding
+
+
 @pytest.mark.parametrize("how", DAMAGES)
 def test_a_damaged_delta_is_not_sent(how: str, tuner: ServedTuner, runtime: Start, tmp_path: Path) -> None:
-    first = runtime()
-    first.follow(tuner, FILES[:1])
-    first.link.close(0.0)
-    tuner.publish(2, FILES[1])
-    damage(tmp_path / "state" / "adapters" / "00000002" / DELTA_NAME, how)
-    again = runtime(first.slot)
-    assert again.take() == 2
-    assert first.slot.manifests[-1].encoding == WHOLE
+    folder = tmp_path / "state" / "adapters"
+    assert encoding_after_damage(tuner, runtime, FILES[:2], folder, DELTA_NAME, how) == WHOLE
 
 
 def test_noise_and_strangers_have_no_delta(tuner: ServedTuner, tmp_path: Path) -> None:
@@ -452,11 +459,5 @@ def test_one_that_is_refused_is_asked_for_whole_and_the_next_is_extrapolated_aga
 def test_a_damaged_one_is_not_sent_but_the_delta_to_the_parent(
     how: str, tuner: ServedTuner, runtime: Start, tmp_path: Path, steps: list[bytes]
 ) -> None:
-    first = runtime()
-    first.follow(tuner, steps[:2])
-    first.link.close(0.0)
-    tuner.publish(3, steps[2])
-    damage(tmp_path / "state" / "adapters" / "00000003" / EXTRAPOLATED_NAME, how)
-    again = runtime(first.slot)
-    assert again.take() == 3
-    assert first.slot.manifests[-1].encoding == DELTA
+    folder = tmp_path / "state" / "adapters"
+    assert encoding_after_damage(tuner, runtime, steps[:3], folder, EXTRAPOLATED_NAME, how) == DELTA

@@ -20,7 +20,7 @@ from agent_runtime.adapters.extrapolation import decode_extrapolated
 from agent_runtime.policy.generate import load_policy
 from agent_runtime.trajectory import Purpose
 from agent_runtime.uplink.codec import trajectory_to_message
-from tests.learner_world import PROMPT, REWARDED, UNREWARDED, World, learner_config, picture_png, tiny_checkpoint
+from tests.learner_world import PROMPT, REWARDED, UNREWARDED, World, learner_config, picture_png
 from tuner.adapters.store import AdapterStore
 from tuner.config import LearnerConfig
 from tuner.ingest.ledger import Ledger
@@ -36,16 +36,6 @@ torch.set_num_threads(1)
 MIXED = (REWARDED, UNREWARDED, UNREWARDED, REWARDED)
 TWO: dict[str, Any] = {"explorer": True, "explorer_reset_every": 2, "entropy": "uniform", "entropy_alpha": 0.1}
 Tensors = dict[str, Tensor]
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_checkpoint(tmp_path_factory.mktemp("tiny") / "checkpoint")
-
-
-@pytest.fixture(scope="module")
-def world(checkpoint: Path) -> World:
-    return World(checkpoint)
 
 
 class Running:
