@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from coso.v1 import policy_pb2
 
+from agent_runtime.adapters.hashed import Payload
 from agent_runtime.errors import AdapterError
 
 _LOG = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class Slot(Protocol[Staged]):
     def admit(self, manifest: policy_pb2.AdapterManifest) -> None:
         """Check the manifest before its payload is fetched; raises ``AdapterError``."""
 
-    def stage(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> Staged:
+    def stage(self, manifest: policy_pb2.AdapterManifest, payload: Payload) -> Staged:
         """Verify; raises ``AdapterError``."""
 
     def apply(self, staged: Staged) -> None:
@@ -71,7 +72,7 @@ class AdapterInbox:
             return False
         return True
 
-    def receive(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> bool:
+    def receive(self, manifest: policy_pb2.AdapterManifest, payload: Payload) -> bool:
         """Verify a version and leave it for the loop; called from the uplink's thread.
 
         Returns False for a bad one, which is logged and counted.

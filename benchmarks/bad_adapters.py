@@ -26,6 +26,7 @@ from unittest import mock
 import torch
 from coso.v1 import policy_pb2
 
+from agent_runtime.adapters.hashed import Payload
 from agent_runtime.policy import adapter
 from agent_runtime.policy.adapter import AdapterSlot, StagedAdapter
 from benchmarks.adapter_attacks import Attack
@@ -155,7 +156,7 @@ class LateSignature(AdapterSlot):
         with mock.patch.object(self, "verifier", None):
             super().admit(manifest)
 
-    def stage(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> StagedAdapter:
+    def stage(self, manifest: policy_pb2.AdapterManifest, payload: Payload) -> StagedAdapter:
         staged = super().stage(manifest, payload)
         assert self.verifier is not None
         self.verifier.verify(manifest, time.time())
@@ -181,7 +182,7 @@ class Forgetful(AdapterSlot):
 class AnyValue(AdapterSlot):
     """Planted: values are not looked at."""
 
-    def stage(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> StagedAdapter:
+    def stage(self, manifest: policy_pb2.AdapterManifest, payload: Payload) -> StagedAdapter:
         with mock.patch.object(adapter, "_check_values"):
             return super().stage(manifest, payload)
 

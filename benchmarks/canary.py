@@ -101,7 +101,7 @@ class Farm:
         runtime_id = self.rng.choices(RUNTIMES, range(1, len(RUNTIMES) + 1))[0]
         newer = self.rollout.newer_for(runtime_id, self.held[runtime_id])
         if newer is not None:
-            self.held[runtime_id] = newer[0].version
+            self.held[runtime_id] = newer.version
         episode = self.episode(runtime_id)
         self.ledger.store(episode)
         self.trials.note(episode)

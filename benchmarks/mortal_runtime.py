@@ -17,6 +17,7 @@ from typing import Final
 
 from coso.v1 import policy_pb2, trajectory_pb2
 
+from agent_runtime.adapters.hashed import Payload
 from agent_runtime.errors import TunerError
 from agent_runtime.trajectory import PolicyIdentity
 from agent_runtime.uplink.client import TunerLink
@@ -64,7 +65,7 @@ def _run(address: str, identity: PolicyIdentity, folder: Path, first: int, make:
     def tell(words: str) -> None:
         os.write(writes, f"runtime {words}\n".encode())
 
-    def take(manifest: policy_pb2.AdapterManifest, payload: bytes) -> bool:
+    def take(manifest: policy_pb2.AdapterManifest, payload: Payload) -> bool:
         nonlocal version, digest
         version, digest = manifest.version, manifest.adapter_sha256
         tell(f"has {manifest.version}")

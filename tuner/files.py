@@ -44,6 +44,19 @@ def write_synced(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def let_go(path: Path) -> None:
+    """Have the system take a file that nobody will read soon out of its memory; the file stays as it is.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def filled_folder(folder: Path) -> Iterator[Path]:
     """Give a new folder beside ``folder`` to write synced files into, and put it in its place once the block is done.

@@ -23,6 +23,7 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
+from agent_runtime.adapters.hashed import Payload
 from agent_runtime.adapters.layout import Float32Layout, float32_layout
 from agent_runtime.adapters.words import (
     WORD_BYTES,
@@ -77,7 +78,7 @@ def looks_worthwhile(parent: bytes, payload: bytes) -> bool:
     return bool(words.size) and _is_worthwhile(parents, words, layout)
 
 
-def decode_delta(parent: Mapping[str, NDArray[Any]], delta: bytes) -> bytes:
+def decode_delta(parent: Mapping[str, NDArray[Any]], delta: Payload) -> bytes:
     """Return the adapter's file; ``parent`` holds the parent's float32 tensors by name and is only read.
 
     What is allocated is bounded by the parent's size, whatever the delta claims.

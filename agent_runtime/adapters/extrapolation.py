@@ -25,6 +25,7 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
+from agent_runtime.adapters.hashed import Payload
 from agent_runtime.adapters.layout import Float32Layout, float32_layout
 from agent_runtime.adapters.tables import LEAST_SHORT as LEAST_SHORT
 from agent_runtime.adapters.tables import Block, Expected, Floats, Table, batches, stacked
@@ -88,7 +89,7 @@ def encode_extrapolated(grandparent: bytes, parent: bytes, payload: bytes) -> by
 
 
 def decode_extrapolated(
-    grandparent: Mapping[str, NDArray[Any]], parent: Mapping[str, NDArray[Any]], delta: bytes
+    grandparent: Mapping[str, NDArray[Any]], parent: Mapping[str, NDArray[Any]], delta: Payload
 ) -> bytes:
     """Return the adapter's file; the tensors of the two before it, by name, are only read.
 

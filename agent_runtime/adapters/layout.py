@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from agent_runtime.adapters.hashed import Payload
 from agent_runtime.errors import AdapterError
 
 MAX_HEADER_BYTES = 1 << 20
@@ -35,7 +36,7 @@ class Float32Layout:
         return self.data_offset_bytes + _FLOAT32_BYTES * sum(map(math.prod, self.shapes.values()))
 
 
-def described_tensors(payload: bytes) -> dict[str, tuple[str, tuple[int, ...]]]:
+def described_tensors(payload: Payload) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Return dtype and shape of every tensor by name.
 
     Raises:
@@ -44,7 +45,7 @@ def described_tensors(payload: bytes) -> dict[str, tuple[str, tuple[int, ...]]]:
     return _described(_header_of(payload))
 
 
-def float32_layout(payload: bytes) -> Float32Layout:
+def float32_layout(payload: Payload) -> Float32Layout:
     """Return where the tensors lie; only the header need be there.
 
     Raises:
@@ -85,7 +86,7 @@ def _float32_layout(header: bytes) -> Float32Layout:
     return Float32Layout(LENGTH_BYTES + len(header), shapes)
 
 
-def _header_of(payload: bytes) -> bytes:
+def _header_of(payload: Payload) -> bytes:
     """Return the JSON, unread."""
     length = struct.unpack("<Q", payload[:LENGTH_BYTES])[0] if len(payload) >= LENGTH_BYTES else 0
     if not 0 < length <= min(MAX_HEADER_BYTES, len(payload) - LENGTH_BYTES):
@@ -93,7 +94,7 @@ def _header_of(payload: bytes) -> bytes:
             f"Got a safetensors header of {length} bytes, expected 1 to {MAX_HEADER_BYTES} within the payload: "
             "the version is broken."
         )
-    return payload[LENGTH_BYTES : LENGTH_BYTES + length]
+    return bytes(payload[LENGTH_BYTES : LENGTH_BYTES + length])
 
 
 def _read(header: bytes) -> dict[str, Any]:

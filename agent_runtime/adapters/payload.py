@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agent_runtime.adapters.hashed import Payload
 from agent_runtime.adapters.layout import LENGTH_BYTES, Float32Layout, float32_layout
 from agent_runtime.adapters.words import words_of
 
@@ -37,11 +38,12 @@ def float32_file(tensors: Mapping[str, NDArray[Any]]) -> bytes:
     return b"".join([len(told).to_bytes(LENGTH_BYTES, "little"), told, *parts])
 
 
-def float32_values(payload: bytes) -> tuple[NDArray[np.float32], Float32Layout]:
-    """Return all values of a file's tensors one after another, in an array of their own, and whose they are.
+def float32_values(payload: Payload) -> tuple[NDArray[np.float32], Float32Layout]:
+    """Return all values of a file's tensors one after another, in place where ``payload`` can be, and whose they are.
 
     Raises:
         AdapterError: the file is not float32 tensors one after another and nothing else.
     """
     layout = float32_layout(payload)
-    return words_of(payload, layout).copy().view(np.float32), layout
+    values = words_of(payload, layout).view(np.float32)
+    return np.require(values, requirements=("ALIGNED", "WRITEABLE")), layout

@@ -12,6 +12,7 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
+from agent_runtime.adapters.hashed import Payload
 from agent_runtime.adapters.layout import LENGTH_BYTES, MAX_HEADER_BYTES, Float32Layout
 from agent_runtime.errors import AdapterError
 
@@ -26,7 +27,7 @@ Order = NDArray[np.intp]
 Value = TypeVar("Value", bound=np.generic)
 
 
-def unpacked(delta: bytes, data_bytes: int, told_bytes: int = 0) -> bytes:
+def unpacked(delta: Payload, data_bytes: int, told_bytes: int = 0) -> bytes:
     """Unpack a frame of a header, the tensors' ``data_bytes`` and ``told_bytes``, once its size is known to be one.
 
     Raises:
@@ -64,7 +65,7 @@ def shapes_of(tensors: Mapping[str, Words]) -> dict[str, tuple[int, ...]]:
     return {name: words.shape for name, words in tensors.items()}
 
 
-def words_of(payload: bytes, layout: Float32Layout) -> Words:
+def words_of(payload: Payload, layout: Float32Layout) -> Words:
     """Return all words of a file's tensors, in its order, without a copy.
 
     Raises:

@@ -22,7 +22,7 @@ from agent_runtime.adapters import DELTAS, ENCODINGS, MAX_PAYLOAD_BYTES
 from agent_runtime.adapters.deltas import decode_delta
 from agent_runtime.adapters.explorer import as_explorer, carries_explorer, deployed_part
 from agent_runtime.adapters.extrapolation import decode_extrapolated
-from agent_runtime.adapters.hashed import sha256_of
+from agent_runtime.adapters.hashed import Payload, sha256_of
 from agent_runtime.adapters.highest_seen import HighestSeen
 from agent_runtime.adapters.layout import MAX_HEADER_BYTES as MAX_HEADER_BYTES
 from agent_runtime.adapters.layout import described_tensors
@@ -117,7 +117,7 @@ class AdapterSlot:
             )
         self._check_newer(manifest.version)
 
-    def stage(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> StagedAdapter:
+    def stage(self, manifest: policy_pb2.AdapterManifest, payload: Payload) -> StagedAdapter:
         """Check everything about a version; changes no answer of the model.
 
         Raises:
@@ -163,7 +163,7 @@ class AdapterSlot:
         if carries_explorer(self._live):
             act_as(self.model, EXPLORER if explores and self.has_explorer else DEPLOYED, learns=False)
 
-    def _whole(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> tuple[bytes, str]:
+    def _whole(self, manifest: policy_pb2.AdapterManifest, payload: Payload) -> tuple[Payload, str]:
         """Return the adapter's own file and its digest; both are the manifest's."""
         if len(payload) != manifest.payload_bytes:
             raise AdapterError(

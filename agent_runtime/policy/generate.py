@@ -9,6 +9,7 @@ import torch
 from coso.v1 import policy_pb2
 
 from agent_runtime.actions import Action, grammar_named
+from agent_runtime.adapters.hashed import Payload
 from agent_runtime.policy.adapter import AdapterSlot
 from agent_runtime.policy.batch import Request, Row, TokenBatch
 from agent_runtime.policy.checkpoint import LoadedModel, load_model
@@ -105,7 +106,7 @@ class VlmPolicy:
         utterance = self._prompts.encoder.tokenizer.decode(row.token_ids, skip_special_tokens=True)
         return Decision(utterance, tuple(row.token_ids), tuple(row.log_probs), self.slot.version, self.slot.digest)
 
-    def stage_and_apply(self, manifest: policy_pb2.AdapterManifest, payload: bytes) -> None:
+    def stage_and_apply(self, manifest: policy_pb2.AdapterManifest, payload: Payload) -> None:
         """Verify a version and put it in place.
 
         Raises:

@@ -12,14 +12,14 @@ import grpc
 from coso.v1 import policy_pb2, tuner_pb2, tuner_pb2_grpc
 
 from agent_runtime.adapters import DELTAS
-from agent_runtime.adapters.hashed import HashingBuffer
+from agent_runtime.adapters.hashed import HashedPayload, Payload
 from agent_runtime.errors import TunerError
 from agent_runtime.uplink.channel import CLOSED_CODES, FIRST_RETRY_SEC
 from agent_runtime.uplink.line import Line, await_renewal
 from agent_runtime.uplink.link_state import LinkState
 
 _LOG = logging.getLogger(__name__)
-OnAdapter = Callable[[policy_pb2.AdapterManifest, bytes], bool | None]
+OnAdapter = Callable[[policy_pb2.AdapterManifest, Payload], bool | None]
 """Takes a version; False when it will not be used."""
 Admits = Callable[[policy_pb2.AdapterManifest], bool]
 """Says of a manifest whether its payload is worth fetching."""
@@ -129,7 +129,7 @@ class Follower:
         is_delta = manifest.encoding in DELTAS
         is_taken = False
         if arrived.is_admitted:
-            payload = arrived.payload.whole()
+            payload = arrived.payload
             if payload.sha256 != manifest.payload_sha256:
                 raise TunerError(
                     f"Got version {manifest.version} damaged, expected the payload of its manifest's sha256."
@@ -151,7 +151,7 @@ class _Arriving:
     def __init__(self, manifest: policy_pb2.AdapterManifest, is_admitted: bool) -> None:
         self.manifest = manifest
         self.is_admitted = is_admitted
-        self.payload = HashingBuffer()
+        self.payload = HashedPayload()
         self._arrived_bytes = 0
         self._goes_on = False
 
@@ -176,7 +176,7 @@ class _Arriving:
             TunerError: it is not the one that comes next, or goes beyond the manifest's size.
         """
         if self._goes_on and chunk.offset_bytes == 0:  # a tuner that does not know how
-            self.payload, self._arrived_bytes = HashingBuffer(), 0
+            self.payload, self._arrived_bytes = HashedPayload(), 0
         self._goes_on = False
         manifest, reached = self.manifest, self._arrived_bytes
         data = chunk.data  # a copy each time it is asked for
@@ -187,4 +187,4 @@ class _Arriving:
             )
         self._arrived_bytes += len(data)
         if self.is_admitted:
-            self.payload += data
+            self.payload.add(data)

@@ -42,6 +42,13 @@ def test_what_is_read_may_be_written_to_and_lies_as_floats_do() -> None:
     assert file.endswith(bytes(16))
 
 
+def test_what_came_in_a_bytearray_is_read_in_place() -> None:
+    file = bytearray(save({"a": np.zeros(4, np.float32)}))
+    values, _ = float32_values(file)
+    values += 1
+    np.testing.assert_array_equal(load(bytes(file))["a"], np.ones(4))
+
+
 def test_a_part_of_a_larger_tensor_is_written_alone() -> None:
     whole = np.arange(24, dtype=np.float32).reshape(4, 6)
     part = whole[:, ::2]

@@ -28,7 +28,7 @@ from agent_runtime.errors import AdapterError
 from agent_runtime.files import fsync_folder, make_folder
 from tuner.adapters.delta_files import DELTA_NAME, EXTRAPOLATED_NAME, delta_file, read_delta, write_delta
 from tuner.errors import StoreError
-from tuner.files import filled_folder, write_synced
+from tuner.files import filled_folder, let_go, write_synced
 
 PAYLOAD_NAME = "adapter_model.safetensors"
 MANIFEST_NAME = "manifest.pb"
@@ -76,6 +76,8 @@ class AdapterStore:
             _lay_beside(folder, self._deltas(complete, payload, beside))
             for written in (writing, telling):
                 written.result()
+        for old in list(self._last)[:-1]:
+            self._let_go(old)
         self._last = {**dict(list(self._last.items())[-1:]), complete.version: (complete, payload)}
         return complete
 
@@ -106,6 +108,37 @@ class AdapterStore:
                 continue
         return None
 
+    def told_above(self, version: int) -> policy_pb2.AdapterManifest | None:
+        """Return the newest manifest above ``version`` that can be read, or None; its payload is not looked at."""
+        for candidate in self._newest_first():
+            if candidate <= version:
+                return None
+            try:
+                return self.manifest(candidate)
+            except StoreError:
+                continue
+        return None
+
+    def pieces(self, manifest: policy_pb2.AdapterManifest, piece_bytes: int) -> Iterator[bytes]:
+        """Yield a version's payload piece by piece, the last one only when all of them have the manifest's sha256.
+
+        Raises:
+            StoreError: they have not, or are gone; the version is set aside.
+        """
+        seen, kept_back = hashlib.sha256(), b""
+        try:
+            with (self._version_folder(manifest.version) / PAYLOAD_NAME).open("rb") as file:
+                while piece := file.read(piece_bytes):
+                    if kept_back:
+                        yield kept_back
+                    seen.update(piece)  # while the one before is on its way
+                    kept_back = piece
+        except FileNotFoundError as error:
+            raise self._set_aside(manifest.version, "its payload is gone") from error
+        if seen.hexdigest() != manifest.payload_sha256:
+            raise self._set_aside(manifest.version, "its payload is not what was published")
+        yield kept_back
+
     def get(self, version: int) -> tuple[policy_pb2.AdapterManifest, bytes]:
         """Return a version's manifest and payload.
 
@@ -117,7 +150,7 @@ class AdapterStore:
             payload = (self._version_folder(version) / PAYLOAD_NAME).read_bytes()
         except FileNotFoundError as error:
             raise self._set_aside(version, "its payload is gone") from error
-        if manifest.version != version or hashlib.sha256(payload).hexdigest() != manifest.payload_sha256:
+        if hashlib.sha256(payload).hexdigest() != manifest.payload_sha256:
             raise self._set_aside(version, "its payload is not what was published")
         if self._whole is None or self._whole.version < version:
             self._whole = manifest
@@ -151,9 +184,12 @@ class AdapterStore:
         if digest.exists() and hashlib.sha256(content).hexdigest().encode() != digest.read_bytes():
             raise self._set_aside(version, "its manifest is not what was published")
         try:
-            return policy_pb2.AdapterManifest.FromString(content)
+            manifest = policy_pb2.AdapterManifest.FromString(content)
         except DecodeError as error:
             raise self._set_aside(version, "its manifest cannot be read") from error
+        if manifest.version != version:
+            raise self._set_aside(version, f"its manifest is that of version {manifest.version}")
+        return manifest
 
     def remove(self, version: int) -> None:
         """Remove a version for good; the manifest goes first, so that what is left after a crash is no version.
@@ -221,6 +257,13 @@ class AdapterStore:
         except AdapterError as error:
             _LOG.info("version %d has not every delta: %s", manifest.version, error)
         return found
+
+    def _let_go(self, version: int) -> None:
+        """Leave the system's memory for newer versions: who follows from one as old is sent the newest whole."""
+        try:
+            let_go(self._version_folder(version) / PAYLOAD_NAME)
+        except OSError as error:
+            _LOG.debug("version %d stays in memory: %s", version, error)
 
     def _version_folder(self, version: int) -> Path:
         return self._folder / f"{version:08d}"

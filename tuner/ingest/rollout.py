@@ -40,16 +40,16 @@ class Rollout:
             self._following[runtime_id] -= 1
             self._following += Counter()  # drops those at nought
 
-    def newer_for(self, runtime_id: str, have_version: int) -> tuple[policy_pb2.AdapterManifest, bytes] | None:
-        """Return manifest and payload of the version above ``have_version`` that a runtime is to have, or None."""
+    def newer_for(self, runtime_id: str, have_version: int) -> policy_pb2.AdapterManifest | None:
+        """Return the manifest of the version above ``have_version`` that a runtime is to have, or None."""
         if self.trials is None:
-            return self._store.newer_than(have_version)
+            return self._store.told_above(have_version)
         version = self.trials.standing.version_for(runtime_id, self._share, self._following)
         if version <= have_version:
             return None
         try:
-            found = self._store.get(version)
+            manifest = self._store.manifest(version)
         except StoreError:
             return None  # damaged: the next look at the store decides
-        self.trials.delivered[runtime_id] = found[0].payload_sha256
-        return found
+        self.trials.delivered[runtime_id] = manifest.payload_sha256
+        return manifest

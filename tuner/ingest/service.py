@@ -1,10 +1,9 @@
 """Answers the tuner's calls. Opens no port, starts no process and needs no torch."""
 
 import asyncio
-import hashlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -14,19 +13,19 @@ from google.rpc import code_pb2
 from agent_runtime.uplink.channel import WIRE_VERSION, wire_mismatch
 from tuner import __version__
 from tuner.adapters.store import AdapterStore
-from tuner.errors import LedgerError, RollbackError
+from tuner.errors import LedgerError, RollbackError, StoreError
 from tuner.ingest.forgery import Recomputation
 from tuner.ingest.free_space import FreeSpace
 from tuner.ingest.identity import Identity
 from tuner.ingest.learner_view import LearnerView
 from tuner.ingest.ledger import Ledger, LedgerCounts, StoreOutcome
+from tuner.ingest.outgoing import CHUNK_BYTES, as_sent, cut, delta_for, parts
 from tuner.ingest.refusal import Context as _Context
 from tuner.ingest.refusal import refuse as _refuse
 from tuner.ingest.rollout import Rollout
 from tuner.ingest.shared_answer import SharedAnswer
 from tuner.ingest.validate import broken_bound, broken_runtime_id
 
-CHUNK_BYTES = 256 << 10
 _ROOM_SEC = 3.0
 """When to ask again whether there is room."""
 _Outcome = tuner_pb2.SubmitOutcome
@@ -120,14 +119,12 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
         with self._rollout.following(request.runtime_id):
             while not self._closing.is_set():
                 seen = self._learner.news
-                newer = self._rollout.newer_for(request.runtime_id, have_version)
-                if newer is not None:
-                    manifest, payload = newer
-                    follows = manifest.parent_version == have_version
-                    outgoing, sent = _outgoing(manifest, payload), payload
-                    outgoing.replaces_any = not follows
-                    if follows:
-                        sent = self._delta_for(outgoing, request.encodings, have_sha256, before_sha256) or payload
+                manifest = self._rollout.newer_for(request.runtime_id, have_version)
+                if manifest is not None:
+                    outgoing, delta = as_sent(manifest), None
+                    outgoing.replaces_any = manifest.parent_version != have_version
+                    if not outgoing.replaces_any:
+                        delta = delta_for(self._store, outgoing, request.encodings, have_sha256, before_sha256)
                     have_version, have_sha256, before_sha256 = manifest.version, manifest.payload_sha256, have_sha256
                     outgoing.tokenizer_digest = self._identity.tokenizer_digest
                     if self._sign is not None:
@@ -135,8 +132,12 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
                     is_known = outgoing.payload_sha256 == partial_sha256
                     known_bytes = request.partial_bytes if is_known else 0
                     partial_sha256 = ""
-                    for part in _parts(outgoing, sent, known_bytes):
-                        yield part
+                    pieces = cut(delta) if delta is not None else self._store.pieces(manifest, CHUNK_BYTES)
+                    try:
+                        for part in parts(outgoing, pieces, known_bytes):
+                            yield part
+                    except StoreError as error:  # its last piece was kept back, and the next look finds another version
+                        await _refuse(context, code_pb2.UNAVAILABLE, str(error), "VERSION")
                 await self._learner.wait_for_news(after=seen)
 
     async def RollbackAdapter(  # noqa: N802
@@ -187,25 +188,6 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
             withdrawn_version=standing.withdrawn,
             trajectories_damaged=counts.damaged,
         )
-
-    def _delta_for(
-        self,
-        outgoing: policy_pb2.AdapterManifest,
-        encodings: Collection["policy_pb2.AdapterEncoding"],
-        have_sha256: str,
-        before_sha256: str,
-    ) -> bytes | None:
-        """Return the smallest delta that a caller who holds these two takes, and say in the manifest what it is."""
-        delta, encoding = None, policy_pb2.ADAPTER_ENCODING_EXTRAPOLATED_ZSTD
-        if encoding in encodings:
-            delta = self._store.extrapolated(outgoing, have_sha256, before_sha256)
-            outgoing.grandparent_adapter_sha256 = "" if delta is None else before_sha256
-        if delta is None and policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD in encodings:
-            delta, encoding = self._store.delta(outgoing, have_sha256), policy_pb2.ADAPTER_ENCODING_DELTA_ZSTD
-        if delta is not None:
-            outgoing.encoding = encoding
-            outgoing.payload_bytes, outgoing.payload_sha256 = len(delta), hashlib.sha256(delta).hexdigest()
-        return delta
 
     async def _count(self) -> tuple[LedgerCounts, list[str]]:
         loop = asyncio.get_running_loop()
@@ -260,21 +242,3 @@ class TunerService(tuner_pb2_grpc.TunerServiceServicer):
             return await asyncio.get_running_loop().run_in_executor(self._executor, work)
         except LedgerError as error:
             await _refuse(context, code_pb2.UNAVAILABLE, str(error), "LEDGER")
-
-
-def _outgoing(stored: policy_pb2.AdapterManifest, payload: bytes) -> policy_pb2.AdapterManifest:
-    """Return the manifest of what is sent when a version is sent whole."""
-    manifest = policy_pb2.AdapterManifest()
-    manifest.CopyFrom(stored)
-    manifest.adapter_bytes, manifest.adapter_sha256 = len(payload), stored.payload_sha256
-    return manifest
-
-
-def _parts(
-    manifest: policy_pb2.AdapterManifest, payload: bytes, known_bytes: int
-) -> Iterator[tuner_pb2.FollowAdaptersResponse]:
-    """Yield the manifest, and the payload but for what is known of it; all of it where nothing would be left."""
-    yield tuner_pb2.FollowAdaptersResponse(manifest=manifest)
-    for offset in range(known_bytes if known_bytes < len(payload) else 0, len(payload), CHUNK_BYTES):
-        chunk = policy_pb2.AdapterChunk(offset_bytes=offset, data=payload[offset : offset + CHUNK_BYTES])
-        yield tuner_pb2.FollowAdaptersResponse(chunk=chunk)

@@ -7,6 +7,7 @@ import hashlib
 import random
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import grpc
@@ -15,7 +16,9 @@ from coso.v1 import policy_pb2, tuner_pb2, tuner_pb2_grpc
 
 from agent_runtime.uplink.client import TunerLink
 from tests.wire_world import DEADLINE_SEC, ServedTuner, message, until
-from tuner.ingest.service import CHUNK_BYTES, TunerService
+from tuner.adapters.store import PAYLOAD_NAME
+from tuner.ingest.outgoing import CHUNK_BYTES
+from tuner.ingest.service import TunerService
 
 Connect = Callable[..., TunerLink]
 Serve = Callable[..., ServedTuner]
@@ -62,6 +65,20 @@ def test_versions_come_whole_and_in_order_as_they_are_published(serve: Serve, fo
     assert taken.replace_any == [False, False]
     assert link.counters.versions_received == 2
     assert link.counters.payload_bytes_received == 2 * (2 * CHUNK_BYTES + 1)
+
+
+def test_of_a_version_that_rotted_nobody_gets_more_than_the_beginning(
+    serve: Serve, follow: Follow, taken: Taken, tmp_path: Path
+) -> None:
+    tuner = serve()
+    tuner.publish(1, SMALL)
+    tuner.publish(2, bytes(2 * CHUNK_BYTES + 1))
+    (rotted,) = tmp_path.rglob(f"00000002/{PAYLOAD_NAME}")
+    rotted.write_bytes(bytes(2 * CHUNK_BYTES) + b"1")
+    link = follow(tuner.address)
+    assert until(lambda: taken.versions == [(1, SMALL)])
+    assert link.counters.versions_received == 1
+    assert not rotted.exists()
 
 
 def test_a_payload_of_exactly_one_chunk_is_whole(serve: Serve, follow: Follow, taken: Taken) -> None:

@@ -200,6 +200,46 @@ def test_a_damaged_version_is_set_aside_and_the_one_before_is_used(
     assert (folder / "damaged" / "00000002").is_dir()
 
 
+@pytest.mark.parametrize("piece_bytes", [1, 1024, len(PAYLOAD), len(PAYLOAD) + 1, 1 << 20])
+def test_a_payload_comes_in_pieces(store: AdapterStore, piece_bytes: int) -> None:
+    publish(store, 1)
+    pieces = list(store.pieces(store.manifest(1), piece_bytes))
+    assert b"".join(pieces) == payload_of(1)
+    assert {len(piece) for piece in pieces[:-1]} <= {piece_bytes}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: flip(path, 0.0),
+        lambda path: flip(path, 0.999),
+        tear,
+        lambda path: path.write_bytes(path.read_bytes() + b"more"),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.unlink(),
+    ],
+    ids=["first bit", "last bit", "torn", "longer", "empty", "gone"],
+)
+def test_the_last_piece_of_a_damaged_payload_is_kept_back(
+    store: AdapterStore, folder: Path, damage: Callable[[Path], object]
+) -> None:
+    publish(store, 1, 2)
+    told, path, came = store.manifest(2), folder / "00000002" / PAYLOAD_NAME, list[bytes]()
+    damage(path)
+    there = path.stat().st_size if path.exists() else 0
+    with pytest.raises(StoreError, match=r"Got version 2 damaged \(.*\): it was moved to"):
+        came.extend(store.pieces(told, 64))
+    assert sum(map(len, came)) <= max(0, there - 1)
+    assert store.told_above(0) == store.manifest(1)
+
+
+def test_manifests_that_cannot_be_read_are_passed_over(store: AdapterStore, folder: Path) -> None:
+    publish(store, 1, 2, 3)
+    tear(folder / "00000003" / MANIFEST_NAME)
+    assert store.told_above(1) == store.manifest(2)
+    assert store.told_above(2) is None
+
+
 def test_the_latest_version_passes_over_every_damaged_one(store: AdapterStore, folder: Path) -> None:
     publish(store, 1, 2, 3)
     for version in (2, 3):
@@ -221,6 +261,7 @@ def test_a_version_damaged_again_is_set_aside_beside_the_first(store: AdapterSto
 def test_a_version_under_another_number_is_not_handed_out(store: AdapterStore, folder: Path) -> None:
     publish(store, 1)
     shutil.copytree(folder / "00000001", folder / "00000007")
+    assert store.told_above(0) == store.manifest(1)
     assert latest_version(store) == 1
     assert (folder / "damaged" / "00000007").is_dir()
 
