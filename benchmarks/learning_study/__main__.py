@@ -62,12 +62,14 @@ def _chosen(stage: Stage, folder: Path) -> list[RunSpec]:
             alphas = deep_alphas(records(specs_of("deep-pilot"), folder / "deep-pilot"))
             print(f"alpha by the pilot: {alphas}", flush=True)
             return specs_of(stage, alphas)
-        case "ppo-pilot" | "ppo" | "ppo-long" | "ablations":
+        case "ppo-pilot" | "ppo" | "ppo-long" | "ablations" | "long-pilot" | "falls-pilot" | "ppo-again":
             steps = chosen_steps(records(specs_of("ppo-steps"), folder / "ppo-steps"))
             print(f"step size and clip by the pilot: {steps}", flush=True)
             pilot = specs_of("ppo-pilot", steps=steps)
             if stage == "ppo-pilot":
                 return pilot
+            if stage in ("long-pilot", "falls-pilot"):
+                return specs_of(stage, steps=steps)
             alphas = chosen_alphas(records(pilot, folder / "ppo-pilot"), pilot)
             print(f"alpha by the pilot: {alphas}", flush=True)
             return specs_of(stage, alphas, steps)

@@ -8,7 +8,20 @@ from benchmarks.learning_study.arms import Arm, Recipe, RunSpec, Scale, Weights
 from tuner.config import Objective
 
 Stage = Literal[
-    "pilot", "headline", "deep-pilot", "deep", "ppo-steps", "ppo-pilot", "ppo", "ppo-long", "ablations", "full", "smoke"
+    "pilot",
+    "headline",
+    "deep-pilot",
+    "deep",
+    "ppo-steps",
+    "ppo-pilot",
+    "ppo",
+    "ppo-long",
+    "ablations",
+    "long-pilot",
+    "falls-pilot",
+    "ppo-again",
+    "full",
+    "smoke",
 ]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 ENTROPIES: tuple[Weights, ...] = ("uniform", "scm", "parser", "actions")
@@ -29,6 +42,7 @@ STANDARD = Scale()
 STANDARD_RECIPE = Recipe()
 PILOT = replace(STANDARD, final_splits=("instances",))
 LONG_UPDATES = 16
+AGAIN_UPDATES = 20
 ABLATION_SEEDS = LONG_SEEDS[:6]
 """Their reference arms are the long comparison's."""
 LARGE = replace(STANDARD, updates=80, episodes_per_update=64, final_episodes=240)
@@ -42,6 +56,16 @@ DEEP_ALPHAS: Mapping[Weights, tuple[float, ...]] = {"uniform": (0.01, 0.03), "sc
 """What is left of 0.01 to 1 once each arm's ruin was seen on seeds 300 and 301."""
 DEEP_PILOT_SEEDS = (310, 311, 312, 313)
 DEEP_SEEDS = tuple(range(40, 56))
+LONG_ALPHAS: Mapping[Weights, tuple[float, ...]] = {"scm": (0.005, 0.02), "actions": (0.01,)}
+"""Beside those that the long comparison played."""
+FALLING_ALPHAS: Mapping[Weights, tuple[float, ...]] = {
+    "actions": (0.03, 0.1),
+    "scm": (0.03, 0.1),
+    "uniform": (0.003, 0.01),
+}
+"""What each has where α stays and three times as much; for ``scm`` and ``uniform`` three and ten times."""
+LONG_PILOT_SEEDS = LONG_SEEDS[10:16]
+AGAIN_SEEDS = tuple(range(230, 260))
 Alphas = Mapping[Weights, float]
 Steps = tuple[float, float]
 """PPO's step size and clip range."""
@@ -50,8 +74,8 @@ Steps = tuple[float, float]
 def specs_of(stage: Stage, alphas: Alphas | None = None, steps: Steps = (3e-4, 0.1)) -> list[RunSpec]:
     """Return the runs of a stage, those of a seed one after another.
 
-    ``alphas`` are those that a pilot chose (``alphas``), which headline, deep, ppo, ppo-long and ablations need,
-    ``steps`` those of PPO, which ppo-pilot, ppo, ppo-long and ablations need.
+    ``alphas`` are those that a pilot chose (``alphas``), which headline, deep, ppo, ppo-long, ppo-again and ablations
+    need, ``steps`` those of PPO, which ppo-pilot and all that come after it need.
     """
     standard, pilot = (replace(scale, learning_rate=steps[0], clip_range=steps[1]) for scale in (STANDARD, PILOT))
     match stage:
@@ -89,6 +113,14 @@ def specs_of(stage: Stage, alphas: Alphas | None = None, steps: Steps = (3e-4, 0
             long, told = replace(standard, updates=LONG_UPDATES), Recipe(names_choice=True)
             named = [arm for arm in chosen if arm.weights in ("uniform", "scm")]
             return _crossed(ablation_arms(chosen), ABLATION_SEEDS, long) + _crossed(named, ABLATION_SEEDS, long, told)
+        case "long-pilot" | "falls-pilot":
+            scale = replace(pilot, updates=LONG_UPDATES, alpha_falls=stage == "falls-pilot")
+            tries = FALLING_ALPHAS if scale.alpha_falls else LONG_ALPHAS
+            arms = [Arm("ppo", weights, alpha) for weights, alphas_tried in tries.items() for alpha in alphas_tried]
+            return _crossed(arms, LONG_PILOT_SEEDS, scale)
+        case "ppo-again":
+            arms = [arm for arm in chosen_arms("ppo", alphas or {}) if arm.weights in ("none", "uniform", "scm")]
+            return _crossed(arms, AGAIN_SEEDS, replace(standard, updates=AGAIN_UPDATES, curve_every=1))
         case "full":
             arms = [*_grid(OBJECTIVES, (0.001, *ALPHAS, 0.3)), Arm("bc", "none")]
             return _crossed(arms, FULL_SEEDS, LARGE)
