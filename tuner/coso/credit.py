@@ -108,16 +108,6 @@ def group_advantage(reward: float, members: Sequence[float]) -> float:
     return (reward - mean) / spread if spread > 0 else 0.0
 
 
-def group_advantages(rewards: Sequence[float], groups: Sequence[Hashable]) -> list[float]:
-    """Return ``group_advantage`` of every episode; ``groups`` names each one's task and parameters."""
-    if len(rewards) != len(groups):
-        raise ValueError(f"Got {len(rewards)} rewards and {len(groups)} groups, expected as many of both.")
-    members: dict[Hashable, list[float]] = {}
-    for reward, group in zip(rewards, groups, strict=True):
-        members.setdefault(group, []).append(reward)
-    return [group_advantage(reward, members[group]) for reward, group in zip(rewards, groups, strict=True)]
-
-
 @dataclass(frozen=True, slots=True)
 class Visited:
     """An episode as its group sees it: its reward, and the state that each of its steps was taken in.

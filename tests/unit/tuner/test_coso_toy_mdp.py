@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from agent_runtime.actions.vocabulary import Action, Tap
+from tests.soft_policy_iteration import joint, soft_backup, soft_improvement, weighted_entropy
 from tuner.coso.labels import Utterance, action_labels
 from tuner.coso.parser_weights import ParserWeights
-from tuner.coso.soft_backup import joint, soft_backup, soft_improvement, weighted_entropy
 
 torch.set_num_threads(1)
 F64 = torch.float64

@@ -2,7 +2,7 @@
 
 S is states, A utterances, n tokens of an utterance, each out of V: A = V^n, the first token slowest. A policy is
 written token by token, π(y|s) = Π_i π_i(y_i | s, y_<i), π_i of shape [S, V, …, V] with i + 1 token axes. The causal
-weights B [S, n] are one for each token position of a state. Made for tests and for small worlds.
+weights B [S, n] are one for each token position of a state.
 """
 
 from collections.abc import Sequence
