@@ -43,8 +43,8 @@ BENCHMARKS := virtual_phone observation delta delta_bytes decode weights update 
 bench: $(VENV)/.installed
 	failed=0; for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || failed=1; done; exit $$failed
 
-# Do causal weights help? Headline and ablations, resumable run by run; docs/learning-study.md has the rule.
-STAGE ?= headline
+# Do causal weights help? PPO, its pilots first, resumable run by run; docs/learning-study.md has the rule and other stages.
+STAGE ?= ppo-again
 JOBS ?= 2
 learning-study: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.learning_study $(STAGE) --jobs $(JOBS)

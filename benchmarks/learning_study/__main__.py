@@ -1,19 +1,19 @@
-"""`python -m benchmarks.learning_study STAGE`: plays what is missing of a stage, then tables and curves.
+"""`python -m benchmarks.learning_study STAGE`: plays what is missing of a stage's pilots and of it, tables and curves.
 
 The ablations share their reference arms with the stage ppo-long, so their records lie in its folder.
 """
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import torch
 
 from benchmarks.learning_study.alphas import chosen_alphas, chosen_steps, deep_alphas
-from benchmarks.learning_study.arms import RunSpec
+from benchmarks.learning_study.arms import RunSpec, Weights
 from benchmarks.learning_study.pictures import draw_curves, write_heat_map
 from benchmarks.learning_study.plans import STAGES, Stage, specs_of
+from benchmarks.learning_study.runs import Record
 from benchmarks.learning_study.study import BASES, play_all, records
 from benchmarks.learning_study.tables import Results, markdown
 
@@ -35,11 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         write_heat_map(options.folder / BASES, specs_of("pilot")[0], page)
         print(page)
         return 0
-    try:
-        chosen = _chosen(options.stage, options.folder)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
+    chosen = _chosen(options.stage, options.folder, options.jobs)
     specs = [spec for spec in chosen if spec.file_name.startswith(options.only)]
     folder = options.folder / ("ppo-long" if options.stage == "ablations" else options.stage)
     wanted = sorted({spec.seed for spec in specs})[: options.seeds]
@@ -51,30 +47,32 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _chosen(stage: Stage, folder: Path) -> list[RunSpec]:
-    """Return the runs of a stage, with what its pilots chose."""
+def _chosen(stage: Stage, folder: Path, jobs: int) -> list[RunSpec]:
+    """Return the runs of a stage, with what its pilots chose; what these lack is played first."""
+
+    def piloted(pilot: Stage, specs: list[RunSpec]) -> dict[RunSpec, Record]:
+        play_all(specs, folder / pilot, folder / BASES, jobs)
+        return records(specs, folder / pilot)
+
     match stage:
         case "headline":
-            alphas = chosen_alphas(records(specs_of("pilot"), folder / "pilot"))
-            print(f"alpha by the pilot: {alphas}", flush=True)
-            return specs_of(stage, alphas)
+            return specs_of(stage, _told(chosen_alphas(piloted("pilot", specs_of("pilot")))))
         case "deep":
-            alphas = deep_alphas(records(specs_of("deep-pilot"), folder / "deep-pilot"))
-            print(f"alpha by the pilot: {alphas}", flush=True)
-            return specs_of(stage, alphas)
-        case "ppo-pilot" | "ppo" | "ppo-long" | "ablations" | "long-pilot" | "falls-pilot" | "ppo-again":
-            steps = chosen_steps(records(specs_of("ppo-steps"), folder / "ppo-steps"))
-            print(f"step size and clip by the pilot: {steps}", flush=True)
-            pilot = specs_of("ppo-pilot", steps=steps)
-            if stage == "ppo-pilot":
-                return pilot
-            if stage in ("long-pilot", "falls-pilot"):
-                return specs_of(stage, steps=steps)
-            alphas = chosen_alphas(records(pilot, folder / "ppo-pilot"), pilot)
-            print(f"alpha by the pilot: {alphas}", flush=True)
-            return specs_of(stage, alphas, steps)
-        case _:
+            return specs_of(stage, _told(deep_alphas(piloted("deep-pilot", specs_of("deep-pilot")))))
+        case "pilot" | "deep-pilot" | "ppo-steps" | "full" | "smoke":
             return specs_of(stage)
+        case _:
+            steps = chosen_steps(piloted("ppo-steps", specs_of("ppo-steps")))
+            print(f"step size and clip by the pilot: {steps}", flush=True)
+            if stage in ("ppo-pilot", "long-pilot", "falls-pilot"):
+                return specs_of(stage, steps=steps)
+            pilot = specs_of("ppo-pilot", steps=steps)
+            return specs_of(stage, _told(chosen_alphas(piloted("ppo-pilot", pilot), pilot)), steps)
+
+
+def _told(alphas: dict[Weights, float]) -> dict[Weights, float]:
+    print(f"alpha by the pilot: {alphas}", flush=True)
+    return alphas
 
 
 def _show(results: Results, folder: Path) -> None:

@@ -60,7 +60,7 @@ def _means(
     if missing:
         raise ValueError(
             f"Got a pilot without {len(missing)} of its runs ({missing[0]} first), expected all: what follows is "
-            "chosen by them, so play the stage pilot first (deep-pilot for deep; ppo-steps, then ppo-pilot for ppo)."
+            "chosen by them."
         )
     values: dict[Key, list[float]] = {}
     for spec in pilot:

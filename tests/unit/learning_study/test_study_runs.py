@@ -10,13 +10,13 @@ import torch
 from agent_runtime.actions import Finish, Tap
 from benchmarks.learning_study.__main__ import main
 from benchmarks.learning_study.alphas import chosen_alphas, chosen_steps, deep_alphas
-from benchmarks.learning_study.arms import Arm, Weights
+from benchmarks.learning_study.arms import Arm, RunSpec, Weights
 from benchmarks.learning_study.bases import load_base, make_base, make_stem
 from benchmarks.learning_study.demonstrator import DEEP_HABITS, Habits, choose
 from benchmarks.learning_study.goals import SPLITS, TaskStream, templates_of
 from benchmarks.learning_study.learner import Learner
 from benchmarks.learning_study.phones import VARIANTS, StudyPhone, starts
-from benchmarks.learning_study.plans import specs_of
+from benchmarks.learning_study.plans import Stage, specs_of
 from benchmarks.learning_study.runs import Record, play
 from benchmarks.learning_study.screens import Scene
 from benchmarks.learning_study.study import BASES, play_all, records, write_record
@@ -77,9 +77,7 @@ def test_a_stopped_stage_goes_on_and_ends_in_tables(
     assert {path.name for path in (folder / "smoke").iterdir()} >= {"tables.md", "summary.json", "curves.png"}
 
 
-def test_alpha_is_that_of_the_largest_mean_area_and_a_stage_that_needs_it_asks_for_the_pilot(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_alpha_is_that_of_the_largest_mean_area() -> None:
     # areas of uniform: 0.01 has 0.2, 0.3, 0.4 and 0.5 by seed, mean 0.35; 0.03 has 0.3; 0.1 has 0.35: the smaller wins
     heights = {("scm", 0.1): [0.9] * 4, ("uniform", 0.01): [0.2, 0.3, 0.4, 0.5], ("uniform", 0.1): [0.35] * 4}
     played = {}
@@ -87,8 +85,32 @@ def test_alpha_is_that_of_the_largest_mean_area_and_a_stage_that_needs_it_asks_f
         height = heights.get((spec.arm.weights, spec.arm.alpha), [0.3] * 4)[spec.seed - 100]
         played[spec] = {"curve": [{"success": height - 0.1}, {"success": height + 0.1}]}
     assert chosen_alphas(played) == {"uniform": 0.01, "scm": 0.1, "parser": 0.01, "actions": 0.01}
-    assert main(["headline", "--folder", str(tmp_path)]) == 2
-    assert "play the stage pilot first" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="Got a pilot without 1 of its runs"):
+        chosen_alphas(dict(list(played.items())[1:]))
+
+
+class _StopError(Exception):
+    """Ends a study before its own stage."""
+
+
+@pytest.mark.parametrize(("stage", "pilots"), [("headline", ["pilot"]), ("ppo-again", ["ppo-steps", "ppo-pilot"])])
+def test_pilots_are_played_before_what_they_choose_for(
+    stage: Stage, pilots: list[Stage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = []
+
+    def flat(specs: list[RunSpec], folder: Path, bases: Path, jobs: int) -> None:
+        played.append(folder.name)
+        if folder.name == stage:
+            raise _StopError
+        folder.mkdir()
+        for spec in specs:
+            write_record({"curve": [{"success": spec.arm.alpha + spec.scale.clip_range}]}, folder / spec.file_name)
+
+    monkeypatch.setattr("benchmarks.learning_study.__main__.play_all", flat)
+    with pytest.raises(_StopError):
+        main([stage, "--folder", str(tmp_path)])
+    assert played == [*pilots, stage]
 
 
 def test_ppo_takes_step_and_clip_of_the_largest_mean_area_and_the_deep_stage_alpha_of_the_largest_final_success() -> (
@@ -106,7 +128,7 @@ def test_ppo_takes_step_and_clip_of_the_largest_mean_area_and_the_deep_stage_alp
         reached = 0.9 if (spec.arm.weights, spec.arm.alpha) in (("scm", 0.1), ("actions", 0.1)) else 0.5
         finals[spec] = {"final": {"instances": {"success": reached}}}
     assert deep_alphas(finals) == {"uniform": 0.01, "scm": 0.1, "actions": 0.1}
-    with pytest.raises(ValueError, match="ppo-steps"):
+    with pytest.raises(ValueError, match="18 of its runs"):
         chosen_steps({})
 
 
