@@ -45,17 +45,19 @@ def _learning_curve(figures: Figures) -> bytes:
     windows = [outcomes[max(0, n - MOVING_WINDOW) : n] for n in counts]
     label = f"exploring, mean of the last {MOVING_WINDOW}"
     axes.plot(counts, [sum(window) / len(window) for window in windows], color="#1a68d8", label=label)
-    for x, rate in ((0, figures.success_first), (len(outcomes), figures.success_last)):
+    ends = ((0, figures.success_first, "left"), (len(outcomes), figures.success_last, "right"))
+    for x, rate, side in ends:
         if rate is not None:
             axes.plot([x], [rate], "o", color="#c04a00", label="held goals, greedy" if x == 0 else None)
-            axes.annotate(f"{100 * rate:.0f} %", (x, rate), textcoords="offset points", xytext=(7, 5))
+            beside = (7 if side == "left" else -7, 5)
+            axes.annotate(f"{100 * rate:.0f} %", (x, rate), textcoords="offset points", xytext=beside, ha=side)
     for count, (last, (version, _)) in enumerate(
         zip([0, *(v for v, _ in figures.explored)], figures.explored, strict=False)
     ):
         if version != last:
             axes.axvline(count, color="#999", linewidth=0.4, zorder=0)
     axes.set(xlabel="exploring episode (thin lines: a new adapter)", ylabel="success", ylim=(-0.03, 1.05))
-    axes.legend(loc="upper left", ncols=2, frameon=False)
+    figure.legend(loc="outside upper left", ncols=2, frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
