@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,16 +46,14 @@ def write_synced(path: Path, content: bytes) -> None:
 
 
 def let_go(path: Path) -> None:
-    """Have the system take a file that nobody will read soon out of its memory; the file stays as it is.
+    """Have the system, where it can be told, take a file that nobody will read soon out of its memory.
 
     Raises:
         OSError: it cannot be opened.
     """
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-    finally:
-        os.close(descriptor)
+    with path.open("rb") as file:
+        if sys.platform == "linux":  # macOS has no such call
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from coso.v1 import policy_pb2
 from google.protobuf.message import DecodeError
@@ -35,6 +36,7 @@ MANIFEST_NAME = "manifest.pb"
 MANIFEST_SHA256_NAME = "manifest.sha256"
 _NAMES = (DELTA_NAME, EXTRAPOLATED_NAME)
 _LOG = logging.getLogger(__name__)
+Found = TypeVar("Found")
 
 
 class AdapterStore:
@@ -99,25 +101,11 @@ class AdapterStore:
 
     def newer_than(self, version: int) -> tuple[policy_pb2.AdapterManifest, bytes] | None:
         """Return manifest and payload of the newest whole version above ``version``, or None."""
-        for candidate in self._newest_first():
-            if candidate <= version:
-                return None
-            try:
-                return self.get(candidate)
-            except StoreError:
-                continue
-        return None
+        return self._first_above(version, self.get)
 
     def told_above(self, version: int) -> policy_pb2.AdapterManifest | None:
         """Return the newest manifest above ``version`` that can be read, or None; its payload is not looked at."""
-        for candidate in self._newest_first():
-            if candidate <= version:
-                return None
-            try:
-                return self.manifest(candidate)
-            except StoreError:
-                continue
-        return None
+        return self._first_above(version, self.manifest)
 
     def pieces(self, manifest: policy_pb2.AdapterManifest, piece_bytes: int) -> Iterator[bytes]:
         """Yield a version's payload piece by piece, the last one only when all of them have the manifest's sha256.
@@ -219,6 +207,17 @@ class AdapterStore:
         for name in sorted(names, key=int, reverse=True):
             if (self._folder / name / MANIFEST_NAME).exists():
                 yield int(name)
+
+    def _first_above(self, version: int, read: Callable[[int], Found]) -> Found | None:
+        """Return what is read of the newest version above ``version`` of which it can be read."""
+        for candidate in self._newest_first():
+            if candidate <= version:
+                return None
+            try:
+                return read(candidate)
+            except StoreError:
+                continue
+        return None
 
     def _parents(self, manifest: policy_pb2.AdapterManifest) -> list[tuple[policy_pb2.AdapterManifest, bytes]]:
         """Return the parent and the parent's own, as far as they are there and whole."""

@@ -11,7 +11,7 @@ import pytest
 
 from agent_runtime.files import fsync_folder
 from tuner.errors import ConfigError
-from tuner.files import filled_folder, remove_partial, write_atomically, write_synced
+from tuner.files import filled_folder, let_go, remove_partial, write_atomically, write_synced
 from tuner.folder_lock import folder_awaited, folder_locked
 
 
@@ -169,3 +169,16 @@ def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         write_synced(tmp_path / "file", b"new")
     assert (tmp_path / "file").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_a_file_let_go_is_as_it_was(platform: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", platform)
+    if platform == "darwin":
+        monkeypatch.delattr("os.posix_fadvise")
+    path = tmp_path / "file"
+    write_synced(path, b"content")
+    let_go(path)
+    assert path.read_bytes() == b"content"
+    with pytest.raises(FileNotFoundError):
+        let_go(tmp_path / "none")
