@@ -155,6 +155,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "coso",
     ),
     "device_scripts.virtual_phone": ("device_scripts.virtual_phone",),
+    "device_scripts.virtual_phone.cli": ("device_scripts.virtual_phone", "agent_runtime.command_line"),
     "device_scripts.in_process": (
         "device_scripts.virtual_phone",
         "agent_runtime.devices",
@@ -162,6 +163,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "device_scripts.small_vlm": ("device_scripts", "agent_runtime"),
     "device_scripts.demo": ("device_scripts", "coso"),
+    "device_scripts.demo.__main__": ("device_scripts", "coso", "agent_runtime.command_line"),
     "device_scripts.oracle": ("device_scripts", "agent_runtime"),
     "coso": ("coso",),
 }

@@ -16,6 +16,7 @@ import grpc
 import typer
 from coso.v1 import tuner_pb2, tuner_pb2_grpc
 
+from agent_runtime.command_line import BAD_INPUT_EXIT_CODE, run_program
 from device_scripts.demo.figures import Figures, collect, print_table, write_summary
 from device_scripts.demo.processes import Background, DemoError, own_command, run_foreground
 from device_scripts.demo.report import write_report
@@ -30,20 +31,32 @@ EXPLORE_SHARE = 0.62
 LEARNING_WAIT_SEC = 20.0
 STATUS_DEADLINE_SEC = 10.0
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+MARK = ".demo"
+"""A file that says that a folder is a demo's own, to be emptied by the next one."""
+
+app = typer.Typer(add_completion=False)
 
 
+class OutputError(ValueError):
+    """The folder for the demo's output cannot be it; the message is for people."""
+
+
+@app.command()
 def main(
     minutes: Annotated[float, typer.Option(min=0.5, help="Time for the whole demo.")] = 9.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of phone, tasks, sampling and learning.")] = 0,
     goals: Annotated[int, typer.Option(min=1, help="Held goals to evaluate before and after.")] = 32,
-    output: Annotated[Path, typer.Option(help="Folder for everything the demo writes; emptied first.")] = Path(
-        "runs/demo"
-    ),
+    output: Annotated[
+        Path, typer.Option(help="Folder for everything the demo writes; an earlier demo's is emptied.")
+    ] = Path("runs/demo"),
     model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
 ) -> None:
     """Run a virtual phone, a tuner and a runtime together, and report whether the agent got better."""
-    shutil.rmtree(output, ignore_errors=True)
-    output.mkdir(parents=True)
+    try:
+        make_empty(output)
+    except OutputError as error:
+        typer.echo(f"demo: {error}", err=True)
+        raise typer.Exit(BAD_INPUT_EXIT_CODE) from None
     try:
         status = _run(minutes, seed, goals, output, model)
         figures = collect(output, status, seed)
@@ -54,6 +67,25 @@ def main(
     write_report(figures, output / "report.html")
     print_table(figures)
     typer.echo(f"report: {output / 'report.html'}")
+
+
+def make_empty(output: Path) -> None:
+    """Make the folder, or empty it where a demo made it; what is somebody else's is not touched.
+
+    Raises:
+        OutputError: the folder holds what no demo wrote, or cannot be made.
+    """
+    try:
+        if output.is_dir() and any(output.iterdir()) and not (output / MARK).exists():
+            raise OutputError(
+                f"Got the folder {output}, which holds what no demo wrote, expected a new or empty one or an earlier "
+                "demo's: delete it yourself, or name another."
+            )
+        shutil.rmtree(output, ignore_errors=True)
+        output.mkdir(parents=True, exist_ok=True)
+        (output / MARK).touch()
+    except OSError as error:
+        raise OutputError(f"The folder {output} cannot be made: {error.strerror}; name another.") from None
 
 
 def _run(minutes: float, seed: int, goals: int, output: Path, model: str) -> tuner_pb2.GetStatusResponse:
@@ -101,8 +133,8 @@ def _status(address: str) -> tuner_pb2.GetStatusResponse:
             raise DemoError(f"the tuner at {address} did not answer: {error.code().name}") from error
 
 
-__all__ = ["Figures", "main"]
+__all__ = ["Figures", "main", "make_empty"]
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    typer.run(main)
+    run_program(app, "python -m device_scripts.demo", "demo: ")

@@ -12,14 +12,16 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from agent_runtime.command_line import BAD_INPUT_EXIT_CODE, run_program
 from agent_runtime.errors import AgentRuntimeError
 from agent_runtime.tasks import Task, TaskTemplate, suite_named
 from agent_runtime.tasks.splits import SPLITS
 from device_scripts.in_process import in_process_device
 from device_scripts.oracle.proof import Proof, prove
 
-BAD_INPUT_EXIT_CODE = 2
 NOT_PROVED_EXIT_CODE = 1
+
+app = typer.Typer(add_completion=False)
 
 
 def chosen_tasks(suite: list[TaskTemplate], instances: int, seed: int) -> list[Task]:
@@ -36,6 +38,7 @@ def proofs(tasks: list[Task], seed: int) -> Iterator[Proof]:
         yield prove(device, task)
 
 
+@app.command()
 def main(
     suite: Annotated[str, typer.Option(help="Suite to prove.")] = "general",
     instances: Annotated[int, typer.Option(min=1, help="Tasks of each template.")] = 3,
@@ -81,4 +84,4 @@ def _counts(proved: list[Proof]) -> list[str]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_program(app, "python -m device_scripts.oracle")

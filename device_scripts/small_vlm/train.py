@@ -19,6 +19,7 @@ from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen3VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from agent_runtime.command_line import run_program
 from agent_runtime.policy.patch_product import replace_patch_convolutions
 from device_scripts.small_vlm.architecture import (
     build_image_processor,
@@ -34,6 +35,8 @@ WARMUP_SHARE = 0.03
 FINAL_RATE_SHARE = 0.02
 MAX_NEW_TOKENS = 96
 CORPUS_EXAMPLES = 4000
+
+app = typer.Typer(add_completion=False)
 
 
 def rate_share(progress: float) -> float:
@@ -147,6 +150,7 @@ def _save(
     (output / "agent.json").write_text(json.dumps(defaults, indent=2) + "\n")
 
 
+@app.command()
 def main(
     output: Annotated[Path, typer.Option(help="Folder to write the checkpoint into.")] = Path(
         "agent_runtime/small_vlm"
@@ -164,4 +168,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_program(app, "python -m device_scripts.small_vlm.train")

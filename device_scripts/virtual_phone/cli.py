@@ -14,6 +14,7 @@ from typing import Annotated, Final
 
 import typer
 
+from agent_runtime.command_line import BAD_INPUT_EXIT_CODE, run_program
 from device_scripts.virtual_phone.adb_wire.auth import TOKEN_BYTES
 from device_scripts.virtual_phone.adb_wire.connection import Authentication
 from device_scripts.virtual_phone.apps import APP_SETS
@@ -38,7 +39,6 @@ _SIDE_RANGE_PX: Final = (64, 4320)
 _LEAST_SIDE_DP: Final = 64
 _MAX_PHONES: Final = 64
 _MAX_PORT: Final = 65535
-_USAGE_STATUS: Final = 2
 
 app = typer.Typer(add_completion=False)
 
@@ -80,7 +80,7 @@ def serve(
         asyncio.run(_serve(server, _checked_count(phones), adb_server_port))
     except LaunchError as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(_USAGE_STATUS) from None
+        raise typer.Exit(BAD_INPUT_EXIT_CODE) from None
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -173,8 +173,8 @@ async def _until_stopped(server: PhoneServer) -> None:
 
 
 def main() -> None:
-    """Run the command."""
-    app()
+    """Run the command; bad options end with one sentence and exit code 2."""
+    run_program(app, "virtual-phone")
 
 
 if __name__ == "__main__":
