@@ -10,6 +10,7 @@ from tuner.logs import LogFormat
 Objective = Literal["awr", "ppo", "bc"]
 AdvantageKind = Literal["baseline", "group", "critic", "bad"]
 EntropyTerm = Literal["causal", "uniform", "none"]
+Blame = Literal["whole", "causal"]
 EntropyOver = Literal["tokens", "actions"]
 WeightSource = Literal["scm", "parser", "released", "uniform"]
 NullToken = Literal["mask", "unk", "pad", "neighbour"]
@@ -55,6 +56,10 @@ class LearnerConfig(BaseModel):
     clip_range: float = Field(0.1, gt=0, lt=1, description="ε of the clipped surrogate (ppo only).")
     thought_scaling: float = Field(
         1.0, ge=0, le=1, description="λ on the log-probability of thought tokens; RL4VLM has 0.2 to 0.5."
+    )
+    blame: Blame = Field(
+        "whole",
+        description="What a negative advantage presses down: an answer whole, or each token by its causal weight.",
     )
     entropy: EntropyTerm = Field(
         "causal", description="Tokens the entropy bonus counts: by causal weight, all alike, or no bonus."
@@ -161,6 +166,11 @@ class LearnerConfig(BaseModel):
         """What the entropy of each token is weighed by: ``entropy`` and ``weight_source`` in one word."""
         return self.weight_source if self.entropy == "causal" else self.entropy
 
+    @property
+    def presses_down(self) -> bool:
+        """Whether an answer can have a negative advantage at all."""
+        return self.objective == "ppo" or (self.objective == "awr" and self.negative_ceiling > 0)
+
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> "LearnerConfig":
         if self.entropy == "none" and self.weight_source == "uniform":
@@ -197,6 +207,11 @@ class LearnerConfig(BaseModel):
             raise ValueError(
                 f"explorer differs from the deployed adapter by its entropy bonus, got entropy {self.entropy} and "
                 f"entropy_alpha {self.entropy_alpha:g}: set causal or uniform and one above 0, or leave explorer out"
+            )
+        if self.blame == "causal" and not self.presses_down:
+            raise ValueError(
+                "blame causal is about negative advantages, which objective ppo has, and awr with a negative_ceiling "
+                "above 0: set one of these, or leave blame out"
             )
         for name in ("length_weight", "readability_weight", "reward_model_weight"):
             if getattr(self, name) and (self.objective == "bc" or self.advantage == "critic"):

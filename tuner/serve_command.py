@@ -31,6 +31,7 @@ from tuner.command_options import (
 )
 from tuner.config import (
     AdvantageKind,
+    Blame,
     EntropyOver,
     EntropyTerm,
     LearnerConfig,
@@ -120,6 +121,10 @@ def serve(
         float,
         typer.Option(help="Reward a plain failure gets at most by a model learned from pairs of outcomes (ARMAP)."),
     ] = DEFAULT.reward_model_weight,
+    blame: Annotated[
+        Blame,
+        typer.Option(help="What a failure presses down: answers whole, or tokens by causal weight; ppo only."),
+    ] = DEFAULT.blame,
     entropy: Annotated[
         EntropyTerm, typer.Option(help="Tokens the entropy bonus counts: by causal weight, all alike, or no bonus.")
     ] = DEFAULT.entropy,
@@ -208,6 +213,7 @@ def serve(
             length_weight=length_weight,
             readability_weight=readability_weight,
             reward_model_weight=reward_model_weight,
+            blame=blame,
             entropy=entropy,
             weight_source=weight_source,
             entropy_over=entropy_over,

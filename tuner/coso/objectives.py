@@ -77,6 +77,19 @@ def thought_scaled(log_probs: Tensor, thought: Tensor, scaling: float) -> Tensor
     return torch.where(thought, scaling * log_probs, log_probs)
 
 
+def causally_blamed(log_probs: Tensor, causal_weights: Tensor, blamed: Tensor) -> Tensor:
+    """Return B_i · log p_i where ``blamed``, and log p_i elsewhere, all [B, T].
+
+    A negative advantage A then presses token i down by A · B_i (the gradient at ρ = 1 is A Σ_i B_i ∇log p_i): a failure
+    is put down to the tokens that decided the action, and wording and format, which did not, keep their probability.
+    ``causal_weights`` B (Eq. 6) are constants; ``blamed`` is bool. Ours, not the paper's.
+    """
+    assert log_probs.ndim == 2
+    assert causal_weights.shape == blamed.shape == log_probs.shape
+    assert blamed.dtype == torch.bool
+    return torch.where(blamed, causal_weights.detach() * log_probs, log_probs)
+
+
 def importance_ratio(log_prob: Tensor, old_log_prob: Tensor) -> Tensor:
     """Return ρ = π(y|s) / π_old(y|s), shaped as ``log_prob``, with gradient.
 

@@ -173,15 +173,24 @@ class CausalWeights:
     "scm" (Eq. 6) and "released" (the released code's window and scaling) ask ``scm``, which is built for the one or
     the other; "parser" is exact; "uniform" is 1 for every token (plain entropy); "none" is no entropy term.
     ``alternatives`` is there where the entropy asked for is that of actions: no weights are asked for then.
+    ``blames`` says whether ``blame`` is asked for, of the action model whatever the source: the parser counts every
+    brace that would break an answer, and a failure is no reason to unlearn those.
     """
 
     def __init__(
-        self, scm: ScmWeights, parser: ParserWeights, source: str, alternatives: ParsedAlternatives | None = None
+        self,
+        scm: ScmWeights,
+        parser: ParserWeights,
+        source: str,
+        alternatives: ParsedAlternatives | None = None,
+        *,
+        blames: bool = False,
     ) -> None:
         self._scm = scm
         self._parser = parser
         self._source = source
         self._alternatives = alternatives
+        self._blames = blames
 
     def forget(self) -> None:
         """Drop what was remembered: the action model has changed."""
@@ -200,12 +209,16 @@ class CausalWeights:
         """
         if self._source == "none":
             return None
-        answer = torch.zeros(entropies.shape)
-        lengths = [len(utterance.token_ids) for utterance in utterances]
-        needed = [(entropies[row, :length] > NEGLIGIBLE_ENTROPY_NATS).cpu() for row, length in enumerate(lengths)]
-        for row, weights in enumerate(self._asked(utterances, needed, probabilities)):
-            answer[row, : lengths[row]] = weights
-        return answer.to(entropies.device)
+        return _as_rows(self._asked(utterances, _unsure(utterances, entropies), probabilities), entropies)
+
+    def blame(self, utterances: Sequence[Utterance], entropies: Tensor) -> Tensor | None:
+        """Return the action model's weights [B, T], 0 at padding and where the policy is sure; None unless asked for.
+
+        ``entropies`` as for ``rows``.
+        """
+        if not self._blames:
+            return None
+        return _as_rows(self._scm.weights(utterances, _unsure(utterances, entropies)), entropies)
 
     def alternatives(
         self, utterances: Sequence[Utterance], entropies: Tensor, probabilities: Callable[[int], Tensor]
@@ -239,3 +252,17 @@ class CausalWeights:
                 return [torch.ones(len(utterance.token_ids)) for utterance in utterances]
             case other:
                 raise ValueError(f"Got the weight source {other!r}, expected scm, parser, released, uniform or none.")
+
+
+def _unsure(utterances: Sequence[Utterance], entropies: Tensor) -> list[Tensor]:
+    """Return for each utterance which of its tokens [T] the policy is not sure of."""
+    lengths = [len(utterance.token_ids) for utterance in utterances]
+    return [(entropies[row, :length] > NEGLIGIBLE_ENTROPY_NATS).cpu() for row, length in enumerate(lengths)]
+
+
+def _as_rows(weights: Iterable[Tensor], like: Tensor) -> Tensor:
+    """Return weights of utterances, each [T], as one tensor shaped as ``like`` [B, T], 0 at padding."""
+    answer = torch.zeros(like.shape)
+    for row, found in enumerate(weights):
+        answer[row, : len(found)] = found
+    return answer.to(like.device)

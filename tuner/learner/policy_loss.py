@@ -8,12 +8,13 @@ and, where the advantage is BAD's, with one ρ_i and one A_i for each token,
 
     ppo   −mean(c·Σ_i min(ρ_i·A_i, clip(ρ_i, 1 ± ε)·A_i))
 
-each with log π = λ Σ log p(thought) + Σ log p(action), minus α times the entropy term. What w, A, kept and c are is
-``experience``'s business (c, the correction of the draw and for an agent's share, multiplies the entropy term of awr
-and ppo too; bc has none); log π_behaviour are the log-probs stored with the trajectory. POAD takes the mean over the
-tokens of a batch where the last line has a sum over those of an utterance; so it pulls as hard as the line above does
-at ρ = 1, whatever else the batch holds. Advantages are not standardised over the batch, and there is no value loss:
-the critics share no weight with the policy.
+each with log π = λ Σ log p(thought) + Σ log p(action), minus α times the entropy term. Where blame is causal and the
+advantage negative, each token's part of log π is multiplied by its causal weight B_i (``causally_blamed``). What w, A,
+kept and c are is ``experience``'s business (c, the correction of the draw and for an agent's share, multiplies the
+entropy term of awr and ppo too; bc has none); log π_behaviour are the log-probs stored with the trajectory. POAD takes
+the mean over the tokens of a batch where the last line has a sum over those of an utterance; so it pulls as hard as the
+line above does at ρ = 1, whatever else the batch holds. Advantages are not standardised over the batch, and there is no
+value loss: the critics share no weight with the policy.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,9 +24,11 @@ import torch
 from torch import Tensor
 
 from tuner.config import LearnerConfig
+from tuner.coso.labels import is_malformed
 from tuner.coso.objectives import (
     CosoLoss,
     bc_loss,
+    causally_blamed,
     coso_loss,
     importance_ratio,
     ppo_loss,
@@ -63,20 +66,27 @@ class PolicyLoss:
         self._thought_mask_of = thought_mask_of
 
     def of(
-        self, rows: Sequence[Candidate], log_probs: Tensor, entropies: Tensor, causal: Tensor | None, mask: Tensor
+        self,
+        rows: Sequence[Candidate],
+        log_probs: Tensor,
+        entropies: Tensor,
+        causal: Tensor | None,
+        mask: Tensor,
+        blame: Tensor | None = None,
     ) -> BatchLoss:
         """Return the loss of ``rows``, whose tokens have these log-probs and entropies [B, T] now.
 
-        ``causal`` [B, T] weighs the entropies, None for no entropy term; ``mask`` [B, T] is 1 at tokens.
+        ``causal`` [B, T] weighs the entropies, None for no entropy term; ``mask`` [B, T] is 1 at tokens; ``blame``
+        [B, T] weighs the tokens of what has a negative advantage, None where all count alike.
         """
         assert log_probs.ndim == 2
         assert entropies.shape == mask.shape == log_probs.shape
         assert len(rows) == len(log_probs)
         weights = log_probs.new_tensor([row.weight for row in rows])
         corrections = log_probs.new_tensor([row.correction for row in rows])
-        scaled = self._scaled(rows, log_probs)
+        scaled = self._scaled(rows, log_probs, blame)
         if self._objective == "ppo":
-            return self._ppo(rows, log_probs, scaled, weights, corrections, entropies, causal, mask)
+            return self._ppo(rows, log_probs, scaled, weights, corrections, entropies, causal, mask, blame)
         sequences = sequence_log_probs(log_probs, mask)
         behaviour = sequences.new_tensor([row.sample.behaviour_log_prob for row in rows])
         importance = truncated_importance(sequences, behaviour, self._ceiling)
@@ -98,8 +108,9 @@ class PolicyLoss:
         entropies: Tensor,
         causal: Tensor | None,
         mask: Tensor,
+        blame: Tensor | None,
     ) -> BatchLoss:
-        then = self._scaled(rows, _behaviour(rows, log_probs))
+        then = self._scaled(rows, _behaviour(rows, log_probs), blame)
         now, old = sequence_log_probs(scaled, mask), sequence_log_probs(then, mask)
         if self._by_token:
             credit = corrections[:, None] * _by_token([row.token_weights for row in rows], log_probs)
@@ -111,9 +122,23 @@ class PolicyLoss:
         clipped = ((ratio - 1).abs() > self._clip_range).to(ratio)
         return BatchLoss(loss, ratio, clipped)
 
-    def _scaled(self, rows: Sequence[Candidate], log_probs: Tensor) -> Tensor:
-        if self._scaling == 1:
-            return log_probs
+    def _scaled(self, rows: Sequence[Candidate], log_probs: Tensor, blame: Tensor | None) -> Tensor:
+        scaled = log_probs if self._scaling == 1 else self._thought_scaled(rows, log_probs)
+        return scaled if blame is None else causally_blamed(scaled, blame, self._blamed(rows, log_probs))
+
+    def _blamed(self, rows: Sequence[Candidate], like: Tensor) -> Tensor:
+        """Return which tokens [B, T] have a negative advantage, but for answers that are malformed.
+
+        What breaks an answer stands in no field, so that no token of it has a weight: it is pressed down whole.
+        """
+        if self._by_token:
+            negative = _by_token([row.token_weights for row in rows], like) < 0
+        else:
+            negative = like.new_tensor([row.weight for row in rows])[:, None].expand(like.shape) < 0
+        whole = [is_malformed(row.sample.utterance.labels) for row in rows]
+        return negative & ~torch.tensor(whole, device=like.device)[:, None]
+
+    def _thought_scaled(self, rows: Sequence[Candidate], log_probs: Tensor) -> Tensor:
         thought = torch.zeros(log_probs.shape, dtype=torch.bool)
         for place, row in enumerate(rows):
             token_ids = row.sample.utterance.token_ids

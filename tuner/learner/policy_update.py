@@ -232,12 +232,12 @@ class PolicyUpdater:
         log_probs, entropies = per_token(states, temperatures)
         utterances = [row.sample.utterance for row in rows]
         asked = utterances, entropies.detach(), partial(_probabilities, states, temperatures)
-        found = self._weights.alternatives(*asked)
+        found, blame = self._weights.alternatives(*asked), self._weights.blame(*asked[:2])
         if found is None:
-            loss = self._loss.of(rows, log_probs, entropies, self._weights.rows(*asked), states.mask)
+            loss = self._loss.of(rows, log_probs, entropies, self._weights.rows(*asked), states.mask, blame)
         else:
             nats = per_action(states, temperatures, found)
-            loss = self._loss.of(rows, log_probs, nats, torch.ones_like(nats), states.mask)
+            loss = self._loss.of(rows, log_probs, nats, torch.ones_like(nats), states.mask, blame)
         return _Part(loss, (entropies * states.mask).sum(1).detach())
 
     def _states(self, samples: Sequence[StepSample]) -> AnswerStates:

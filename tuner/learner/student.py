@@ -71,7 +71,8 @@ class Student:
         over_actions = config.entropy_over == "actions"
         sources = self._scm_weights(config, null_id), ParserWeights(grammar, self._text.decode)
         alternatives = ParsedAlternatives(grammar, self._text.decode) if over_actions else None
-        self.weights = CausalWeights(*sources, config.bonus_weights, alternatives)
+        blames = config.blame == "causal"
+        self.weights = CausalWeights(*sources, config.bonus_weights, alternatives, blames=blames)
         if config.thought_scaling != 1 and grammar.name not in THOUGHT_SPANS:
             raise LearnerError(
                 f"Got thought_scaling {config.thought_scaling:g} with the grammar {grammar.name}, whose thoughts are "
@@ -84,7 +85,7 @@ class Student:
         if config.explorer:
             optimist = PolicyUpdater(self._peft, shown, self.weights, loss, *rates, EXPLORER)
             self.explorer = Explorer(self._peft, optimist, config.explorer_reset_every)
-            no_bonus = CausalWeights(*sources, "none")
+            no_bonus = CausalWeights(*sources, "none", blames=blames)
             self.policy = PolicyUpdater(self._peft, shown, no_bonus, loss, *rates, DEPLOYED)
         else:
             self.policy = PolicyUpdater(self._peft, shown, self.weights, loss, *rates)
