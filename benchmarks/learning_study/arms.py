@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks.learning_study.goals import SPLITS, SplitName
-from tuner.config import LearnerConfig, NullToken, Objective, WeightSource
+from tuner.config import Blame, LearnerConfig, NullToken, Objective, WeightSource
 
 Weights = Literal["none", "uniform", "scm", "parser", "valid", "actions", "released"]
 Labels = Literal["fields", "type"]
@@ -26,12 +26,18 @@ class Arm:
     window: int = 1
     null: NullToken = "mask"
     labels: Labels = "fields"
+    blame: Blame = "whole"
+
+    @property
+    def needs_action_model(self) -> bool:
+        """Whether its weights are of the action model, so that this has to be kept current."""
+        return self.weights in ("scm", "released") or self.blame == "causal"
 
     @property
     def name(self) -> str:
         """A name for files and tables."""
         extras = [f"w{self.window}"] * (self.window != 1) + [self.null] * (self.null != "mask")
-        extras += [self.labels] * (self.labels != "fields")
+        extras += [self.labels] * (self.labels != "fields") + ["blame"] * (self.blame == "causal")
         return "-".join([self.objective, self.weights, *([f"{self.alpha:g}"] if self.alpha else []), *extras])
 
     @property
@@ -128,6 +134,7 @@ def learner_config(spec: RunSpec) -> LearnerConfig:
         model=Path(),
         base_model_digest="",
         objective=arm.objective,
+        blame=arm.blame,
         entropy="causal" if causal else "uniform" if arm.weights == "uniform" else "none",
         weight_source=sources.get(arm.weights, "scm"),
         entropy_over="actions" if arm.weights == "actions" else "tokens",

@@ -110,7 +110,8 @@ class Learner:
         self.parser = ParserWeights(GRAMMAR, vocabulary.decode, valid_only=spec.arm.weights == "valid")
         over_actions = self.config.entropy_over == "actions"
         alternatives = ParsedAlternatives(GRAMMAR, vocabulary.decode) if over_actions else None
-        self._weights = CausalWeights(self.scm, self.parser, self.config.bonus_weights, alternatives)
+        blames = spec.arm.blame == "causal"
+        self._weights = CausalWeights(self.scm, self.parser, self.config.bonus_weights, alternatives, blames=blames)
         self._thoughts = lru_cache(16384)(lambda ids: thought_mask(ids, vocabulary.decode, "json"))
         self._optimizer = torch.optim.AdamW(policy.parameters(), lr=self.config.learning_rate, weight_decay=0.0)
         self._update = 0
@@ -125,7 +126,7 @@ class Learner:
         self._loss = PolicyLoss(
             self.config.model_copy(update={"entropy_alpha": self.alpha(self._update)}), self._thoughts
         )
-        if self.config.bonus_weights in ("scm", "released"):
+        if self._spec.arm.needs_action_model:
             unseen = self._labelled(self._replay.unseen_utterances(64))
             accuracy = self._trainer.calibration(unseen).get("scm_accuracy", 0.0)
             loss = self._update_action_model(seed)
@@ -169,8 +170,10 @@ class Learner:
         ids, mask = padded(utterances)
         logits = self.policy(batch_of([self._replay.sights[row.sample.key] for row in batch]), ids)
         log_probs, entropies = token_log_probs_and_entropies(logits, ids)
-        bonus, causal = self._bonus(utterances, logits, entropies)
-        scored = self._loss.of(batch, log_probs, bonus, causal, mask)
+        labelled = self._labelled(utterances)
+        bonus, causal = self._bonus(labelled, logits, entropies)
+        blame = self._weights.blame(labelled, entropies.detach())
+        scored = self._loss.of(batch, log_probs, bonus, causal, mask, blame)
         self._optimizer.zero_grad()
         torch.autograd.backward(scored.loss.total)
         clip_gradients("policy", self.policy.parameters(), self.config.max_grad_norm)
@@ -182,9 +185,8 @@ class Learner:
     ) -> tuple[Tensor, Tensor | None]:
         """Return the entropies of the bonus and the weight of each, both [B, T], no weights for no bonus."""
         shares = logits.detach().softmax(-1)
-        labelled = self._labelled(utterances)
         lengths = [len(utterance.token_ids) for utterance in utterances]
-        asked = labelled, entropies.detach(), lambda row: shares[row, : lengths[row]]
+        asked = utterances, entropies.detach(), lambda row: shares[row, : lengths[row]]
         found = self._weights.alternatives(*asked)
         if found is None:
             return entropies, self._weights.rows(*asked)
