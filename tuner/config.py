@@ -10,7 +10,7 @@ from tuner.logs import LogFormat
 Objective = Literal["awr", "ppo", "bc"]
 AdvantageKind = Literal["baseline", "group", "critic", "bad"]
 EntropyTerm = Literal["causal", "uniform", "none"]
-Blame = Literal["whole", "causal"]
+Blame = Literal["whole", "causal", "malformed"]
 EntropyOver = Literal["tokens", "actions"]
 WeightSource = Literal["scm", "parser", "released", "uniform"]
 NullToken = Literal["mask", "unk", "pad", "neighbour"]
@@ -59,7 +59,8 @@ class LearnerConfig(BaseModel):
     )
     blame: Blame = Field(
         "whole",
-        description="What a negative advantage presses down: an answer whole, or each token by its causal weight.",
+        description="What a negative advantage presses down: answers whole, tokens by causal weight, or malformed "
+        "answers alone.",
     )
     entropy: EntropyTerm = Field(
         "causal", description="Tokens the entropy bonus counts: by causal weight, all alike, or no bonus."
@@ -208,10 +209,10 @@ class LearnerConfig(BaseModel):
                 f"explorer differs from the deployed adapter by its entropy bonus, got entropy {self.entropy} and "
                 f"entropy_alpha {self.entropy_alpha:g}: set causal or uniform and one above 0, or leave explorer out"
             )
-        if self.blame == "causal" and not self.presses_down:
+        if self.blame != "whole" and not self.presses_down:
             raise ValueError(
-                "blame causal is about negative advantages, which objective ppo has, and awr with a negative_ceiling "
-                "above 0: set one of these, or leave blame out"
+                f"blame {self.blame} is about negative advantages, which objective ppo has, and awr with a "
+                "negative_ceiling above 0: set one of these, or leave blame out"
             )
         for name in ("length_weight", "readability_weight", "reward_model_weight"):
             if getattr(self, name) and (self.objective == "bc" or self.advantage == "critic"):

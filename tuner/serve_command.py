@@ -123,7 +123,7 @@ def serve(
     ] = DEFAULT.reward_model_weight,
     blame: Annotated[
         Blame,
-        typer.Option(help="What a failure presses down: answers whole, or tokens by causal weight; ppo only."),
+        typer.Option(help="What a failure presses down: answers whole, tokens by weight, or malformed answers."),
     ] = DEFAULT.blame,
     entropy: Annotated[
         EntropyTerm, typer.Option(help="Tokens the entropy bonus counts: by causal weight, all alike, or no bonus.")

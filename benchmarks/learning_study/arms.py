@@ -37,7 +37,7 @@ class Arm:
     def name(self) -> str:
         """A name for files and tables."""
         extras = [f"w{self.window}"] * (self.window != 1) + [self.null] * (self.null != "mask")
-        extras += [self.labels] * (self.labels != "fields") + ["blame"] * (self.blame == "causal")
+        extras += [self.labels] * (self.labels != "fields") + [f"{self.blame}-blame"] * (self.blame != "whole")
         return "-".join([self.objective, self.weights, *([f"{self.alpha:g}"] if self.alpha else []), *extras])
 
     @property

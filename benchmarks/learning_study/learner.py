@@ -110,8 +110,8 @@ class Learner:
         self.parser = ParserWeights(GRAMMAR, vocabulary.decode, valid_only=spec.arm.weights == "valid")
         over_actions = self.config.entropy_over == "actions"
         alternatives = ParsedAlternatives(GRAMMAR, vocabulary.decode) if over_actions else None
-        blames = spec.arm.blame == "causal"
-        self._weights = CausalWeights(self.scm, self.parser, self.config.bonus_weights, alternatives, blames=blames)
+        sources = self.scm, self.parser, self.config.bonus_weights
+        self._weights = CausalWeights(*sources, alternatives, blame=spec.arm.blame)
         self._thoughts = lru_cache(16384)(lambda ids: thought_mask(ids, vocabulary.decode, "json"))
         self._optimizer = torch.optim.AdamW(policy.parameters(), lr=self.config.learning_rate, weight_decay=0.0)
         self._update = 0

@@ -8,6 +8,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from tuner.config import Blame
 from tuner.coso.action_entropy import Alternatives, ParsedAlternatives, batch_of_alternatives
 from tuner.coso.action_model import ActionModel, action_model_loss
 from tuner.coso.calibration import expected_calibration_error, whole_action_confidence
@@ -173,8 +174,8 @@ class CausalWeights:
     "scm" (Eq. 6) and "released" (the released code's window and scaling) ask ``scm``, which is built for the one or
     the other; "parser" is exact; "uniform" is 1 for every token (plain entropy); "none" is no entropy term.
     ``alternatives`` is there where the entropy asked for is that of actions: no weights are asked for then.
-    ``blames`` says whether ``blame`` is asked for, of the action model whatever the source: the parser counts every
-    brace that would break an answer, and a failure is no reason to unlearn those.
+    ``blame`` by causal weight is the action model's whatever the source: the parser counts every brace that would break
+    an answer, and a failure is no reason to unlearn those.
     """
 
     def __init__(
@@ -184,13 +185,13 @@ class CausalWeights:
         source: str,
         alternatives: ParsedAlternatives | None = None,
         *,
-        blames: bool = False,
+        blame: Blame = "whole",
     ) -> None:
         self._scm = scm
         self._parser = parser
         self._source = source
         self._alternatives = alternatives
-        self._blames = blames
+        self._blame = blame
 
     def forget(self) -> None:
         """Drop what was remembered: the action model has changed."""
@@ -212,12 +213,15 @@ class CausalWeights:
         return _as_rows(self._asked(utterances, _unsure(utterances, entropies), probabilities), entropies)
 
     def blame(self, utterances: Sequence[Utterance], entropies: Tensor) -> Tensor | None:
-        """Return the action model's weights [B, T], 0 at padding and where the policy is sure; None unless asked for.
+        """Return what a token counts in a well-formed answer that failed [B, T], None where it counts whole.
 
-        ``entropies`` as for ``rows``.
+        Under "causal" that is the action model's weight, 0 at padding and where the policy is sure; under "malformed"
+        0. ``entropies`` as for ``rows``.
         """
-        if not self._blames:
+        if self._blame == "whole":
             return None
+        if self._blame == "malformed":
+            return torch.zeros_like(entropies)
         return _as_rows(self._scm.weights(utterances, _unsure(utterances, entropies)), entropies)
 
     def alternatives(

@@ -77,7 +77,7 @@ class PolicyLoss:
         """Return the loss of ``rows``, whose tokens have these log-probs and entropies [B, T] now.
 
         ``causal`` [B, T] weighs the entropies, None for no entropy term; ``mask`` [B, T] is 1 at tokens; ``blame``
-        [B, T] weighs the tokens of what has a negative advantage, None where all count alike.
+        [B, T] weighs the tokens of well-formed answers with a negative advantage, None where all count alike.
         """
         assert log_probs.ndim == 2
         assert entropies.shape == mask.shape == log_probs.shape

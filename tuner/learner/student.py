@@ -71,8 +71,7 @@ class Student:
         over_actions = config.entropy_over == "actions"
         sources = self._scm_weights(config, null_id), ParserWeights(grammar, self._text.decode)
         alternatives = ParsedAlternatives(grammar, self._text.decode) if over_actions else None
-        blames = config.blame == "causal"
-        self.weights = CausalWeights(*sources, config.bonus_weights, alternatives, blames=blames)
+        self.weights = CausalWeights(*sources, config.bonus_weights, alternatives, blame=config.blame)
         if config.thought_scaling != 1 and grammar.name not in THOUGHT_SPANS:
             raise LearnerError(
                 f"Got thought_scaling {config.thought_scaling:g} with the grammar {grammar.name}, whose thoughts are "
@@ -85,7 +84,7 @@ class Student:
         if config.explorer:
             optimist = PolicyUpdater(self._peft, shown, self.weights, loss, *rates, EXPLORER)
             self.explorer = Explorer(self._peft, optimist, config.explorer_reset_every)
-            no_bonus = CausalWeights(*sources, "none", blames=blames)
+            no_bonus = CausalWeights(*sources, "none", blame=config.blame)
             self.policy = PolicyUpdater(self._peft, shown, no_bonus, loss, *rates, DEPLOYED)
         else:
             self.policy = PolicyUpdater(self._peft, shown, self.weights, loss, *rates)

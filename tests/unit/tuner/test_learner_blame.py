@@ -14,7 +14,7 @@ from agent_runtime.actions import Finish, Malformed
 from tests.learner_parts import differing, made_step
 from tests.learner_world import REWARDED, UNREWARDED, World, learner_config
 from tests.unit.tuner.test_learner_objectives import Running
-from tuner.config import LearnerConfig
+from tuner.config import Blame, LearnerConfig
 from tuner.coso.labels import Utterance, action_labels
 from tuner.coso.objectives import causally_blamed
 from tuner.learner.experience import Candidate
@@ -139,12 +139,13 @@ def test_wrong_shapes_are_refused_first() -> None:
     [{}, {"objective": "bc"}, {"objective": "awr", "negative_ceiling": 0.0}],
     ids=str,
 )
-def test_blame_without_negative_advantages_is_refused(settings: dict[str, Any]) -> None:
+@pytest.mark.parametrize("blame", ["causal", "malformed"])
+def test_blame_without_negative_advantages_is_refused(blame: Blame, settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="negative_ceiling above 0: set one of these, or leave blame out"):
-        LearnerConfig(state=Path("s"), model=Path("m"), base_model_digest="d", blame="causal", **settings)
+        LearnerConfig(state=Path("s"), model=Path("m"), base_model_digest="d", blame=blame, **settings)
 
 
-@pytest.mark.parametrize("form", [{}, {"weight_source": "parser"}, {"entropy": "none"}], ids=str)
+@pytest.mark.parametrize("form", [{}, {"weight_source": "parser"}, {"blame": "malformed"}], ids=str)
 def test_a_learner_that_blames_by_weight_learns_and_resumes_exactly(
     tmp_path: Path, checkpoint: Path, world: World, form: dict[str, Any]
 ) -> None:
@@ -160,11 +161,13 @@ def test_a_learner_that_blames_by_weight_learns_and_resumes_exactly(
     assert gain[REWARDED] > max(1, gain[UNREWARDED] + 1)
 
 
-def test_blame_is_another_update_than_none(tmp_path: Path, checkpoint: Path, world: World) -> None:
-    both = [
+def test_each_blame_is_an_update_of_its_own(tmp_path: Path, checkpoint: Path, world: World) -> None:
+    each = [
         Running(learner_config(tmp_path / blame, checkpoint, objective="ppo", entropy="none", blame=blame), world)
-        for blame in ("whole", "causal")
+        for blame in ("whole", "causal", "malformed")
     ]
-    for running in both:
+    for running in each:
         running.update(0)
-    assert differing(*(running.student.tensors() for running in both))
+    whole, causal, malformed = (running.student.tensors() for running in each)
+    assert differing(whole, causal)
+    assert differing(causal, malformed)
