@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.learning_study.alphas import chosen_alphas, chosen_steps, deep_alphas
+from benchmarks.learning_study.alphas import chosen_alphas, chosen_blaming, chosen_steps, deep_alphas
 from benchmarks.learning_study.arms import RunSpec, Weights
 from benchmarks.learning_study.pictures import draw_curves, write_heat_map
 from benchmarks.learning_study.plans import STAGES, Stage, specs_of
@@ -67,7 +67,13 @@ def _chosen(stage: Stage, folder: Path, jobs: int) -> list[RunSpec]:
             if stage in ("ppo-pilot", "long-pilot", "falls-pilot"):
                 return specs_of(stage, steps=steps)
             pilot = specs_of("ppo-pilot", steps=steps)
-            return specs_of(stage, _told(chosen_alphas(piloted("ppo-pilot", pilot), pilot)), steps)
+            alphas = _told(chosen_alphas(piloted("ppo-pilot", pilot), pilot))
+            if stage != "blame":
+                return specs_of(stage, alphas, steps)
+            pilot = specs_of("blame-pilot", alphas, steps)
+            blaming = chosen_blaming(piloted("blame-pilot", pilot), pilot)
+            print(f"arms by the pilot: {', '.join(arm.name for arm in blaming)}", flush=True)
+            return specs_of(stage, alphas, steps, blaming)
 
 
 def _told(alphas: dict[Weights, float]) -> dict[Weights, float]:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from benchmarks.learning_study.arms import RunSpec, Weights
-from benchmarks.learning_study.plans import DEEP_ALPHAS, ENTROPIES, Steps, specs_of
+from benchmarks.learning_study.arms import Arm, RunSpec, Weights
+from benchmarks.learning_study.plans import BLAME_ALPHAS, BLAMES, DEEP_ALPHAS, ENTROPIES, Steps, specs_of
 
 Records = Mapping[RunSpec, Mapping[str, Any]]
 Key = TypeVar("Key", bound=Hashable)
@@ -33,6 +33,20 @@ def deep_alphas(records: Records) -> dict[Weights, float]:
     """
     means = _means(records, specs_of("deep-pilot"), lambda spec: (spec.arm.weights, spec.arm.alpha), final)
     return {weights: _best(means, weights) for weights in DEEP_ALPHAS}
+
+
+def chosen_blaming(records: Records, pilot: Iterable[RunSpec]) -> list[Arm]:
+    """Return for each blame the arms with a bonus, each at its α of the largest mean area over the pilot's seeds.
+
+    Of two that are equal the smaller one. ``pilot`` is the runs of blame-pilot.
+
+    Raises:
+        ValueError: a run of the pilot is missing.
+    """
+    means = _means(records, list(pilot), lambda spec: spec.arm, area)
+    kinds = [(blame, weights) for blame in BLAMES for weights in BLAME_ALPHAS if weights != "none"]
+    of_kind = ([arm for arm in means if (arm.blame, arm.weights) == kind] for kind in kinds)
+    return [max(arms, key=lambda arm: (means[arm], -arm.alpha)) for arms in of_kind]
 
 
 def chosen_steps(records: Records) -> Steps:

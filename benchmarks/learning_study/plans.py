@@ -1,11 +1,11 @@
 """The runs of each stage of the study: pilot, headline, ablations, the full grid. Plays nothing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, get_args
 
 from benchmarks.learning_study.arms import Arm, Recipe, RunSpec, Scale, Weights
-from tuner.config import Objective
+from tuner.config import Blame, Objective
 
 Stage = Literal[
     "pilot",
@@ -20,6 +20,8 @@ Stage = Literal[
     "long-pilot",
     "falls-pilot",
     "ppo-again",
+    "blame-pilot",
+    "blame",
     "full",
     "smoke",
 ]
@@ -66,16 +68,28 @@ FALLING_ALPHAS: Mapping[Weights, tuple[float, ...]] = {
 """What each has where α stays and three times as much; for ``scm`` and ``uniform`` three and ten times."""
 LONG_PILOT_SEEDS = LONG_SEEDS[10:16]
 AGAIN_SEEDS = tuple(range(230, 260))
+BLAMES: tuple[Blame, ...] = ("malformed", "causal")
+BLAME_ALPHAS: Mapping[Weights, tuple[float, ...]] = {
+    "none": (0.0,),
+    "uniform": (0.001, 0.003, 0.01),
+    "scm": (0.003, 0.01, 0.03),
+}
+BLAME_PILOT_SEEDS = tuple(range(120, 126))
+BLAME_PILOT_UPDATES = 14
+BLAME_SEEDS = tuple(range(260, 284))
 Alphas = Mapping[Weights, float]
 Steps = tuple[float, float]
 """PPO's step size and clip range."""
 
 
-def specs_of(stage: Stage, alphas: Alphas | None = None, steps: Steps = (3e-4, 0.1)) -> list[RunSpec]:
+def specs_of(
+    stage: Stage, alphas: Alphas | None = None, steps: Steps = (3e-4, 0.1), blaming: Sequence[Arm] = ()
+) -> list[RunSpec]:
     """Return the runs of a stage, those of a seed one after another.
 
-    ``alphas`` are those that a pilot chose (``alphas``), which headline, deep, ppo, ppo-long, ppo-again and ablations
-    need, ``steps`` those of PPO, which ppo-pilot and all that come after it need.
+    ``alphas`` are those that a pilot chose (``alphas``), which headline, deep and all of PPO's stages after ppo-pilot
+    need, ``steps`` those of PPO, which ppo-pilot and all that come after it need; ``blaming`` the arms that
+    blame-pilot chose, which blame needs.
     """
     standard, pilot = (replace(scale, learning_rate=steps[0], clip_range=steps[1]) for scale in (STANDARD, PILOT))
     match stage:
@@ -121,6 +135,13 @@ def specs_of(stage: Stage, alphas: Alphas | None = None, steps: Steps = (3e-4, 0
         case "ppo-again":
             arms = [arm for arm in chosen_arms("ppo", alphas or {}) if arm.weights in ("none", "uniform", "scm")]
             return _crossed(arms, AGAIN_SEEDS, replace(standard, updates=AGAIN_UPDATES, curve_every=1))
+        case "blame-pilot":
+            scale = replace(pilot, updates=BLAME_PILOT_UPDATES, curve_every=1)
+            whole = [arm for arm in chosen_arms("ppo", alphas or {}) if arm.weights == "uniform"]
+            return _crossed([*whole, *blaming_arms()], BLAME_PILOT_SEEDS, scale)
+        case "blame":
+            whole = [arm for arm in chosen_arms("ppo", alphas or {}) if arm.weights == "uniform"]
+            return _crossed([*whole, *blaming], BLAME_SEEDS, replace(standard, updates=LONG_UPDATES, curve_every=1))
         case "full":
             arms = [*_grid(OBJECTIVES, (0.001, *ALPHAS, 0.3)), Arm("bc", "none")]
             return _crossed(arms, FULL_SEEDS, LARGE)
@@ -131,6 +152,16 @@ def specs_of(stage: Stage, alphas: Alphas | None = None, steps: Steps = (3e-4, 0
 def chosen_arms(objective: Objective, alphas: Alphas) -> list[Arm]:
     """Return every arm of an objective once, at the α chosen."""
     return [Arm(objective, "none"), *(Arm(objective, weights, alphas[weights]) for weights in ENTROPIES)]
+
+
+def blaming_arms() -> list[Arm]:
+    """Return PPO's arms of every other blame than the usual one, at every α tried."""
+    return [
+        Arm("ppo", weights, alpha, blame=blame)
+        for blame in BLAMES
+        for weights, tried in BLAME_ALPHAS.items()
+        for alpha in tried
+    ]
 
 
 def ablation_arms(arms: Iterable[Arm]) -> list[Arm]:

@@ -89,7 +89,8 @@ class Results:
 
     def threshold(self, objective: str) -> float:
         """Return 80 % of the final success of the best arm without causal weights, cloning too, on unseen instances."""
-        arms = [arm for arm in self.by_arm if _is_baseline(arm, objective) or arm.startswith("bc-")]
+        known = [arm for arm in self.by_arm if not arm.endswith("causal-blame")]
+        arms = [arm for arm in known if _is_baseline(arm, objective) or arm.startswith("bc-")]
         return THRESHOLD_SHARE * max(float(self.scores(arm, "instances").mean()) for arm in arms)
 
     def steps(self, arm: str, threshold: float) -> Scores:

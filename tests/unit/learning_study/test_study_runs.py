@@ -9,7 +9,7 @@ import torch
 
 from agent_runtime.actions import Finish, Tap
 from benchmarks.learning_study.__main__ import main
-from benchmarks.learning_study.alphas import chosen_alphas, chosen_steps, deep_alphas
+from benchmarks.learning_study.alphas import chosen_alphas, chosen_blaming, chosen_steps, deep_alphas
 from benchmarks.learning_study.arms import Arm, RunSpec, Weights
 from benchmarks.learning_study.bases import load_base, make_base, make_stem
 from benchmarks.learning_study.demonstrator import DEEP_HABITS, Habits, choose
@@ -48,10 +48,18 @@ def test_a_run_gives_the_same_record_twice(folder: Path, record: Record) -> None
     assert {**again, **{name: record[name] for name in taken}} == record
 
 
-@pytest.mark.parametrize("weights", ["uniform", "parser", "valid", "actions"])
-def test_every_kind_of_bonus_learns(folder: Path, weights: Weights) -> None:
+@pytest.mark.parametrize(
+    "arm",
+    [
+        *(Arm("awr", weights, 0.03) for weights in ("uniform", "parser", "valid", "actions")),
+        Arm("ppo", "none", blame="causal"),
+        Arm("ppo", "scm", 0.03, blame="malformed"),
+    ],
+    ids=lambda arm: arm.name,
+)
+def test_every_kind_of_bonus_and_blame_learns(folder: Path, arm: Arm) -> None:
     spec = specs_of("smoke")[0]
-    updates = play(replace(spec, arm=Arm("awr", weights, 0.03)), folder / BASES)["updates"]
+    updates = play(replace(spec, arm=arm), folder / BASES)["updates"]
     assert isinstance(updates, list)
     assert len(updates) == spec.scale.updates
 
@@ -89,11 +97,38 @@ def test_alpha_is_that_of_the_largest_mean_area() -> None:
         chosen_alphas(dict(list(played.items())[1:]))
 
 
+def test_each_blame_has_the_alpha_of_its_largest_mean_area() -> None:
+    alphas: dict[Weights, float] = {"uniform": 0.001, "scm": 0.01, "parser": 0.01, "actions": 0.03}
+    pilot = specs_of("blame-pilot", alphas)
+    heights = {("causal", "scm", 0.03): 0.4, ("malformed", "uniform", 0.01): 0.4}  # all others 0.3: the smallest wins
+    played = {
+        spec: {"curve": [{"success": heights.get((spec.arm.blame, spec.arm.weights, spec.arm.alpha), 0.3)}]}
+        for spec in pilot
+    }
+    chosen = chosen_blaming(played, pilot)
+    assert [(arm.blame, arm.weights, arm.alpha) for arm in chosen] == [
+        ("malformed", "uniform", 0.01),
+        ("malformed", "scm", 0.003),
+        ("causal", "uniform", 0.001),
+        ("causal", "scm", 0.03),
+    ]
+    names = {spec.arm.name for spec in specs_of("blame", alphas, blaming=chosen)}
+    assert names == {"ppo-uniform-0.001", *(arm.name for arm in chosen)}
+    assert chosen[3].name == "ppo-scm-0.03-causal-blame"
+
+
 class _StopError(Exception):
     """Ends a study before its own stage."""
 
 
-@pytest.mark.parametrize(("stage", "pilots"), [("headline", ["pilot"]), ("ppo-again", ["ppo-steps", "ppo-pilot"])])
+@pytest.mark.parametrize(
+    ("stage", "pilots"),
+    [
+        ("headline", ["pilot"]),
+        ("ppo-again", ["ppo-steps", "ppo-pilot"]),
+        ("blame", ["ppo-steps", "ppo-pilot", "blame-pilot"]),
+    ],
+)
 def test_pilots_are_played_before_what_they_choose_for(
     stage: Stage, pilots: list[Stage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
