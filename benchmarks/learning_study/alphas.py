@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from benchmarks.learning_study.arms import Arm, RunSpec, Weights
-from benchmarks.learning_study.plans import BLAME_ALPHAS, BLAMES, DEEP_ALPHAS, ENTROPIES, Steps, specs_of
+from benchmarks.learning_study.plans import BLAMING, DEEP_ALPHAS, ENTROPIES, Steps, specs_of
 
 Records = Mapping[RunSpec, Mapping[str, Any]]
 Key = TypeVar("Key", bound=Hashable)
@@ -36,7 +36,7 @@ def deep_alphas(records: Records) -> dict[Weights, float]:
 
 
 def chosen_blaming(records: Records, pilot: Iterable[RunSpec]) -> list[Arm]:
-    """Return for each blame the arms with a bonus, each at its α of the largest mean area over the pilot's seeds.
+    """Return the arms of ``BLAMING``, each at its α of the largest mean area over the pilot's seeds.
 
     Of two that are equal the smaller one. ``pilot`` is the runs of blame-pilot.
 
@@ -44,8 +44,7 @@ def chosen_blaming(records: Records, pilot: Iterable[RunSpec]) -> list[Arm]:
         ValueError: a run of the pilot is missing.
     """
     means = _means(records, list(pilot), lambda spec: spec.arm, area)
-    kinds = [(blame, weights) for blame in BLAMES for weights in BLAME_ALPHAS if weights != "none"]
-    of_kind = ([arm for arm in means if (arm.blame, arm.weights) == kind] for kind in kinds)
+    of_kind = ([arm for arm in means if (arm.blame, arm.weights) == kind] for kind in BLAMING)
     return [max(arms, key=lambda arm: (means[arm], -arm.alpha)) for arms in of_kind]
 
 

@@ -76,7 +76,9 @@ BLAME_ALPHAS: Mapping[Weights, tuple[float, ...]] = {
 }
 BLAME_PILOT_SEEDS = tuple(range(120, 126))
 BLAME_PILOT_UPDATES = 14
-BLAME_SEEDS = tuple(range(260, 284))
+BLAME_SEEDS = tuple(range(260, 290))
+BLAMING: tuple[tuple[Blame, Weights], ...] = (("malformed", "uniform"), ("malformed", "scm"), ("causal", "scm"))
+"""Compared with ``uniform`` as PPO has it: the best that knows no causal weights, and these in one use or two."""
 Alphas = Mapping[Weights, float]
 Steps = tuple[float, float]
 """PPO's step size and clip range."""

@@ -109,12 +109,11 @@ def test_each_blame_has_the_alpha_of_its_largest_mean_area() -> None:
     assert [(arm.blame, arm.weights, arm.alpha) for arm in chosen] == [
         ("malformed", "uniform", 0.01),
         ("malformed", "scm", 0.003),
-        ("causal", "uniform", 0.001),
         ("causal", "scm", 0.03),
     ]
     names = {spec.arm.name for spec in specs_of("blame", alphas, blaming=chosen)}
     assert names == {"ppo-uniform-0.001", *(arm.name for arm in chosen)}
-    assert chosen[3].name == "ppo-scm-0.03-causal-blame"
+    assert chosen[2].name == "ppo-scm-0.03-causal-blame"
 
 
 class _StopError(Exception):
