@@ -50,6 +50,9 @@ def main(
         Path, typer.Option(help="Folder for everything the demo writes; an earlier demo's is emptied.")
     ] = Path("runs/demo"),
     model: Annotated[str, typer.Option(help="Base checkpoint: a folder, or 'small-vlm'.")] = "small-vlm",
+    tuner_config: Annotated[
+        Path | None, typer.Option(help="YAML file of `tuner serve` options, to see another way of learning at work.")
+    ] = None,
 ) -> None:
     """Run a virtual phone, a tuner and a runtime together, and report whether the agent got better."""
     try:
@@ -58,7 +61,7 @@ def main(
         typer.echo(f"demo: {error}", err=True)
         raise typer.Exit(BAD_INPUT_EXIT_CODE) from None
     try:
-        status = _run(minutes, seed, goals, output, model)
+        status = _run(minutes, seed, goals, output, model, tuner_config)
         figures = collect(output, status, seed)
     except (DemoError, VirtualPhoneError) as error:
         typer.echo(f"demo: {error}", err=True)
@@ -88,7 +91,9 @@ def make_empty(output: Path) -> None:
         raise OutputError(f"The folder {output} cannot be made: {error.strerror}; name another.") from None
 
 
-def _run(minutes: float, seed: int, goals: int, output: Path, model: str) -> tuner_pb2.GetStatusResponse:
+def _run(
+    minutes: float, seed: int, goals: int, output: Path, model: str, tuner_config: Path | None
+) -> tuner_pb2.GetStatusResponse:
     usual = all(is_free(number) for number in (EMULATOR_PORT, EMULATOR_PORT - 1, ADB_PORT))
     port = EMULATOR_PORT if usual else free_port_pair()  # an adb server that runs would list a phone on 5555 as its own
     with ExitStack() as stack:
@@ -102,6 +107,7 @@ def _run(minutes: float, seed: int, goals: int, output: Path, model: str) -> tun
         typer.echo(adb.text("devices").strip())
         tuner_command = [own_command("tuner"), "serve", "--listen", "127.0.0.1:0", "--state", str(output / "tuner")]
         tuner_command += ["--model", model, "--seed", str(seed)]
+        tuner_command += [] if tuner_config is None else ["--config", str(tuner_config)]
         tuner = Background("tuner", tuner_command, output / "tuner.log", ONE_THREAD)
         stack.callback(tuner.stop)
         address = tuner.start("listening", 30.0).split()[-1]

@@ -46,7 +46,8 @@ class Background:
         line = self._first_line(deadline_sec)
         if ready_word not in line:
             self.stop()
-            raise DemoError(f"{self._name} did not start ({line.strip() or 'no output'}); see {self._log_path}.")
+            said = line.strip() or self._last_words() or "no output"
+            raise DemoError(f"{self._name} did not start ({said}); see {self._log_path}.")
         return line
 
     def stop(self) -> None:
@@ -60,6 +61,10 @@ class Background:
                 self._process.wait()
         if self._log is not None:
             self._log.close()
+
+    def _last_words(self) -> str:
+        lines = self._log_path.read_text(errors="replace").splitlines()
+        return lines[-1].strip() if lines else ""
 
     def _first_line(self, deadline_sec: float) -> str:
         assert self._process is not None

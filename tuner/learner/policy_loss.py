@@ -82,11 +82,15 @@ class PolicyLoss:
         assert log_probs.ndim == 2
         assert entropies.shape == mask.shape == log_probs.shape
         assert len(rows) == len(log_probs)
-        weights = log_probs.new_tensor([row.weight for row in rows])
         corrections = log_probs.new_tensor([row.correction for row in rows])
         scaled = self._scaled(rows, log_probs, blame)
         if self._objective == "ppo":
-            return self._ppo(rows, log_probs, scaled, weights, corrections, entropies, causal, mask, blame)
+            then = self._scaled(rows, _behaviour(rows, log_probs), blame)
+            policy = self._surrogate(rows, scaled, then, corrections, mask)
+            loss = with_entropy(policy, entropies, _corrected(causal, corrections), mask, self._alpha)
+            ratio = importance_ratio(sequence_log_probs(scaled, mask), sequence_log_probs(then, mask)).detach()
+            return BatchLoss(loss, ratio, ((ratio - 1).abs() > self._clip_range).to(ratio))
+        weights = log_probs.new_tensor([row.weight for row in rows])
         sequences = sequence_log_probs(log_probs, mask)
         behaviour = sequences.new_tensor([row.sample.behaviour_log_prob for row in rows])
         importance = truncated_importance(sequences, behaviour, self._ceiling)
@@ -98,29 +102,15 @@ class PolicyLoss:
             loss = coso_loss(scaled, corrections * importance * weights, entropies, bonus, mask, self._alpha)
         return BatchLoss(loss, importance, torch.zeros_like(importance))
 
-    def _ppo(
-        self,
-        rows: Sequence[Candidate],
-        log_probs: Tensor,
-        scaled: Tensor,
-        advantages: Tensor,
-        corrections: Tensor,
-        entropies: Tensor,
-        causal: Tensor | None,
-        mask: Tensor,
-        blame: Tensor | None,
-    ) -> BatchLoss:
-        then = self._scaled(rows, _behaviour(rows, log_probs), blame)
-        now, old = sequence_log_probs(scaled, mask), sequence_log_probs(then, mask)
+    def _surrogate(
+        self, rows: Sequence[Candidate], now: Tensor, then: Tensor, corrections: Tensor, mask: Tensor
+    ) -> Tensor:
+        """Return PPO's policy term from scaled log-probs [B, T], now and when acting."""
         if self._by_token:
-            credit = corrections[:, None] * _by_token([row.token_weights for row in rows], log_probs)
-            policy = token_ppo_loss(scaled, then, credit, mask, self._clip_range) * (mask.sum() / len(rows))
-        else:
-            policy = ppo_loss(now, old, corrections * advantages, self._clip_range)
-        loss = with_entropy(policy, entropies, _corrected(causal, corrections), mask, self._alpha)
-        ratio = importance_ratio(now, old).detach()
-        clipped = ((ratio - 1).abs() > self._clip_range).to(ratio)
-        return BatchLoss(loss, ratio, clipped)
+            credit = corrections[:, None] * _by_token([row.token_weights for row in rows], now)
+            return token_ppo_loss(now, then, credit, mask, self._clip_range) * (mask.sum() / len(rows))
+        advantages = corrections * now.new_tensor([row.weight for row in rows])
+        return ppo_loss(sequence_log_probs(now, mask), sequence_log_probs(then, mask), advantages, self._clip_range)
 
     def _scaled(self, rows: Sequence[Candidate], log_probs: Tensor, blame: Tensor | None) -> Tensor:
         scaled = log_probs if self._scaling == 1 else self._thought_scaled(rows, log_probs)
