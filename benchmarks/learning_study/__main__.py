@@ -64,7 +64,7 @@ def _chosen(stage: Stage, folder: Path, jobs: int) -> list[RunSpec]:
         case _:
             steps = chosen_steps(piloted("ppo-steps", specs_of("ppo-steps")))
             print(f"step size and clip by the pilot: {steps}", flush=True)
-            if stage in ("ppo-pilot", "long-pilot", "falls-pilot"):
+            if stage in ("ppo-pilot", "long-pilot", "falls-pilot", "rare"):
                 return specs_of(stage, steps=steps)
             pilot = specs_of("ppo-pilot", steps=steps)
             alphas = _told(chosen_alphas(piloted("ppo-pilot", pilot), pilot))

@@ -22,6 +22,7 @@ Stage = Literal[
     "ppo-again",
     "blame-pilot",
     "blame",
+    "rare",
     "full",
     "smoke",
 ]
@@ -79,6 +80,13 @@ BLAME_PILOT_UPDATES = 14
 BLAME_SEEDS = tuple(range(260, 290))
 BLAMING: tuple[tuple[Blame, Weights], ...] = (("malformed", "uniform"), ("malformed", "scm"), ("causal", "scm"))
 """Compared with ``uniform`` as PPO has it: the best that knows no causal weights, and these in one use or two."""
+RARE_ALPHAS: Mapping[Weights, tuple[float, ...]] = {
+    "none": (0.0,),
+    "uniform": (0.001, 0.003),
+    "scm": (0.003, 0.01, 0.03),
+}
+"""Those that ruined nobody in blame-pilot."""
+RARE_SEEDS = tuple(range(320, 332))
 Alphas = Mapping[Weights, float]
 Steps = tuple[float, float]
 """PPO's step size and clip range."""
@@ -144,6 +152,10 @@ def specs_of(
         case "blame":
             whole = [arm for arm in chosen_arms("ppo", alphas or {}) if arm.weights == "uniform"]
             return _crossed([*whole, *blaming], BLAME_SEEDS, replace(standard, updates=LONG_UPDATES, curve_every=1))
+        case "rare":
+            arms = [arm for arm in blaming_arms(RARE_ALPHAS) if arm.blame == "malformed"]
+            scale = replace(pilot, updates=LONG_UPDATES, curve_every=1)
+            return _crossed(arms, RARE_SEEDS, scale, DEEP_RECIPE)
         case "full":
             arms = [*_grid(OBJECTIVES, (0.001, *ALPHAS, 0.3)), Arm("bc", "none")]
             return _crossed(arms, FULL_SEEDS, LARGE)
@@ -156,12 +168,12 @@ def chosen_arms(objective: Objective, alphas: Alphas) -> list[Arm]:
     return [Arm(objective, "none"), *(Arm(objective, weights, alphas[weights]) for weights in ENTROPIES)]
 
 
-def blaming_arms() -> list[Arm]:
-    """Return PPO's arms of every other blame than the usual one, at every α tried."""
+def blaming_arms(alphas: Mapping[Weights, Sequence[float]] = BLAME_ALPHAS) -> list[Arm]:
+    """Return PPO's arms of every other blame than the usual one, at every α to be tried."""
     return [
         Arm("ppo", weights, alpha, blame=blame)
         for blame in BLAMES
-        for weights, tried in BLAME_ALPHAS.items()
+        for weights, tried in alphas.items()
         for alpha in tried
     ]
 
