@@ -8,13 +8,14 @@ and, where the advantage is BAD's, with one ρ_i and one A_i for each token,
 
     ppo   −mean(c·Σ_i min(ρ_i·A_i, clip(ρ_i, 1 ± ε)·A_i))
 
-each with log π = λ Σ log p(thought) + Σ log p(action), minus α times the entropy term. Where blame is causal and the
-advantage negative, each token's part of log π is multiplied by its causal weight B_i (``causally_blamed``). What w, A,
-kept and c are is ``experience``'s business (c, the correction of the draw and for an agent's share, multiplies the
-entropy term of awr and ppo too; bc has none); log π_behaviour are the log-probs stored with the trajectory. POAD takes
-the mean over the tokens of a batch where the last line has a sum over those of an utterance; so it pulls as hard as the
-line above does at ρ = 1, whatever else the batch holds. Advantages are not standardised over the batch, and there is no
-value loss: the critics share no weight with the policy.
+each with log π = λ Σ log p(thought) + Σ log p(action), minus α times the entropy term. Where blame is not whole and the
+advantage of a well-formed answer negative, each token's part of log π is multiplied by its causal weight B_i, or by 0
+where broken answers alone are blamed (``causally_blamed``). What w, A, kept and c are is ``experience``'s business (c,
+the correction of the draw and for an agent's share, multiplies the entropy term of awr and ppo too; bc has none); log
+π_behaviour are the log-probs stored with the trajectory. POAD takes the mean over the tokens of a batch where the last
+line has a sum over those of an utterance; so it pulls as hard as the line above does at ρ = 1, whatever else the batch
+holds. Advantages are not standardised over the batch, and there is no value loss: the critics share no weight with the
+policy.
 """
 
 from collections.abc import Callable, Sequence
