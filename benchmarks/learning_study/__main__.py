@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 
 from benchmarks.learning_study.alphas import chosen_alphas, chosen_blaming, chosen_steps, deep_alphas
-from benchmarks.learning_study.arms import RunSpec, Weights
+from benchmarks.learning_study.arms import Arm, RunSpec, Weights
 from benchmarks.learning_study.pictures import draw_curves, write_heat_map
-from benchmarks.learning_study.plans import STAGES, Stage, specs_of
+from benchmarks.learning_study.plans import RARE, STAGES, Stage, specs_of
 from benchmarks.learning_study.runs import Record
 from benchmarks.learning_study.study import BASES, play_all, records
 from benchmarks.learning_study.tables import Results, markdown
@@ -64,21 +64,27 @@ def _chosen(stage: Stage, folder: Path, jobs: int) -> list[RunSpec]:
         case _:
             steps = chosen_steps(piloted("ppo-steps", specs_of("ppo-steps")))
             print(f"step size and clip by the pilot: {steps}", flush=True)
-            if stage in ("ppo-pilot", "long-pilot", "falls-pilot", "rare"):
+            if stage in ("ppo-pilot", "long-pilot", "falls-pilot", "rare-pilot"):
                 return specs_of(stage, steps=steps)
+            if stage == "rare":
+                pilot = specs_of("rare-pilot", steps=steps)
+                return specs_of(stage, None, steps, _named(chosen_blaming(piloted("rare-pilot", pilot), pilot, RARE)))
             pilot = specs_of("ppo-pilot", steps=steps)
             alphas = _told(chosen_alphas(piloted("ppo-pilot", pilot), pilot))
             if stage != "blame":
                 return specs_of(stage, alphas, steps)
             pilot = specs_of("blame-pilot", alphas, steps)
-            blaming = chosen_blaming(piloted("blame-pilot", pilot), pilot)
-            print(f"arms by the pilot: {', '.join(arm.name for arm in blaming)}", flush=True)
-            return specs_of(stage, alphas, steps, blaming)
+            return specs_of(stage, alphas, steps, _named(chosen_blaming(piloted("blame-pilot", pilot), pilot)))
 
 
 def _told(alphas: dict[Weights, float]) -> dict[Weights, float]:
     print(f"alpha by the pilot: {alphas}", flush=True)
     return alphas
+
+
+def _named(arms: list[Arm]) -> list[Arm]:
+    print(f"arms by the pilot: {', '.join(arm.name for arm in arms)}", flush=True)
+    return arms
 
 
 def _show(results: Results, folder: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from benchmarks.learning_study.arms import Arm, RunSpec, Weights
-from benchmarks.learning_study.plans import BLAMING, DEEP_ALPHAS, ENTROPIES, Steps, specs_of
+from benchmarks.learning_study.plans import BLAMING, DEEP_ALPHAS, ENTROPIES, Kind, Steps, specs_of
 
 Records = Mapping[RunSpec, Mapping[str, Any]]
 Key = TypeVar("Key", bound=Hashable)
@@ -35,16 +35,16 @@ def deep_alphas(records: Records) -> dict[Weights, float]:
     return {weights: _best(means, weights) for weights in DEEP_ALPHAS}
 
 
-def chosen_blaming(records: Records, pilot: Iterable[RunSpec]) -> list[Arm]:
-    """Return the arms of ``BLAMING``, each at its α of the largest mean area over the pilot's seeds.
+def chosen_blaming(records: Records, pilot: Iterable[RunSpec], kinds: Iterable[Kind] = BLAMING) -> list[Arm]:
+    """Return an arm of each kind, at its α of the largest mean area over the pilot's seeds.
 
-    Of two that are equal the smaller one. ``pilot`` is the runs of blame-pilot.
+    Of two that are equal the smaller one. ``pilot`` is the runs of blame-pilot, or of rare-pilot for the kinds ``RARE``.
 
     Raises:
         ValueError: a run of the pilot is missing.
     """
     means = _means(records, list(pilot), lambda spec: spec.arm, area)
-    of_kind = ([arm for arm in means if (arm.blame, arm.weights) == kind] for kind in BLAMING)
+    of_kind = ([arm for arm in means if (arm.blame, arm.weights) == kind] for kind in kinds)
     return [max(arms, key=lambda arm: (means[arm], -arm.alpha)) for arms in of_kind]
 
 

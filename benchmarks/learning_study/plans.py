@@ -22,6 +22,7 @@ Stage = Literal[
     "ppo-again",
     "blame-pilot",
     "blame",
+    "rare-pilot",
     "rare",
     "full",
     "smoke",
@@ -78,15 +79,18 @@ BLAME_ALPHAS: Mapping[Weights, tuple[float, ...]] = {
 BLAME_PILOT_SEEDS = tuple(range(120, 126))
 BLAME_PILOT_UPDATES = 14
 BLAME_SEEDS = tuple(range(260, 290))
-BLAMING: tuple[tuple[Blame, Weights], ...] = (("malformed", "uniform"), ("malformed", "scm"), ("causal", "scm"))
+Kind = tuple[Blame, Weights]
+BLAMING: tuple[Kind, ...] = (("malformed", "uniform"), ("malformed", "scm"), ("causal", "scm"))
 """Compared with ``uniform`` as PPO has it: the best that knows no causal weights, and these in one use or two."""
+RARE: tuple[Kind, ...] = (("malformed", "uniform"), ("malformed", "scm"))
 RARE_ALPHAS: Mapping[Weights, tuple[float, ...]] = {
     "none": (0.0,),
     "uniform": (0.001, 0.003),
     "scm": (0.003, 0.01, 0.03),
 }
 """Those that ruined nobody in blame-pilot."""
-RARE_SEEDS = tuple(range(320, 332))
+RARE_PILOT_SEEDS = tuple(range(320, 326))
+RARE_SEEDS = tuple(range(340, 370))
 Alphas = Mapping[Weights, float]
 Steps = tuple[float, float]
 """PPO's step size and clip range."""
@@ -99,7 +103,7 @@ def specs_of(
 
     ``alphas`` are those that a pilot chose (``alphas``), which headline, deep and all of PPO's stages after ppo-pilot
     need, ``steps`` those of PPO, which ppo-pilot and all that come after it need; ``blaming`` the arms that
-    blame-pilot chose, which blame needs.
+    blame-pilot or rare-pilot chose, which blame and rare need.
     """
     standard, pilot = (replace(scale, learning_rate=steps[0], clip_range=steps[1]) for scale in (STANDARD, PILOT))
     match stage:
@@ -152,10 +156,13 @@ def specs_of(
         case "blame":
             whole = [arm for arm in chosen_arms("ppo", alphas or {}) if arm.weights == "uniform"]
             return _crossed([*whole, *blaming], BLAME_SEEDS, replace(standard, updates=LONG_UPDATES, curve_every=1))
-        case "rare":
+        case "rare-pilot":
             arms = [arm for arm in blaming_arms(RARE_ALPHAS) if arm.blame == "malformed"]
-            scale = replace(pilot, updates=LONG_UPDATES, curve_every=1)
-            return _crossed(arms, RARE_SEEDS, scale, DEEP_RECIPE)
+            return _crossed(arms, RARE_PILOT_SEEDS, replace(pilot, updates=LONG_UPDATES, curve_every=1), DEEP_RECIPE)
+        case "rare":
+            scale = replace(standard, updates=LONG_UPDATES, curve_every=1)
+            none = [Arm("ppo", "none", blame="malformed")]
+            return _crossed(blaming, RARE_SEEDS, scale, DEEP_RECIPE) + _crossed(none, RARE_SEEDS, scale, DEEP_RECIPE)
         case "full":
             arms = [*_grid(OBJECTIVES, (0.001, *ALPHAS, 0.3)), Arm("bc", "none")]
             return _crossed(arms, FULL_SEEDS, LARGE)

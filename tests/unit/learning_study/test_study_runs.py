@@ -126,6 +126,7 @@ class _StopError(Exception):
         ("headline", ["pilot"]),
         ("ppo-again", ["ppo-steps", "ppo-pilot"]),
         ("blame", ["ppo-steps", "ppo-pilot", "blame-pilot"]),
+        ("rare", ["ppo-steps", "rare-pilot"]),
     ],
 )
 def test_pilots_are_played_before_what_they_choose_for(
