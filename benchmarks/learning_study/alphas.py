@@ -38,7 +38,7 @@ def deep_alphas(records: Records) -> dict[Weights, float]:
 def chosen_blaming(records: Records, pilot: Iterable[RunSpec], kinds: Iterable[Kind] = BLAMING) -> list[Arm]:
     """Return an arm of each kind, at its α of the largest mean area over the pilot's seeds.
 
-    Of two that are equal the smaller one. ``pilot`` is the runs of blame-pilot, or of rare-pilot for the kinds ``RARE``.
+    Of two that are equal the smaller one. ``pilot`` is the runs of blame-pilot, of rare-pilot for the kinds ``RARE``.
 
     Raises:
         ValueError: a run of the pilot is missing.
