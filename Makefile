@@ -44,7 +44,7 @@ bench: $(VENV)/.installed
 	failed=0; for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || failed=1; done; exit $$failed
 
 # Do causal weights help? PPO, its pilots first, resumable run by run; docs/learning-study.md has the rule and other stages.
-STAGE ?= blame
+STAGE ?= rare
 JOBS ?= 2
 learning-study: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.learning_study $(STAGE) --jobs $(JOBS)
