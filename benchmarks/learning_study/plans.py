@@ -82,7 +82,8 @@ BLAME_SEEDS = tuple(range(260, 290))
 Kind = tuple[Blame, Weights]
 BLAMING: tuple[Kind, ...] = (("malformed", "uniform"), ("malformed", "scm"), ("causal", "scm"))
 """Compared with ``uniform`` as PPO has it: the best that knows no causal weights, and these in one use or two."""
-RARE: tuple[Kind, ...] = (("malformed", "uniform"), ("malformed", "scm"))
+RARE = BLAMING[:2]
+"""The two that differ by nothing but the bonus."""
 RARE_ALPHAS: Mapping[Weights, tuple[float, ...]] = {
     "none": (0.0,),
     "uniform": (0.001, 0.003),
@@ -150,14 +151,13 @@ def specs_of(
             arms = [arm for arm in chosen_arms("ppo", alphas or {}) if arm.weights in ("none", "uniform", "scm")]
             return _crossed(arms, AGAIN_SEEDS, replace(standard, updates=AGAIN_UPDATES, curve_every=1))
         case "blame-pilot":
-            scale = replace(pilot, updates=BLAME_PILOT_UPDATES, curve_every=1)
-            whole = [arm for arm in chosen_arms("ppo", alphas or {}) if arm.weights == "uniform"]
-            return _crossed([*whole, *blaming_arms()], BLAME_PILOT_SEEDS, scale)
+            arms = [Arm("ppo", "uniform", (alphas or {})["uniform"]), *blaming_arms(BLAMES, BLAME_ALPHAS)]
+            return _crossed(arms, BLAME_PILOT_SEEDS, replace(pilot, updates=BLAME_PILOT_UPDATES, curve_every=1))
         case "blame":
-            whole = [arm for arm in chosen_arms("ppo", alphas or {}) if arm.weights == "uniform"]
-            return _crossed([*whole, *blaming], BLAME_SEEDS, replace(standard, updates=LONG_UPDATES, curve_every=1))
+            arms = [Arm("ppo", "uniform", (alphas or {})["uniform"]), *blaming]
+            return _crossed(arms, BLAME_SEEDS, replace(standard, updates=LONG_UPDATES, curve_every=1))
         case "rare-pilot":
-            arms = [arm for arm in blaming_arms(RARE_ALPHAS) if arm.blame == "malformed"]
+            arms = blaming_arms(["malformed"], RARE_ALPHAS)
             return _crossed(arms, RARE_PILOT_SEEDS, replace(pilot, updates=LONG_UPDATES, curve_every=1), DEEP_RECIPE)
         case "rare":
             scale = replace(standard, updates=LONG_UPDATES, curve_every=1)
@@ -175,11 +175,11 @@ def chosen_arms(objective: Objective, alphas: Alphas) -> list[Arm]:
     return [Arm(objective, "none"), *(Arm(objective, weights, alphas[weights]) for weights in ENTROPIES)]
 
 
-def blaming_arms(alphas: Mapping[Weights, Sequence[float]] = BLAME_ALPHAS) -> list[Arm]:
-    """Return PPO's arms of every other blame than the usual one, at every α to be tried."""
+def blaming_arms(blames: Iterable[Blame], alphas: Mapping[Weights, Sequence[float]]) -> list[Arm]:
+    """Return PPO's arms of these blames, at every α to be tried."""
     return [
         Arm("ppo", weights, alpha, blame=blame)
-        for blame in BLAMES
+        for blame in blames
         for weights, tried in alphas.items()
         for alpha in tried
     ]

@@ -41,11 +41,12 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     [
         (["--minutes", "x"], "Invalid value for '--minutes'"),
         (["--minutes", "0"], "greater than or equal to 0.5"),
-        (["--output", str(ROOT / "docs")], "holds what no demo wrote"),
+        ([], "holds what no demo wrote"),
     ],
 )
-def test_bad_options_are_one_sentence(options: list[str], said: str) -> None:
-    command = [sys.executable, "-m", "device_scripts.demo", *options]
+def test_bad_options_are_one_sentence(options: list[str], said: str, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("three years")
+    command = [sys.executable, "-m", "device_scripts.demo", "--output", str(tmp_path), *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert said in done.stderr

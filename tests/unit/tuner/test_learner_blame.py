@@ -1,4 +1,4 @@
-"""Causal blame: what a negative advantage presses down, by hand and through the learner."""
+"""Blame: what a negative advantage presses down, by hand and through the learner."""
 
 import math
 from collections.abc import Sequence
@@ -69,9 +69,7 @@ def test_only_a_failure_is_weighed() -> None:
 
 def test_a_token_that_decided_nothing_is_not_pressed_down() -> None:
     now = NOW.clone().requires_grad_()
-    torch.autograd.backward(
-        _of([WON, replace(LOST, weight=-1.0)], torch.tensor([[1.0] * 3, [1.0, 0.0, 0.0]]), now).loss.total
-    )
+    torch.autograd.backward(_of([WON, LOST], torch.tensor([[1.0] * 3, [1.0, 0.0, 0.0]]), now).loss.total)
     assert now.grad is not None
     assert now.grad[1, 0] > 0  # gradient descent lowers what decided
     assert now.grad[1, 1] == 0
